@@ -1,0 +1,1 @@
+"""What all parts of Firstcause agree on: settings, the log event, topics, Cassandra access."""

@@ -1,0 +1,70 @@
+"""Access to Cassandra: one session a process, with the settings that all parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    ExecutionProfile,
+    NoHostAvailable,
+    Session,
+)
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    DCAwareRoundRobinPolicy,
+    TokenAwarePolicy,
+)
+
+from firstcause.errors import FirstcauseError
+from firstcause.settings import Settings
+
+
+def connect(settings: Settings, *, keyspace: str | None = None) -> Session:
+    """Opens a session; blocks until a node answers, 10 s a node at the most.
+
+    `session.cluster.shutdown()` closes it. Rows come as named tuples. The keyspace is the
+    settings' unless another (or "" for none) is named.
+
+    Raises:
+        FirstcauseError: no node answers, or the keyspace is not there yet.
+    """
+    cluster = Cluster(
+        settings.cassandra_hosts,
+        port=settings.cassandra_port,
+        connect_timeout=10,
+        # A node that was away for a minute is taken back within a second or two.
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+        execution_profiles={
+            EXEC_PROFILE_DEFAULT: ExecutionProfile(
+                load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+                request_timeout=15.0,
+            )
+        },
+    )
+    name = settings.cassandra_keyspace if keyspace is None else keyspace
+    try:
+        return cluster.connect(name or None)
+    except NoHostAvailable as error:
+        cluster.shutdown()
+        address = f"{settings.cassandra_contact_points}:{settings.cassandra_port}"
+        if "Keyspace" in str(error):
+            raise FirstcauseError(
+                f"Keyspace {name} is not in Cassandra at {address}: run `firstcause migrate`."
+            ) from error
+        raise FirstcauseError(
+            f"Cassandra does not answer at {address}: run `firstcause up`, or look at "
+            "`firstcause status`."
+        ) from error
+
+
+@contextmanager
+def session(settings: Settings, *, keyspace: str | None = None) -> Iterator[Session]:
+    """`connect` for a `with` block; the cluster is shut down at its end."""
+    opened = connect(settings, keyspace=keyspace)
+    try:
+        yield opened
+    finally:
+        opened.cluster.shutdown()

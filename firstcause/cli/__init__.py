@@ -1,0 +1,1 @@
+"""The `firstcause` command: assembles what each folder defines."""

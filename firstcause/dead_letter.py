@@ -1,0 +1,11 @@
+"""Names of the headers that a dead letter carries beside its unchanged bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASON: Final = "dlq.reason"
+TOPIC: Final = "dlq.topic"
+PARTITION: Final = "dlq.partition"
+OFFSET: Final = "dlq.offset"
+CONSUMER: Final = "dlq.consumer"

@@ -1,0 +1,10 @@
+"""Errors that are meant for people."""
+
+from __future__ import annotations
+
+
+class FirstcauseError(Exception):
+    """Something a person can mend. Its text is one clear line that says what to do.
+
+    The command line prints the text alone, without a traceback, and exits with 1.
+    """

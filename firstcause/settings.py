@@ -1,0 +1,168 @@
+"""Settings: environment variables or `.env` at the project's root, every one with a default.
+
+`.env.example` lists them all; a unit test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """All settings of one installation. Immutable; read once a process through `load_settings`.
+
+    Paths that are not absolute are taken from the project's root.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    firstcause_home: Path = Field(
+        default=Path(".firstcause"),
+        description="Data, logs, checkpoints and jars of the local services",
+    )
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:19092", description="Kafka; a loopback address is started by `up`"
+    )
+    kafka_logs_topic: str = Field(default="logs", description="Log events")
+    kafka_dead_letter_topic: str = Field(
+        default="logs_dead_letter", description="What could not be read, unchanged"
+    )
+    kafka_alerts_topic: str = Field(default="incident_alerts", description="Alerts of the streams")
+    kafka_escalations_topic: str = Field(
+        default="incident_escalations", description="Escalations of the streams"
+    )
+    kafka_logs_partitions: int = Field(
+        default=6, ge=1, description="Partitions of a topic when it is created"
+    )
+    kafka_replication_factor: int = Field(
+        default=1, ge=1, description="Replicas of a topic when it is created"
+    )
+    kafka_max_message_bytes: int = Field(
+        default=2 * 1024 * 1024, ge=1024, description="Largest log event that Kafka takes"
+    )
+
+    cassandra_contact_points: str = Field(
+        default="127.0.0.1",
+        description="Cassandra hosts, by comma; a loopback address is started by `up`",
+    )
+    cassandra_port: int = Field(default=19042, description="CQL port")
+    cassandra_keyspace: str = Field(default="firstcause", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    cassandra_replication_factor: int = Field(
+        default=1, ge=1, description="Replicas of the keyspace when it is created"
+    )
+
+    spark_master: str = Field(default="local[2]", description="Spark master of the streaming jobs")
+    spark_driver_memory: str = Field(default="2g", description="Heap of a streaming driver")
+    spark_max_events_per_batch: int = Field(
+        default=100_000, ge=1, description="Back-pressure: events of one micro-batch at the most"
+    )
+    spark_trigger_seconds: float = Field(
+        default=1.0, gt=0, description="How often a micro-batch starts"
+    )
+    spark_stall_seconds: float = Field(
+        default=300.0, gt=0, description="A batch that takes longer means a stalled driver"
+    )
+
+    mistral_api_key: SecretStr | None = Field(
+        default=None, description="Without it: a deterministic report that says it is one"
+    )
+    mistral_model: str = Field(default="mistral-small-latest", description="Model of the analysis")
+    mistral_server_url: str = Field(default="https://api.mistral.ai", description="API address")
+    prompts_dir: Path = Field(
+        default=Path("log_analyzer/prompts"), description="Prompt templates; edit them freely"
+    )
+
+    slack_bot_token: SecretStr | None = Field(
+        default=None, description="Without it: a preview on the terminal and in a file"
+    )
+    slack_channel: str = Field(default="#incidents", description="Where incidents go")
+    slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
+
+    analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
+    analyzer_batch_size: int = Field(default=10, ge=1, description="Errors of a batch")
+    analyzer_batch_wait_seconds: float = Field(
+        default=2.0, gt=0, description="Longest wait until a batch is full"
+    )
+    analyzer_llm_tokens_per_hour: int = Field(
+        default=200_000, ge=0, description="Beyond it the deterministic report goes out"
+    )
+    analyzer_quiet_seconds: float = Field(
+        default=900.0, gt=0, description="An incident without errors for so long is resolved"
+    )
+    analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
+
+    airflow_port: int = Field(default=18080, description="Airflow UI and API")
+    local_airflow_worker_log_port: int = Field(default=18793)
+    local_airflow_trigger_log_port: int = Field(default=18794)
+    local_kafka_controller_port: int = Field(default=19093)
+    local_cassandra_storage_port: int = Field(default=17000)
+    local_cassandra_jmx_port: int = Field(default=17199)
+    local_kafka_heap: str = Field(default="512m", description="Heap of the local Kafka")
+    local_cassandra_heap: str = Field(default="1536m", description="Heap of the local Cassandra")
+
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else JSON lines"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("firstcause_home", "prompts_dir")
+    @classmethod
+    def _from_project_root(cls, path: Path) -> Path:
+        return (PROJECT_ROOT / path.expanduser()).resolve()
+
+    @property
+    def cassandra_hosts(self) -> list[str]:
+        """The contact points as a list."""
+        return [host.strip() for host in self.cassandra_contact_points.split(",") if host.strip()]
+
+    @property
+    def kafka_is_local(self) -> bool:
+        """True when Kafka's first address is on loopback, so that `up` starts it."""
+        return self.kafka_bootstrap_servers.split(",")[0].rpartition(":")[0] in LOOPBACK_HOSTS
+
+    @property
+    def kafka_port(self) -> int:
+        """The port of Kafka's first address."""
+        return int(self.kafka_bootstrap_servers.split(",")[0].rpartition(":")[2])
+
+    @property
+    def cassandra_is_local(self) -> bool:
+        """True when Cassandra's first contact point is on loopback, so that `up` starts it."""
+        return self.cassandra_hosts[0] in LOOPBACK_HOSTS
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Where streaming jobs keep their checkpoints, one folder a job; never temporary."""
+        return self.firstcause_home / "checkpoints"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where every local process has its log file."""
+        return self.firstcause_home / "logs"
+
+    @property
+    def jars_dir(self) -> Path:
+        """Service jars, one folder each of `kafka`, `cassandra`, `spark`."""
+        return self.firstcause_home / "jars"
+
+
+@functools.lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that does not fit; it is named.
+    """
+    return Settings()

@@ -1,0 +1,35 @@
+"""Structured logs for machines: structlog to standard error, JSON unless a person watches."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from firstcause.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sets structlog up for this process; call it once, first thing. Writes to standard error."""
+    console = settings.log_format == "console" or (
+        settings.log_format == "auto" and sys.stderr.isatty()
+    )
+    renderer = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks
+            if not console
+            else structlog.processors.StackInfoRenderer(),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.log_level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
