@@ -22,7 +22,9 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 
 
-def connect(settings: Settings, *, keyspace: str | None = None) -> Session:
+def connect(
+    settings: Settings, *, keyspace: str | None = None, request_timeout_seconds: float = 15.0
+) -> Session:
     """Opens a session; blocks until a node answers, 10 s a node at the most.
 
     `session.cluster.shutdown()` closes it. Rows come as named tuples. The keyspace is the
@@ -40,7 +42,7 @@ def connect(settings: Settings, *, keyspace: str | None = None) -> Session:
         execution_profiles={
             EXEC_PROFILE_DEFAULT: ExecutionProfile(
                 load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
-                request_timeout=15.0,
+                request_timeout=request_timeout_seconds,
             )
         },
     )
@@ -61,9 +63,13 @@ def connect(settings: Settings, *, keyspace: str | None = None) -> Session:
 
 
 @contextmanager
-def session(settings: Settings, *, keyspace: str | None = None) -> Iterator[Session]:
+def session(
+    settings: Settings, *, keyspace: str | None = None, request_timeout_seconds: float = 15.0
+) -> Iterator[Session]:
     """`connect` for a `with` block; the cluster is shut down at its end."""
-    opened = connect(settings, keyspace=keyspace)
+    opened = connect(
+        settings, keyspace=keyspace, request_timeout_seconds=request_timeout_seconds
+    )
     try:
         yield opened
     finally:

@@ -102,8 +102,7 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration
             another run holds the lock for too long.
     """
     migrations = read_migrations(folder)
-    with cassandra.session(settings, keyspace="") as session:
-        session.default_timeout = 60.0
+    with cassandra.session(settings, keyspace="", request_timeout_seconds=60.0) as session:
         _prepare_keyspace(session, settings)
         owner = uuid.uuid4()
         _lock(session, owner)
