@@ -1,0 +1,1 @@
+"""The Docker-free local services: ordinary detached processes, started, watched and stopped."""

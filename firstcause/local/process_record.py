@@ -1,0 +1,185 @@
+"""A detached process and the file that remembers it after its launcher is gone.
+
+The pid alone proves nothing: after a reboot it may be anybody's. A process is ours only while
+its pid and its create time both match.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+import psutil
+
+from firstcause.errors import FirstcauseError
+
+# psutil derives the create time from the boot time, which clock corrections move a little.
+CREATE_TIME_TOLERANCE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One detached process: leader of a session of its own.
+
+    Attributes:
+        pid: process id; also the id of its session and of its process group.
+        create_time: seconds since the epoch, as psutil tells it.
+        name: what people call it, such as `kafka` or `store`.
+        command: the arguments it was started with.
+        log_file: where its standard output and error go.
+    """
+
+    pid: int
+    create_time: float
+    name: str
+    command: tuple[str, ...]
+    log_file: str
+
+    @classmethod
+    def of(
+        cls, process: subprocess.Popen[bytes], name: str, command: Sequence[str], log_file: Path
+    ) -> ProcessRecord:
+        """The record of a child just started with `start_new_session=True`.
+
+        Raises:
+            FirstcauseError: the child has ended already and was reaped.
+        """
+        try:
+            create_time = psutil.Process(process.pid).create_time()
+        except psutil.NoSuchProcess as error:
+            raise FirstcauseError(f"{name} ended as it started: see {log_file}") from error
+        return cls(process.pid, create_time, name, tuple(command), str(log_file))
+
+    @classmethod
+    def read(cls, path: Path) -> ProcessRecord | None:
+        """The record in `path`; None when there is no such file.
+
+        Raises:
+            FirstcauseError: the file is no record; it is named.
+        """
+        try:
+            fields = orjson.loads(path.read_bytes())
+            return cls(
+                pid=int(fields["pid"]),
+                create_time=float(fields["create_time"]),
+                name=str(fields["name"]),
+                command=tuple(map(str, fields["command"])),
+                log_file=str(fields["log_file"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise FirstcauseError(
+                f"{path} is no process record: remove it, then look for the process by hand."
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Writes the record in one step: a reader sees the old file or the new one, whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+        beside.replace(path)
+
+    def process(self) -> psutil.Process | None:
+        """The process itself while it runs; None when it ended, or its pid is another's now."""
+        try:
+            process = psutil.Process(self.pid)
+            age_gap_seconds = abs(process.create_time() - self.create_time)
+            if age_gap_seconds > CREATE_TIME_TOLERANCE_SECONDS:
+                return None
+            return None if process.status() == psutil.STATUS_ZOMBIE else process
+        except psutil.NoSuchProcess:
+            return None
+
+    def is_alive(self) -> bool:
+        """True while the very process runs; a zombie does not."""
+        return self.process() is not None
+
+    def session_members(self) -> list[psutil.Process]:
+        """All living processes of its session, also after the leader's own end."""
+        if psutil.boot_time() > self.create_time + CREATE_TIME_TOLERANCE_SECONDS:
+            return []  # recorded before the last boot: nothing of it can be left
+        if psutil.pid_exists(self.pid) and not self.is_alive() and not _is_zombie(self.pid):
+            return []  # the pid is another's now, so the session is gone
+        members = []
+        for process in psutil.process_iter():
+            try:
+                in_session = os.getsid(process.pid) == self.pid
+                if in_session and process.status() != psutil.STATUS_ZOMBIE:
+                    members.append(process)
+            except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+                continue  # ended meanwhile, or another user's and so not ours
+        return members
+
+    def terminate_group(self, grace_seconds: float = 10.0) -> None:
+        """Stops the process and all of its session: SIGTERM, a wait, then SIGKILL.
+
+        Blocks for `grace_seconds` and 5 s more at the most. Harmless when all have ended, and
+        when called again.
+
+        Raises:
+            FirstcauseError: something outlived SIGKILL.
+        """
+        left = self._signal_and_wait(signal.SIGTERM, grace_seconds)
+        if left:
+            left = self._signal_and_wait(signal.SIGKILL, 5.0)
+        if left:
+            pids = ", ".join(str(process.pid) for process in left)
+            raise FirstcauseError(f"{self.name} could not be stopped: pid {pids} outlives SIGKILL.")
+
+    def _signal_and_wait(
+        self, signal_number: signal.Signals, wait_seconds: float
+    ) -> list[psutil.Process]:
+        members = self.session_members()
+        for member in members:
+            try:
+                member.send_signal(signal_number)
+            except psutil.NoSuchProcess:
+                continue  # ended between the look and the signal
+        deadline = time.monotonic() + wait_seconds
+        while members and time.monotonic() < deadline:
+            # Short waits: a dead process that its parent has not reaped yet counts as ended.
+            _, members = psutil.wait_procs(members, timeout=0.1)
+            members = [member for member in members if not _is_zombie(member.pid)]
+        return self.session_members()
+
+
+def launch(
+    name: str, command: Sequence[str], *, env: Mapping[str, str], log_file: Path, cwd: Path
+) -> ProcessRecord:
+    """Starts a detached process: own session, no standard input, output appended to a file.
+
+    It outlives its launcher. `env` is its whole environment. Does not wait for anything.
+
+    Raises:
+        FirstcauseError: the program is not there, or it ended at once.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        try:
+            process = subprocess.Popen(
+                list(command),
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise FirstcauseError(f"{name} cannot start: {command[0]} is not there.") from error
+    return ProcessRecord.of(process, name, command, log_file)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
