@@ -29,7 +29,11 @@ class Settings(BaseSettings):
 
     firstcause_home: Path = Field(
         default=Path(".firstcause"),
-        description="Data, logs, checkpoints and jars of the local services",
+        description="Data, logs and checkpoints of the local services",
+    )
+    jars_dir: Path = Field(
+        default=Path(".firstcause/jars"),
+        description="Service jars, a folder each of kafka, cassandra, spark; `make` fills it",
     )
 
     kafka_bootstrap_servers: str = Field(
@@ -117,7 +121,7 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("firstcause_home", "prompts_dir")
+    @field_validator("firstcause_home", "jars_dir", "prompts_dir")
     @classmethod
     def _from_project_root(cls, path: Path) -> Path:
         return (PROJECT_ROOT / path.expanduser()).resolve()
@@ -153,9 +157,9 @@ class Settings(BaseSettings):
         return self.firstcause_home / "logs"
 
     @property
-    def jars_dir(self) -> Path:
-        """Service jars, one folder each of `kafka`, `cassandra`, `spark`."""
-        return self.firstcause_home / "jars"
+    def run_dir(self) -> Path:
+        """Where every local process is recorded: services here, Spark drivers in `drivers`."""
+        return self.firstcause_home / "run"
 
 
 @functools.lru_cache(maxsize=1)
