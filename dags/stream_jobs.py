@@ -1,0 +1,91 @@
+"""The DAG that keeps the Spark streaming jobs running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import Param, dag
+
+from dags.supervision.operator import StreamingDriverOperator
+
+DOC = """
+### What it does
+Keeps the Spark streaming jobs running, one task a job. A task starts its driver and then
+**defers**: it is purple for months, and that is right. A driver that dies is started again
+within seconds; one that lives but finishes no batch is killed and started again. A restart of
+Airflow, of its scheduler or of its triggerer leaves the drivers alone.
+
+### Switch on, switch off
+* **On**: trigger a run. It stays on until a person ends it, also over a reboot. One run at a
+  time: a second one waits in the queue.
+* **Off**: mark the run (or one task) failed. The driver is gone within two seconds. Nothing
+  starts it again by itself. What it had in hand is done again at the next start: no log is lost.
+* **Restart one job** (after a change of settings): clear its task.
+* Pausing the DAG stops nothing; it only keeps new runs from starting.
+
+### When it fails
+A task fails when its driver was restarted ten times within 30 minutes, or said that no restart
+helps. The last line of the task log names the driver's log file and what to do. Logs wait in
+Kafka meanwhile. Mend the cause, then clear the task.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJob:
+    """One Spark job: its name, its application file, what its task's docs say."""
+
+    name: str
+    application: str
+    doc: str
+
+
+JOBS = (
+    StreamJob(
+        name="store_logs",
+        application="spark/store_logs.py",
+        doc=(
+            "Stores every event of the topic `logs` in Cassandra; what cannot be read goes to "
+            "`logs_dead_letter`.\n\n**When it fails**: read the last line of the task log. Mostly "
+            "Cassandra or Kafka was away for long (`firstcause status`). Then clear this task: "
+            "it goes on where it stopped."
+        ),
+    ),
+)
+
+
+@dag(
+    doc_md=DOC,
+    description="Keeps the Spark streaming jobs running: trigger = on, mark failed = off",
+    schedule=None,
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    tags=["streams"],
+    params={
+        "run_for_seconds": Param(
+            0,
+            type="number",
+            minimum=0,
+            title="Run for (seconds)",
+            description="Finish the streams after so long and succeed. 0: run until stopped.",
+        )
+    },
+    # For crashes of the worker itself; a driver's restarts are counted by the operator.
+    default_args={"retries": 10, "retry_delay": timedelta(seconds=10)},
+)
+def stream_jobs() -> None:
+    """One supervised driver a job."""
+    for job in JOBS:
+        StreamingDriverOperator(
+            task_id=job.name,
+            job=job.name,
+            application=job.application,
+            run_for_seconds="{{ params.run_for_seconds }}",
+            doc_md=job.doc,
+        )
+
+
+stream_jobs()

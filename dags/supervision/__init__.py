@@ -1,0 +1,1 @@
+"""Supervision of streaming drivers: an operator that defers to a trigger."""

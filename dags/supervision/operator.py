@@ -1,0 +1,199 @@
+"""Keeps one streaming driver running: starts it detached, defers, restarts it when it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+from dags.supervision.trigger import KILL_GRACE_SECONDS, DriverTrigger
+from firstcause.errors import FirstcauseError
+from firstcause.local.process_record import ProcessRecord
+from firstcause.settings import PROJECT_ROOT, Settings, load_settings
+from spark.driver import DriverFiles, last_log_lines, running_driver, start_driver, stop_driver
+from spark.driver_progress import StallLimits
+from spark.restart_budget import RestartBudget
+
+# A batch may be long; its end is worth waiting for when nobody is in a hurry.
+FINISH_GRACE_SECONDS = 60.0
+
+
+class StreamingDriverOperator(BaseOperator):
+    """Supervises the driver of one Spark Structured Streaming job, without a worker slot.
+
+    `execute` starts the driver, or finds it again (after a crash of the worker, a clear, a new
+    run), and defers to `DriverTrigger`. When the driver died or stalled, `resume` starts a new
+    one and defers again; that uses up no Airflow retry, but the restart budget. The task ends
+    only by a person, by `run_for_seconds`, or when the budget is spent.
+
+    Args:
+        job: name of the job; names its files, its log and its process record.
+        application: the Python file, from the project's root.
+        run_for_seconds: finish the stream after so long, gracefully, and succeed; 0 for never.
+        budget: how often a driver may be restarted.
+        limits: when a driver counts as stalled; by default those of the settings.
+    """
+
+    template_fields: Sequence[str] = ("run_for_seconds",)
+    ui_color = "#f5d4b0"
+
+    def __init__(
+        self,
+        *,
+        job: str,
+        application: str,
+        run_for_seconds: str | float = 0,
+        budget: RestartBudget | None = None,
+        limits: StallLimits | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.application = application
+        self.run_for_seconds = run_for_seconds
+        self.budget = budget
+        self.limits = limits
+
+    def execute(self, context: Any) -> NoReturn:
+        """Starts the driver or finds the one that runs, then defers. Blocks for seconds."""
+        settings = load_settings()
+        files = DriverFiles.of(settings, self.job)
+        store = context["task_state_store"]
+        if "run_until" not in (store.get("marks") or {}):
+            seconds = float(self.run_for_seconds)
+            marks = {"run_until": time.time() + seconds if seconds > 0 else 0.0}
+            store.set("marks", marks, retention=NEVER_EXPIRE)
+        record = running_driver(files, _known(store.get("driver")))
+        if record is not None:
+            self.log.info("Found driver %s of %s running; watching it.", record.pid, self.job)
+        else:
+            record = self._start(settings, files, store)
+        self._watch(context, settings, files, record)
+
+    def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+        """Takes the trigger's event: restarts the driver and defers, or ends the task."""
+        settings = load_settings()
+        files = DriverFiles.of(settings, self.job)
+        if event["status"] == "finished":
+            stop_driver(files, grace_seconds=FINISH_GRACE_SECONDS)
+            return {"job": self.job, "restarts": len(self._restarts(context))}
+        return self._restart(context, settings, files, event)
+
+    def on_kill(self) -> None:
+        """Stops the driver: the task was killed in the seconds when it held a worker."""
+        files = DriverFiles.of(load_settings(), self.job)
+        stop_driver(files, grace_seconds=KILL_GRACE_SECONDS)
+
+    def _restart(
+        self, context: Any, settings: Settings, files: DriverFiles, event: dict[str, Any]
+    ) -> NoReturn:
+        self.log.warning("Driver %s of %s: %s.", event["pid"], self.job, event["reason"])
+        for line in last_log_lines(files.log):
+            self.log.info("%s | %s", files.log.name, line)
+        if event["status"] == "fatal":
+            self._give_up(files, event["reason"])
+        now, restarts, budget = time.time(), self._restarts(context), self._budget
+        if not budget.allows(restarts, now):
+            self._give_up(
+                files,
+                f"{self.job} was restarted {budget.max_restarts} times within "
+                f"{budget.within_seconds / 60:.0f} minutes and failed again "
+                f"({event['reason']}). Read {files.log}, mend the cause, then clear this task.",
+            )
+        store = context["task_state_store"]
+        store.set("restarts", [*budget.spent(restarts, now), now], retention=NEVER_EXPIRE)
+        record = self._start(settings, files, store)
+        self._watch(context, settings, files, record)
+
+    @property
+    def _budget(self) -> RestartBudget:
+        return self.budget or RestartBudget()
+
+    def _restarts(self, context: Any) -> list[float]:
+        return [float(moment) for moment in context["task_state_store"].get("restarts") or ()]
+
+    def _start(self, settings: Settings, files: DriverFiles, store: Any) -> ProcessRecord:
+        command = spark_submit_command(settings, self.job, PROJECT_ROOT / self.application)
+        record = start_driver(files, command, driver_environment(os.environ))
+        store.set("driver", asdict(record), retention=NEVER_EXPIRE)
+        self.log.info("Started driver %s of %s; its log is %s.", record.pid, self.job, files.log)
+        return record
+
+    def _watch(
+        self, context: Any, settings: Settings, files: DriverFiles, record: ProcessRecord
+    ) -> NoReturn:
+        store = context["task_state_store"]
+        restarts = self._restarts(context)
+        self.defer(
+            trigger=DriverTrigger(
+                record=asdict(record),
+                files={name: str(value) for name, value in asdict(files).items()},
+                limits=asdict(self.limits or StallLimits.of(settings)),
+                run_until=float(store.get("marks")["run_until"]),
+                restart_delay_seconds=self._budget.delay_seconds(restarts, time.time()),
+            ),
+            method_name="resume",
+        )
+        raise AssertionError("defer() always raises")
+
+    def _give_up(self, files: DriverFiles, reason: str) -> NoReturn:
+        stop_driver(files, grace_seconds=KILL_GRACE_SECONDS)
+        raise AirflowFailException(reason)
+
+
+def spark_submit_command(settings: Settings, job: str, application: Path) -> list[str]:
+    """The `spark-submit` command of a driver, by the connection `spark_default`.
+
+    Raises:
+        FirstcauseError: the connection, the application or the jars are not there.
+    """
+    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
+    if not jars:
+        raise FirstcauseError(f"No Spark jars in {settings.jars_dir / 'spark'}: run `make setup`.")
+    if not application.is_file():
+        raise FirstcauseError(f"{application} is not there: the installation is not whole.")
+    try:
+        # The hook takes a missing connection for YARN, without a word.
+        BaseHook.get_connection("spark_default")
+    except AirflowNotFoundException as error:
+        raise FirstcauseError(
+            "Airflow has no connection spark_default: set AIRFLOW_CONN_SPARK_DEFAULT."
+        ) from error
+    hook = SparkSubmitHook(
+        conn_id="spark_default",
+        name=f"firstcause-{job}",
+        jars=",".join(map(str, jars)),
+        driver_memory=settings.spark_driver_memory,
+        conf={"spark.ui.enabled": "false"},
+    )
+    return hook._build_spark_submit_command(str(application))
+
+
+def driver_environment(environment: os._Environ[str] | dict[str, str]) -> dict[str, str]:
+    """The environment of a driver: this one's, without Airflow's secrets and sockets."""
+    kept = {
+        name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIR")
+    }
+    binaries = Path(sys.executable).parent
+    return {
+        **kept,
+        "PATH": f"{binaries}{os.pathsep}{environment.get('PATH', os.defpath)}",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), kept.get("PYTHONPATH")))),
+        "PYSPARK_PYTHON": sys.executable,
+    }
+
+
+def _known(fields: dict[str, Any] | None) -> ProcessRecord | None:
+    return ProcessRecord(**{**fields, "command": tuple(fields["command"])}) if fields else None
