@@ -1,0 +1,94 @@
+"""`firstcause up`, `down` and `status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ONLY_HELP = "Only these services, by comma, such as kafka,cassandra."
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands `up`, `down` and `status`."""
+
+    @app.command()
+    def up(
+        only: Annotated[str, typer.Option(help=ONLY_HELP)] = "",
+    ) -> None:
+        """Start the local services; ends when each answers. Harmless when they run already.
+
+        What has crashed is started again. Topics and migrations are applied on the way.
+        """
+        from firstcause.local import installation
+        from firstcause.local.startup import Startup
+        from firstcause.local.startup_view import startup_view
+        from firstcause.settings import load_settings
+
+        settings = load_settings()
+        names = _names(only)
+        services = installation.chosen(installation.local_services(settings), names)
+        tasks = [
+            task
+            for task in installation.start_tasks(settings)
+            if not names or task.depends_on & set(names)
+        ]
+        with installation.exclusive(settings, _say), startup_view() as show:
+            Startup(settings, [*services, *tasks]).run(show)
+        for service in services:
+            if service.address:
+                _say(f"{service.name:<22}{service.address}")
+
+    @app.command()
+    def down(
+        only: Annotated[str, typer.Option(help=ONLY_HELP)] = "",
+        wipe: Annotated[
+            bool, typer.Option("--wipe", help="Also remove their data; the jars stay.")
+        ] = False,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --wipe.")] = False,
+    ) -> None:
+        """Stop all that `up` started, and the Spark drivers of Airflow; leave the data."""
+        from firstcause.local import installation, shutdown
+        from firstcause.settings import load_settings
+
+        settings = load_settings()
+        names = _names(only)
+        if wipe and names:
+            raise typer.BadParameter("--wipe removes all data: leave --only away.")
+        if wipe and not yes:
+            typer.confirm(f"Remove all data below {settings.firstcause_home}?", abort=True)
+        services = installation.chosen(installation.local_services(settings), names)
+        with installation.exclusive(settings, _say):
+            shutdown.stop(settings, services, with_drivers=not names, tell=_say)
+            if wipe:
+                shutdown.wipe(settings)
+                _say(f"data below {settings.firstcause_home} removed")
+
+    @app.command()
+    def status(
+        as_json: Annotated[
+            bool, typer.Option("--json", help="One object a line instead of the table.")
+        ] = False,
+    ) -> None:
+        """Show the local services. Exit code 1 when one crashed or does not answer."""
+        from firstcause.cli.status_view import print_json, print_table
+        from firstcause.local import installation
+        from firstcause.local.service_status import service_statuses
+        from firstcause.settings import load_settings
+
+        settings = load_settings()
+        statuses = service_statuses(settings, installation.local_services(settings))
+        if as_json:
+            print_json(statuses)
+        else:
+            print_table(statuses)
+        if any(each.is_wrong for each in statuses):
+            raise typer.Exit(1)
+
+
+def _names(only: str) -> list[str]:
+    return [name.strip() for name in only.split(",") if name.strip()]
+
+
+def _say(line: str) -> None:
+    typer.echo(line)

@@ -1,0 +1,90 @@
+"""One installation: which services and tasks it has, and who may change it now."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from firstcause import migrations, topics
+from firstcause.errors import FirstcauseError
+from firstcause.local.cassandra_node import cassandra_service
+from firstcause.local.kafka import kafka_service
+from firstcause.local.service import Service, Task
+from firstcause.settings import Settings
+
+LOCK_TIMEOUT_SECONDS: Final = 600.0
+
+SERVICE_NAMES: Final = (
+    "kafka",
+    "cassandra",
+)
+
+
+def local_services(settings: Settings) -> list[Service]:
+    """All services that run on this machine, in the order that people expect to see."""
+    services = []
+    if settings.kafka_is_local:
+        services.append(kafka_service(settings))
+    if settings.cassandra_is_local:
+        services.append(cassandra_service(settings))
+    return services
+
+
+def start_tasks(settings: Settings) -> list[Task]:
+    """What is done once the services that it needs answer, and before others start."""
+    return [
+        Task("topics", lambda: topics.ensure_topics(settings), None, frozenset({"kafka"})),
+        Task("migrations", lambda: migrations.migrate(settings), None, frozenset({"cassandra"})),
+    ]
+
+
+def chosen(services: Sequence[Service], names: Sequence[str]) -> list[Service]:
+    """The services with these names; all when no name is given.
+
+    Raises:
+        FirstcauseError: there is no service of a name.
+    """
+    unknown = sorted(set(names) - set(SERVICE_NAMES))
+    if unknown:
+        known = ", ".join(SERVICE_NAMES)
+        raise FirstcauseError(f"There is no service {', '.join(unknown)}; there are {known}.")
+    return [service for service in services if not names or service.name in names]
+
+
+@contextmanager
+def exclusive(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+    """Lets one `up` or `down` of an installation run at a time; the next one waits, and says so.
+
+    The lock ends with its process, however that ends.
+
+    Raises:
+        FirstcauseError: another one was still at it after ten minutes.
+    """
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    # Beside `run`, which `down --wipe` removes while it holds the lock.
+    with (settings.firstcause_home / "lock").open("a+") as lock:
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                lock.seek(0)
+                owner = lock.read().strip() or "unknown"
+                if not told:
+                    tell(f"waiting for another firstcause to finish (pid {owner})")
+                    told = True
+                if time.monotonic() > deadline:
+                    raise FirstcauseError(
+                        f"Another `firstcause up` or `down` does not end: look at pid {owner}."
+                    ) from None
+                time.sleep(0.2)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
