@@ -108,8 +108,6 @@ class Settings(BaseSettings):
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
-    local_airflow_worker_log_port: int = Field(default=18793)
-    local_airflow_trigger_log_port: int = Field(default=18794)
     local_kafka_controller_port: int = Field(default=19093)
     local_cassandra_storage_port: int = Field(default=17000)
     local_cassandra_jmx_port: int = Field(default=17199)
