@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-ONLY_HELP = "Only these services, by comma, such as kafka,cassandra."
+ONLY_HELP = "Only these services, by comma, such as kafka,cassandra,airflow."
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +28,7 @@ def register(app: typer.Typer) -> None:
         settings = load_settings()
         names = _names(only)
         services = installation.chosen(installation.local_services(settings), names)
-        tasks = [
-            task
-            for task in installation.start_tasks(settings)
-            if not names or task.depends_on & set(names)
-        ]
+        tasks = installation.start_tasks(settings, services)
         with installation.exclusive(settings, _say), startup_view() as show:
             Startup(settings, [*services, *tasks]).run(show)
         for service in services:

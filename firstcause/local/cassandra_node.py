@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from cassandra.cluster import NoHostAvailable
+from cassandra.cluster import DriverException, NoHostAvailable
 
-from cassandra import DriverException, OperationTimedOut
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
-from firstcause.local.java import java_command, process_environment
+from firstcause.local.environment import inherited_environment
+from firstcause.local.java import java_command
 from firstcause.local.service import DEPLOY_DIR, Service, render_config
 from firstcause.settings import Settings
 
@@ -37,7 +37,7 @@ def cassandra_service(settings: Settings) -> Service:
     return Service(
         name="cassandra",
         command=command,
-        env=process_environment(settings),
+        env=inherited_environment(),
         ports={
             "CASSANDRA_PORT": settings.cassandra_port,
             "LOCAL_CASSANDRA_STORAGE_PORT": settings.local_cassandra_storage_port,

@@ -11,6 +11,8 @@ from typing import Final
 
 from firstcause import migrations, topics
 from firstcause.errors import FirstcauseError
+from firstcause.local.airflow import airflow_database_task, airflow_services
+from firstcause.local.analyzer import analyzer_service
 from firstcause.local.cassandra_node import cassandra_service
 from firstcause.local.kafka import kafka_service
 from firstcause.local.service import Service, Task
@@ -21,7 +23,15 @@ LOCK_TIMEOUT_SECONDS: Final = 600.0
 SERVICE_NAMES: Final = (
     "kafka",
     "cassandra",
+    "airflow-api-server",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "analyzer",
 )
+
+# Names that stand for several services.
+GROUPS: Final = {"airflow": tuple(name for name in SERVICE_NAMES if name.startswith("airflow-"))}
 
 
 def local_services(settings: Settings) -> list[Service]:
@@ -31,28 +41,34 @@ def local_services(settings: Settings) -> list[Service]:
         services.append(kafka_service(settings))
     if settings.cassandra_is_local:
         services.append(cassandra_service(settings))
-    return services
+    return [*services, *airflow_services(settings), analyzer_service(settings)]
 
 
-def start_tasks(settings: Settings) -> list[Task]:
-    """What is done once the services that it needs answer, and before others start."""
-    return [
+def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:
+    """What must be done on the way up of these services: each task once what it needs answers."""
+    names = {service.name for service in services}
+    wanted = frozenset().union(*(service.depends_on for service in services))
+    tasks = [
         Task("topics", lambda: topics.ensure_topics(settings), None, frozenset({"kafka"})),
         Task("migrations", lambda: migrations.migrate(settings), None, frozenset({"cassandra"})),
+        airflow_database_task(settings),
     ]
+    return [task for task in tasks if task.name in wanted or task.depends_on & names]
 
 
 def chosen(services: Sequence[Service], names: Sequence[str]) -> list[Service]:
-    """The services with these names; all when no name is given.
+    """The services with these names or groups; all when no name is given.
 
     Raises:
-        FirstcauseError: there is no service of a name.
+        FirstcauseError: there is no service or group of a name.
     """
-    unknown = sorted(set(names) - set(SERVICE_NAMES))
-    if unknown:
-        known = ", ".join(SERVICE_NAMES)
-        raise FirstcauseError(f"There is no service {', '.join(unknown)}; there are {known}.")
-    return [service for service in services if not names or service.name in names]
+    known = {*SERVICE_NAMES, *GROUPS}
+    if unknown := sorted(set(names) - known):
+        raise FirstcauseError(
+            f"There is no service {', '.join(unknown)}; there are {', '.join(sorted(known))}."
+        )
+    wanted = {member for name in names for member in GROUPS.get(name, (name,))}
+    return [service for service in services if not names or service.name in wanted]
 
 
 @contextmanager

@@ -1,16 +1,12 @@
-"""Java, and the environment that every local process gets."""
+"""Java: where it is, and how a service's process calls it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings
 
 
 def find_java() -> Path | None:
@@ -34,29 +30,3 @@ def java_command(heap: str, *, initial_heap: str) -> list[str]:
         raise FirstcauseError("Java 17 is missing: apt-get install openjdk-17-jre-headless")
     # An exit beats a process that limps on without memory: `status` shows it, `up` mends it.
     return [str(java), f"-Xms{initial_heap}", f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError"]
-
-
-def settings_environment(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, so that a child reads the same ones.
-
-    Settings that are None are left out. Secrets are in it: never log it.
-    """
-    environment = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        if value is not None:
-            environment[name.upper()] = str(value)
-    return environment
-
-
-def process_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with the settings, and this Python's programs found first."""
-    programs = str(Path(sys.executable).parent)
-    path = os.environ.get("PATH", os.defpath)
-    return {
-        **os.environ,
-        **settings_environment(settings),
-        "PATH": path if programs in path.split(os.pathsep) else f"{programs}{os.pathsep}{path}",
-    }

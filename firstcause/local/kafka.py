@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from firstcause.errors import FirstcauseError
-from firstcause.local.java import java_command, process_environment
+from firstcause.local.java import java_command
 from firstcause.local.service import DEPLOY_DIR, Service, last_log_lines, render_config
 from firstcause.settings import Settings
 
@@ -34,7 +34,7 @@ def kafka_service(settings: Settings) -> Service:
     return Service(
         name="kafka",
         command=(*java, "kafka.Kafka", str(config)),
-        env=process_environment(settings),
+        env=inherited_environment(),
         ports={
             "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_port,
             "LOCAL_KAFKA_CONTROLLER_PORT": settings.local_kafka_controller_port,
@@ -84,7 +84,7 @@ def _prepare(settings: Settings, config: Path, java: list[str], log_file: Path) 
     with log_file.open("ab") as log:
         done = subprocess.run(
             command,
-            env=process_environment(settings),
+            env=inherited_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
