@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from firstcause.errors import FirstcauseError
+from firstcause.local.environment import inherited_environment
 from firstcause.local.java import java_command
 from firstcause.local.service import DEPLOY_DIR, Service, last_log_lines, render_config
 from firstcause.settings import Settings
