@@ -7,6 +7,7 @@ import sys
 import pydantic
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from firstcause.errors import FirstcauseError
 
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         app()
     except FirstcauseError as error:
-        complaint.print(f"[bold red]firstcause:[/] {error}", markup=True)
+        complaint.print(f"[bold red]firstcause:[/] {escape(str(error))}")
         sys.exit(1)
     except pydantic.ValidationError as error:
         first = error.errors()[0]

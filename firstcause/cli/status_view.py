@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 
 import orjson
 import typer
@@ -45,9 +46,17 @@ def print_table(statuses: Sequence[ServiceStatus]) -> None:
             str(status.pid or ""),
             f"{status.memory_bytes / 2**20:,.0f} MB" if status.memory_bytes else "",
             _duration(status.uptime_seconds),
-            status.log_file,
+            _from_here(status.log_file),
         )
-    Console(soft_wrap=True).print(table)
+    terminal = Console()
+    # Into a file or a pipe goes the whole table, whatever the width of a page there.
+    console = terminal if terminal.is_terminal else Console(width=200)
+    console.print(table)
+
+
+def _from_here(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if path and Path(path).is_relative_to(here) else path
 
 
 def _duration(seconds: float | None) -> str:

@@ -64,6 +64,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
+        "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "dag-processor-logs"),
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         # A killed task worker is noticed within seconds, not after five minutes.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",

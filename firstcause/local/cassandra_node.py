@@ -11,7 +11,7 @@ from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.local.environment import inherited_environment
 from firstcause.local.java import java_command
-from firstcause.local.service import DEPLOY_DIR, Service, render_config
+from firstcause.local.service import DEPLOY_DIR, Service, port_is_open, render_config
 from firstcause.settings import Settings
 
 
@@ -45,7 +45,9 @@ def cassandra_service(settings: Settings) -> Service:
         },
         address=f"{settings.cassandra_hosts[0]}:{settings.cassandra_port}",
         log_file=settings.logs_dir / "cassandra.log",
-        is_ready=lambda _record: cassandra_answers(settings),
+        is_ready=lambda _record: (
+            port_is_open(settings.cassandra_port) and cassandra_answers(settings)
+        ),
         prepare=lambda: render_config(
             DEPLOY_DIR / "cassandra" / "cassandra.yaml",
             home / "cassandra.yaml",

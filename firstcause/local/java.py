@@ -6,8 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-from firstcause.errors import FirstcauseError
-
 
 def find_java() -> Path | None:
     """The `java` of JAVA_HOME, else the one on the PATH; None when there is none."""
@@ -22,11 +20,12 @@ def find_java() -> Path | None:
 def java_command(heap: str, *, initial_heap: str) -> list[str]:
     """`java` with a heap from `initial_heap` to `heap`, both in its own units (`512m`).
 
-    Raises:
-        FirstcauseError: there is no java.
+    Whether there is one, and the right one, is for the preflight to tell.
     """
-    java = find_java()
-    if java is None:
-        raise FirstcauseError("Java 17 is missing: apt-get install openjdk-17-jre-headless")
     # An exit beats a process that limps on without memory: `status` shows it, `up` mends it.
-    return [str(java), f"-Xms{initial_heap}", f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError"]
+    return [
+        str(find_java() or "java"),
+        f"-Xms{initial_heap}",
+        f"-Xmx{heap}",
+        "-XX:+ExitOnOutOfMemoryError",
+    ]

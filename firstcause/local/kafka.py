@@ -14,7 +14,13 @@ from confluent_kafka.admin import AdminClient
 from firstcause.errors import FirstcauseError
 from firstcause.local.environment import inherited_environment
 from firstcause.local.java import java_command
-from firstcause.local.service import DEPLOY_DIR, Service, last_log_lines, render_config
+from firstcause.local.service import (
+    DEPLOY_DIR,
+    Service,
+    last_log_lines,
+    port_is_open,
+    render_config,
+)
 from firstcause.settings import Settings
 
 # What a record batch adds to its largest message: batch header, keys, dead letter headers.
@@ -42,7 +48,7 @@ def kafka_service(settings: Settings) -> Service:
         },
         address=settings.kafka_bootstrap_servers,
         log_file=log_file,
-        is_ready=lambda _record: kafka_answers(settings),
+        is_ready=lambda _record: port_is_open(settings.kafka_port) and kafka_answers(settings),
         prepare=lambda: _prepare(settings, config, java, log_file),
         stop_rank=3,
         stop_grace_seconds=30.0,

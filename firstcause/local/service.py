@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,3 +94,12 @@ def last_log_lines(log_file: Path, count: int) -> list[str]:
     except FileNotFoundError:
         return []
     return [line.strip() for line in lines if line.strip()][-count:]
+
+
+def port_is_open(port: int) -> bool:
+    """Whether something on this machine takes connections on a port; no proof of an answer."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False

@@ -56,6 +56,14 @@ def stop(
                 tell(f"{name} stopped")
 
 
+def clear_crashed(settings: Settings, services: Sequence[Service]) -> None:
+    """Stops what crashed services left behind, children that may still hold their ports."""
+    for service in services:
+        record = ProcessRecord.read(record_path(settings, service.name))
+        if record is not None and not record.is_alive():
+            record.terminate_group(service.stop_grace_seconds)
+
+
 def wipe(settings: Settings) -> None:
     """Removes the data of the local services. The jars stay."""
     for name in WIPED:

@@ -16,7 +16,7 @@ from firstcause.local.process_record import ProcessRecord, launch
 from firstcause.local.service import Service, Task, last_log_lines, record_path
 from firstcause.settings import Settings
 
-POLL_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.5
 
 
 class Phase(StrEnum):
@@ -68,7 +68,7 @@ class Startup:
         self._cancelled = threading.Event()
 
     def run(self, show: Callable[[Sequence[StepProgress]], None]) -> None:
-        """Blocks until all are ready; calls `show` four times a second meanwhile.
+        """Blocks until all are ready; calls `show` twice a second meanwhile.
 
         What has started stays when another fails: `firstcause status` shows it.
 
@@ -110,8 +110,6 @@ class Startup:
         path = record_path(self._settings, service.name)
         record = ProcessRecord.read(path)
         if record is None or not record.is_alive():
-            if record is not None:
-                record.terminate_group(service.stop_grace_seconds)  # what a crash left behind
             service.prepare()
             if self._cancelled.is_set():
                 return
