@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,18 +98,19 @@ def start_driver(
         return record
 
 
-def stop_driver(files: DriverFiles, *, grace_seconds: float) -> None:
+def stop_driver(files: DriverFiles, *, grace_seconds: float, in_turn: bool = True) -> None:
     """Stops the driver and all its processes; harmless when none runs.
 
     The Python driver gets SIGTERM, on which it finishes its batch and ends the JVM. What is
     left after `grace_seconds` is killed: that loses nothing, since the batch in hand is worked
     on again from the checkpoint. Blocks for `grace_seconds` and 5 s more, and before that for a
-    start or stop of the same job that is under way: at most `LOCK_WAIT_SECONDS`.
+    start or stop of the same job that is under way: at most `LOCK_WAIT_SECONDS`. A signal
+    handler may have interrupted the very start it would wait for: it passes `in_turn=False`.
 
     Raises:
         FirstcauseError: something outlived SIGKILL, or the other start or stop hangs.
     """
-    with _lock(files):
+    with _lock(files) if in_turn else nullcontext():
         _stop_processes(files, grace_seconds)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +14,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from dags.supervision.trigger import KILL_GRACE_SECONDS, DriverTrigger
+from dags.supervision.trigger import (
+    KILL_GRACE_SECONDS,
+    DriverTrigger,
+    file_fields,
+    record_fields,
+    record_of,
+)
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
@@ -61,6 +67,7 @@ class StreamingDriverOperator(BaseOperator):
         self.run_for_seconds = run_for_seconds
         self.budget = budget
         self.limits = limits
+        self._killed = False
 
     def execute(self, context: Any) -> NoReturn:
         """Starts the driver or finds the one that runs, then defers. Blocks for seconds."""
@@ -71,7 +78,8 @@ class StreamingDriverOperator(BaseOperator):
             seconds = float(self.run_for_seconds)
             marks = {"run_until": time.time() + seconds if seconds > 0 else 0.0}
             store.set("marks", marks, retention=NEVER_EXPIRE)
-        record = running_driver(files, _known(store.get("driver")))
+        known = store.get("driver")
+        record = running_driver(files, record_of(known) if known else None)
         if record is not None:
             self.log.info("Found driver %s of %s running; watching it.", record.pid, self.job)
         else:
@@ -88,9 +96,13 @@ class StreamingDriverOperator(BaseOperator):
         return self._restart(context, settings, files, event)
 
     def on_kill(self) -> None:
-        """Stops the driver: the task was killed in the seconds when it held a worker."""
+        """Stops the driver: the task was killed in the seconds when it held a worker.
+
+        Airflow calls it in a signal handler and lets the task go on, so `_start` looks again.
+        """
+        self._killed = True
         files = DriverFiles.of(load_settings(), self.job)
-        stop_driver(files, grace_seconds=KILL_GRACE_SECONDS)
+        stop_driver(files, grace_seconds=KILL_GRACE_SECONDS, in_turn=False)
 
     def _restart(
         self, context: Any, settings: Settings, files: DriverFiles, event: dict[str, Any]
@@ -121,9 +133,14 @@ class StreamingDriverOperator(BaseOperator):
         return [float(moment) for moment in context["task_state_store"].get("restarts") or ()]
 
     def _start(self, settings: Settings, files: DriverFiles, store: Any) -> ProcessRecord:
-        command = spark_submit_command(settings, self.job, PROJECT_ROOT / self.application)
+        try:
+            command = spark_submit_command(settings, self.job, PROJECT_ROOT / self.application)
+        except FirstcauseError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would mend nothing
         record = start_driver(files, command, driver_environment(os.environ))
-        store.set("driver", asdict(record), retention=NEVER_EXPIRE)
+        if self._killed:
+            self._give_up(files, f"{self.job} was stopped while it started.")
+        store.set("driver", record_fields(record), retention=NEVER_EXPIRE)
         self.log.info("Started driver %s of %s; its log is %s.", record.pid, self.job, files.log)
         return record
 
@@ -134,8 +151,8 @@ class StreamingDriverOperator(BaseOperator):
         restarts = self._restarts(context)
         self.defer(
             trigger=DriverTrigger(
-                record=asdict(record),
-                files={name: str(value) for name, value in asdict(files).items()},
+                record=record_fields(record),
+                files=file_fields(files),
                 limits=asdict(self.limits or StallLimits.of(settings)),
                 run_until=float(store.get("marks")["run_until"]),
                 restart_delay_seconds=self._budget.delay_seconds(restarts, time.time()),
@@ -181,7 +198,7 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
     return hook._build_spark_submit_command(str(application))
 
 
-def driver_environment(environment: os._Environ[str] | dict[str, str]) -> dict[str, str]:
+def driver_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a driver: this one's, without Airflow's secrets and sockets."""
     kept = {
         name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIR")
@@ -193,7 +210,3 @@ def driver_environment(environment: os._Environ[str] | dict[str, str]) -> dict[s
         "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), kept.get("PYTHONPATH")))),
         "PYSPARK_PYTHON": sys.executable,
     }
-
-
-def _known(fields: dict[str, Any] | None) -> ProcessRecord | None:
-    return ProcessRecord(**{**fields, "command": tuple(fields["command"])}) if fields else None

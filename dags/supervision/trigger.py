@@ -21,7 +21,7 @@ from spark.driver import DriverFiles, stop_driver
 from spark.driver_progress import Progress, StallLimits, StallWatch
 
 # A person who marks a run failed wants the driver gone; what it had in hand is done again.
-KILL_GRACE_SECONDS = 1.0
+KILL_GRACE_SECONDS = 0.5
 # A driver that lived so long died of something new, so it is restarted without a delay.
 SETTLED_SECONDS = 60.0
 
@@ -33,8 +33,8 @@ class DriverTrigger(BaseTrigger):
     that no restart helps. `finished`: `run_until` is over.
 
     Args:
-        record: the driver's process, as `asdict(ProcessRecord)`.
-        files: its files, as `asdict(DriverFiles)` with texts for paths.
+        record: the driver's process, by `record_fields`.
+        files: its files, by `file_fields`.
         limits: how long it may be silent, as `asdict(StallLimits)`.
         run_until: seconds since the epoch at which the stream is to be finished; 0 for never.
         restart_delay_seconds: wait before telling of a driver that died soon after its start.
@@ -51,7 +51,7 @@ class DriverTrigger(BaseTrigger):
         poll_seconds: float = 1.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.record = ProcessRecord(**{**record, "command": tuple(record["command"])})
+        self.record = record_of(record)
         self.files = DriverFiles(
             files["job"], *(Path(files[name]) for name in ("record", "progress", "log"))
         )
@@ -61,12 +61,12 @@ class DriverTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path and the arguments; the command line stays out of the database."""
+        """The class path and the arguments, as the triggerer needs them."""
         return (
             "dags.supervision.trigger.DriverTrigger",
             {
-                "record": {**asdict(self.record), "command": []},
-                "files": {name: str(value) for name, value in asdict(self.files).items()},
+                "record": record_fields(self.record),
+                "files": file_fields(self.files),
                 "limits": asdict(self.limits),
                 "run_until": self.run_until,
                 "restart_delay_seconds": self.restart_delay_seconds,
@@ -105,3 +105,18 @@ class DriverTrigger(BaseTrigger):
             return {"status": "finished", "reason": "its time is over"}
         stall = watch.observe(own, now)
         return {"status": "stalled", "reason": stall} if stall else None
+
+
+def record_fields(record: ProcessRecord) -> dict[str, Any]:
+    """A process record as JSON takes it; the command line stays out of Airflow's database."""
+    return {**asdict(record), "command": []}
+
+
+def record_of(fields: dict[str, Any]) -> ProcessRecord:
+    """The process record of `record_fields`."""
+    return ProcessRecord(**{**fields, "command": tuple(fields["command"])})
+
+
+def file_fields(files: DriverFiles) -> dict[str, str]:
+    """A driver's files as JSON takes them."""
+    return {name: str(value) for name, value in asdict(files).items()}
