@@ -1,0 +1,1 @@
+"""A simulated shop that leaves log events, replay of log files, and the way into Kafka."""

@@ -1,0 +1,84 @@
+"""YAML files that people edit: checked on load, and a mistake is named by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+from firstcause.errors import FirstcauseError
+
+YamlPath = tuple[str | int, ...]
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+class StrictModel(pydantic.BaseModel):
+    """A part of a YAML file: unknown keys and loose types are mistakes."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class CheckedYaml:
+    """A parsed YAML file that remembers on which line each of its values stands.
+
+    Raises (from the constructor):
+        FirstcauseError: the file is missing, is no YAML, or names a key twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: dict[YamlPath, int] = {(): 1}
+        try:
+            root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        except (OSError, UnicodeDecodeError) as error:
+            raise FirstcauseError(f"{path}: cannot be read ({error})") from error
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise FirstcauseError(f"{path}:{line}: not YAML: {error.problem}") from error
+        if root is None:
+            raise FirstcauseError(f"{path}:1: the file is empty")
+        self._content = self._read(root, ())
+
+    def mistake(self, at: YamlPath, text: str) -> FirstcauseError:
+        """The error for a mistake at a place in the file; the nearest known line is named."""
+        known = at
+        while known not in self._lines:
+            known = known[:-1]
+        return FirstcauseError(f"{self.path}:{self._lines[known]}: {text}")
+
+    def validated(self, model: type[Model]) -> Model:
+        """The file as `model`.
+
+        Raises:
+            FirstcauseError: the first value that does not fit, by file, line and name.
+        """
+        try:
+            return model.model_validate(self._content)
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            # pydantic marks a bad mapping key with a last part of its own.
+            place = tuple(part for part in first["loc"] if part != "[key]")
+            name = ".".join(map(str, place)) or "the file"
+            raise self.mistake(place, f"{name}: {first['msg']}") from error
+
+    def _read(self, node: yaml.Node, at: YamlPath) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            mapping: dict[Any, Any] = {}
+            for key_node, value_node in node.value:
+                key = yaml.SafeLoader("").construct_object(key_node)
+                here = (*at, key)
+                self._lines[here] = key_node.start_mark.line + 1
+                if key in mapping:
+                    raise self.mistake(here, f"{key} stands twice")
+                mapping[key] = self._read(value_node, here)
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            items = []
+            for index, item in enumerate(node.value):
+                here = (*at, index)
+                self._lines[here] = item.start_mark.line + 1
+                items.append(self._read(item, here))
+            return items
+        return yaml.SafeLoader("").construct_object(node)

@@ -1,0 +1,273 @@
+"""A walk compiled for speed: all its events are one text template, filled in by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from firstcause.log_event import ERROR_LEVELS
+from generators.call_walk import PlannedEvent, WalkPlan
+from generators.log_template import ELAPSED, EVENT_VARIABLES, GAUGE, template_parts
+from generators.random_ids import hex_ids, uuids
+from generators.text_table import MAX_WHOLE_NUMBER, Indexes, TextTable, escaped
+
+# Spread of the time that work takes: lognormal with this sigma around its median.
+WORK_SIGMA: Final = 0.35
+_JITTER_SIZE: Final = 65_536
+
+Slot = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedEvents:
+    """Events of several requests: values, and beside each its time, service and error mark."""
+
+    values: list[bytes]
+    times_us: Indexes
+    services: Indexes
+    errors: npt.NDArray[np.bool_]
+
+
+class RequestShape:
+    """All requests that go one way. Rendering is deterministic in the generator it is given."""
+
+    def __init__(self, plan: WalkPlan, table: TextTable, service_codes: dict[str, int]) -> None:
+        self._plan = plan
+        self._table = table
+        self._slots: dict[str, dict[Slot, None]] = {
+            kind: {}
+            for kind in (
+                "request", "variable", "fresh", "instance", "second", "ms", "us",
+                "latency_ms", "latency_us", "span", "log_id", "gauge",
+            )
+        }  # fmt: skip
+        self._literals: list[str] = [""]
+        self._holes: list[tuple[str, Slot]] = []
+        for number, event in enumerate(plan.events):
+            self._compile(number, event)
+        self._template = "%s".join(self._literals)
+        starts: dict[str, int] = {}
+        width = 0
+        for kind, slots in self._slots.items():
+            starts[kind], width = width, width + len(slots)
+        position = {
+            (kind, slot): starts[kind] + number
+            for kind, slots in self._slots.items()
+            for number, slot in enumerate(slots)
+        }
+        self._order = np.array([position[hole] for hole in self._holes], dtype=np.int64)
+        self._prepare_columns()
+        self._moments = np.array([event.moment for event in plan.events], dtype=np.int64)
+        self._services = np.array([service_codes[event.service] for event in plan.events])
+        self._errors = np.array([event.level in ERROR_LEVELS for event in plan.events])
+
+    @property
+    def event_count(self) -> int:
+        """Events that one request of this shape leaves."""
+        return len(self._plan.events)
+
+    def render(
+        self,
+        starts_us: Indexes,
+        random: np.random.Generator,
+        jitter: npt.NDArray[np.float64],
+        gauge: Indexes | None = None,
+    ) -> RenderedEvents:
+        """The events of the requests that start at `starts_us` (us since the epoch).
+
+        Args:
+            starts_us: one start a request.
+            random: the only source of chance.
+            jitter: factors for the time that work takes, see `work_jitter`.
+            gauge: the value of {gauge} for each request, when the shape has one.
+        """
+        rows = len(starts_us)
+        times = starts_us[:, None] + self._elapsed_us(rows, random, jitter)
+        indexes = np.concatenate(
+            [
+                *self._request_columns(rows, random),
+                *self._time_columns(times),
+                *self._id_columns(rows, random),
+                *([] if gauge is None else [self._table.whole_numbers + gauge[:, None]]),
+            ],
+            axis=1,
+        )
+        template = self._template
+        values: list[bytes] = []
+        for texts in self._table.look_up(indexes[:, self._order]):
+            values += (template % tuple(texts)).encode("ascii").split(b"\n")
+        return RenderedEvents(
+            values,
+            times[:, self._moments].ravel(),
+            np.tile(self._services, rows),
+            np.tile(self._errors, rows),
+        )
+
+    def _compile(self, number: int, event: PlannedEvent) -> None:
+        if number:
+            self._literal("\n")
+        self._literal('{"log_id":"')
+        self._hole("log_id", (number,))
+        self._literal('","timestamp":"')
+        for kind in ("second", "ms", "us"):
+            self._hole(kind, (event.moment,))
+            self._literal("." if kind == "second" else "")
+        self._literal(f'Z","service_name":"{escaped(event.service)}",')
+        self._hole("instance", (event.service,))
+        self._literal(f',"level":"{event.level}","logger":"{escaped(event.logger)}","message":"')
+        self._text(number, event, event.text)
+        self._literal('"')
+        if event.span is not None:
+            self._literal(",")
+            self._hole("request", ())
+            self._literal(',"span_id":"')
+            self._hole("span", (event.span,))
+            parent = self._plan.span_parents[event.span]
+            if parent is not None:
+                self._literal('","parent_span_id":"')
+                self._hole("span", (parent,))
+            self._literal('"')
+        if event.status_code is not None:
+            self._literal(f',"status_code":{event.status_code}')
+        if event.latency_since is not None:
+            self._literal(',"latency_ms":')
+            self._hole("latency_ms", (event.latency_since, event.moment))
+            self._literal(".")
+            self._hole("latency_us", (event.latency_since, event.moment))
+        if event.error_code:
+            self._literal(f',"error_code":"{escaped(event.error_code)}"')
+        if event.exception:
+            self._literal(',"exception":"')
+            self._text(number, event, event.exception)
+            self._literal('"')
+        pairs = ",".join(f'"{escaped(key)}":"{escaped(text)}"' for key, text in event.attributes)
+        self._literal(f',"attributes":{{{pairs}}}}}')
+
+    def _text(self, number: int, event: PlannedEvent, text: str) -> None:
+        for literal, name in template_parts(text):
+            self._literal(escaped(literal))
+            if name is None:
+                continue
+            if name == ELAPSED:
+                self._hole("latency_ms", (event.elapsed_since, event.moment))
+            elif name == GAUGE:
+                self._hole("gauge", ())
+            elif name in EVENT_VARIABLES:
+                self._hole("fresh", (name, number))
+            else:
+                self._hole("variable", (name,))
+
+    def _literal(self, text: str) -> None:
+        self._literals[-1] += text.replace("%", "%%")
+
+    def _hole(self, kind: str, slot: Slot) -> None:
+        self._slots[kind][slot] = None
+        if kind == "latency_ms":
+            # The pair is always there, so that both columns have one width.
+            self._slots["latency_us"][slot] = None
+        self._holes.append((kind, slot))
+        self._literals.append("")
+
+    def _prepare_columns(self) -> None:
+        pools = self._table.pools
+        variables = [pools[name] for (name,) in self._slots["variable"]]
+        fresh = [pools[slot[0]] for slot in self._slots["fresh"]]
+        instances = [self._table.instances[name] for (name,) in self._slots["instance"]]
+        groups = list(dict.fromkeys(pool.group for pool in variables)) or ["person"]
+        drawn = [
+            *(groups.index(pool.group) for pool in variables),
+            *range(len(groups), len(groups) + len(fresh) + len(instances)),
+        ]
+        self._draws = len(groups) + len(fresh) + len(instances)
+        self._person_draw = groups.index("person") if "person" in groups else 0
+        self._drawn = np.array(drawn, dtype=np.int64)
+        placed = [*variables, *fresh, *instances]
+        self._offsets = np.array([pool.offset for pool in placed], dtype=np.int64)
+        self._sizes = np.array([pool.size for pool in placed], dtype=np.int64)
+        segments = self._plan.segments
+        self._medians_us = np.array([1000 * segment.low_ms for segment in segments])
+        self._special = [
+            (number + 1, segment)
+            for number, segment in enumerate(segments)
+            if segment.kind != "work"
+        ]
+        moments = [moment for (moment,) in self._slots["second"]]
+        self._time_moments = np.array(moments, dtype=np.int64)
+        pairs = list(self._slots["latency_ms"])
+        self._latency_from = np.array([pair[0] for pair in pairs], dtype=np.int64)
+        self._latency_to = np.array([pair[1] for pair in pairs], dtype=np.int64)
+
+    def _elapsed_us(
+        self, rows: int, random: np.random.Generator, jitter: npt.NDArray[np.float64]
+    ) -> Indexes:
+        """Us from the start to each moment; strictly growing along a row."""
+        elapsed = np.zeros((rows, len(self._medians_us) + 1), dtype=np.int64)
+        if not len(self._medians_us):
+            return elapsed
+        picks = random.integers(0, len(jitter), (rows, len(self._medians_us)), dtype=np.int32)
+        elapsed[:, 1:] = self._medians_us * jitter[picks]
+        for column, segment in self._special:
+            low_us, high_us = int(1000 * segment.low_ms), int(1000 * segment.high_ms)
+            elapsed[:, column] = (
+                random.integers(low_us, high_us + 1, rows) if segment.kind == "uniform" else 0
+            )
+        elapsed[:, 1:] += 1
+        np.cumsum(elapsed, axis=1, out=elapsed)
+        for column, segment in self._special:
+            if segment.kind == "until":
+                target = elapsed[:, segment.since] + int(1000 * segment.low_ms)
+                late = np.maximum(target - elapsed[:, column], 0)
+                elapsed[:, column:] += late[:, None]
+        return elapsed
+
+    def _request_columns(self, rows: int, random: np.random.Generator) -> list[Indexes]:
+        draws = random.integers(0, 2**31, (rows, self._draws))
+        columns = [self._offsets + draws[:, self._drawn] % self._sizes]
+        if self._slots["request"]:
+            people = self._table.pools["user_id"]
+            users = people.offset + draws[:, self._person_draw] % people.size
+            user_ids = [row[0] for row in self._table.look_up(users[:, None])]
+            traces = hex_ids(random, rows, 32)
+            others = hex_ids(random, rows, 40)
+            first = self._table.put(
+                [
+                    f'"trace_id":"{trace}","request_id":"req-{other[:16]}",'
+                    f'"user_id":"{user}","session_id":"ses-{other[16:]}"'
+                    for trace, other, user in zip(traces, others, user_ids, strict=True)
+                ]
+            )
+            columns.insert(0, first + np.arange(rows, dtype=np.int64)[:, None])
+        return columns
+
+    def _time_columns(self, times: Indexes) -> list[Indexes]:
+        table = self._table
+        told = times[:, self._time_moments]
+        seconds, below = np.divmod(told, 1_000_000)
+        ms, us = np.divmod(below, 1000)
+        latency_ms, latency_us = np.divmod(
+            times[:, self._latency_to] - times[:, self._latency_from], 1000
+        )
+        return [
+            table.second_indexes(seconds),
+            table.three_digits + ms,
+            table.three_digits + us,
+            table.whole_numbers + np.minimum(latency_ms, MAX_WHOLE_NUMBER),
+            table.three_digits + latency_us,
+        ]
+
+    def _id_columns(self, rows: int, random: np.random.Generator) -> list[Indexes]:
+        spans, events = len(self._slots["span"]), self.event_count
+        first_span = self._table.put(hex_ids(random, rows * spans, 16))
+        first_log = self._table.put(uuids(random, rows * events))
+        return [
+            first_span + np.arange(rows * spans, dtype=np.int64).reshape(rows, spans),
+            first_log + np.arange(rows * events, dtype=np.int64).reshape(rows, events),
+        ]
+
+
+def work_jitter(random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Factors around 1 for the time that work takes, to draw from."""
+    return random.lognormal(0.0, WORK_SIGMA, _JITTER_SIZE)
