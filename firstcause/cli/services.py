@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
         What has crashed is started again. Topics and migrations are applied on the way.
         """
-        from firstcause.local import installation
+        from firstcause.local import installation, preflight, shutdown
         from firstcause.local.startup import Startup
         from firstcause.local.startup_view import startup_view
         from firstcause.settings import load_settings
@@ -29,8 +29,11 @@ def register(app: typer.Typer) -> None:
         names = _names(only)
         services = installation.chosen(installation.local_services(settings), names)
         tasks = installation.start_tasks(settings, services)
-        with installation.exclusive(settings, _say), startup_view() as show:
-            Startup(settings, [*services, *tasks]).run(show)
+        with installation.exclusive(settings, _say):
+            shutdown.clear_crashed(settings, services)
+            preflight.check(settings, services)
+            with startup_view() as show:
+                Startup(settings, [*services, *tasks]).run(show)
         for service in services:
             if service.address:
                 _say(f"{service.name:<22}{service.address}")
