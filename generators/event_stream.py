@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from firstcause.errors import FirstcauseError
 from generators.call_walk import lone_event
+from generators.message_batch import MessageBatch
 from generators.request_shape import RenderedEvents, RequestShape, work_jitter
 from generators.scenario import SCENARIOS_DIR, Scenario, load_scenario
 from generators.text_table import Indexes, TextTable
@@ -68,40 +69,6 @@ class GeneratorParameters:
         return (self.start - _EPOCH) // timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class EventBatch:
-    """Events ready to send, in order of event time.
-
-    Attributes:
-        keys: the service's name, one an event.
-        values: the log event as UTF-8 JSON, one an event, without a line end.
-        times_us: event times, us since the epoch, ascending.
-        errors: marks the events whose level is ERROR or FATAL.
-    """
-
-    keys: list[bytes]
-    values: list[bytes]
-    times_us: Indexes
-    errors: npt.NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def first_error_us(self) -> int | None:
-        """Event time of the first ERROR or FATAL, us since the epoch; None without one."""
-        return int(self.times_us[np.argmax(self.errors)]) if self.errors.any() else None
-
-    def part(self, first: int, end: int) -> EventBatch:
-        """The events from `first` up to and without `end`."""
-        return EventBatch(
-            self.keys[first:end],
-            self.values[first:end],
-            self.times_us[first:end],
-            self.errors[first:end],
-        )
-
-
 class EventStream:
     """The stream of some parameters.
 
@@ -146,7 +113,7 @@ class EventStream:
             start + timedelta(seconds=self._fault.end_seconds),
         )
 
-    def batches(self) -> Iterator[EventBatch]:
+    def batches(self) -> Iterator[MessageBatch]:
         """Yields all events once, in order of event time; call it once.
 
         Memory is bounded by a block of requests, whatever the rate and the duration.
@@ -212,10 +179,10 @@ class EventStream:
             starts_us = self.parameters.start_us + (seconds * 1_000_000).astype(np.int64)
             yield shape.render(starts_us, self._random, self._jitter, gauge)
 
-    def _batch(self, events: RenderedEvents, order: Indexes) -> EventBatch:
+    def _batch(self, events: RenderedEvents, order: Indexes) -> MessageBatch:
         taken = _taken(events, order)
-        keys: list[bytes] = self._key_of_code[taken.services].tolist()
-        return EventBatch(keys, taken.values, taken.times_us, taken.errors)
+        keys: list[bytes | None] = self._key_of_code[taken.services].tolist()
+        return MessageBatch(keys, taken.values, taken.times_us, taken.errors)
 
 
 def _placed(scenario: Scenario, parameters: GeneratorParameters) -> FaultWindow:
