@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from generators.log_template import LogTemplate
-from generators.scenario import FaultMode
+from generators.scenario import CALLER_GONE, FaultMode
 from generators.stack_trace import stack_trace
 from generators.topology import Operation, OperationRef, Service, Step, Topology
 
@@ -21,7 +21,6 @@ CANCEL_LEAD_MS: Final = 5.0
 
 OK: Final = 200
 BAD_REQUEST: Final = 400
-SERVER_FAILURE: Final = 499
 GATEWAY_TIMEOUT: Final = 504
 
 
@@ -172,9 +171,9 @@ class CallWalk:
             self._work(NETWORK_HOP_MS)
             if status < BAD_REQUEST:
                 return None
-            if status < SERVER_FAILURE:
+            if status < CALLER_GONE:
                 return status
-            gave_up = status == SERVER_FAILURE
+            gave_up = status == CALLER_GONE
             if gave_up:
                 self._plan.segments.append(Segment("until", step.timeout_ms, since=called))
             place = {
@@ -200,7 +199,7 @@ class CallWalk:
         self._say(span, self._pick(templates), {"status": str(status)}, status=status)
         return status
 
-    def _say(
+    def _say(  # noqa: PLR0913 - what an event can carry
         self,
         span: _Span,
         template: LogTemplate,
@@ -224,15 +223,15 @@ class CallWalk:
             **(place or {}),
         }
         # A refused request is the customer's matter, not the service's.
-        refused = status is not None and BAD_REQUEST <= status < SERVER_FAILURE
+        refused = status is not None and BAD_REQUEST <= status < CALLER_GONE
         text = fill_in(template.text, known)
         exception = template.exception and stack_trace(
-            span.service.runtime,
-            span.service.package,
-            template.exception,
-            text,
-            span.operation.logger,
-            span.ref.operation,
+            runtime=span.service.runtime,
+            package=span.service.package,
+            exception=template.exception,
+            message=text,
+            logger=span.operation.logger,
+            operation=span.ref.operation,
         )
         self._plan.events.append(
             PlannedEvent(
@@ -279,7 +278,14 @@ def lone_event(
         text=text,
         error_code=template.error_code,
         exception=template.exception
-        and stack_trace(service.runtime, service.package, template.exception, text, logger, "run"),
+        and stack_trace(
+            runtime=service.runtime,
+            package=service.package,
+            exception=template.exception,
+            message=text,
+            logger=logger,
+            operation="run",
+        ),
         attributes=(("version", version or service.version),),
     )
     return WalkPlan(events=[event])

@@ -28,6 +28,7 @@ LINES_PER_BATCH: Final = 2_000
 # Record overhead (offsets, key, headers) beside a value, as Kafka counts a message's size.
 MESSAGE_OVERHEAD_BYTES: Final = 512
 
+_TIMESTAMP_FIELD: Final = re.compile(rb'("timestamp"\s*:\s*")([^"\\]*)"')
 _DATE_AND_TIME: Final = re.compile(r"^(.{19})(.*?)([Zz]|[+-][0-9]{2}:[0-9]{2})$")
 
 
@@ -237,9 +238,10 @@ def _moved(line: bytes, fields: dict[str, Any], shift: timedelta) -> tuple[bytes
     except OverflowError:
         return line, fields
     moved = f"{moment:%Y-%m-%dT%H:%M:%S}{parts[2]}{parts[3]}"
-    pattern = rb'("timestamp"\s*:\s*")' + re.escape(text.encode()) + rb'"'
-    line, found = re.subn(pattern, rb"\g<1>" + moved.encode() + b'"', line)
-    if not found:
-        # Written with escapes, which the pattern does not know.
-        line = orjson.dumps({**fields, "timestamp": moved})
-    return line, {**fields, "timestamp": moved}
+    old, new = text.encode(), moved.encode()
+    moved_line = _TIMESTAMP_FIELD.sub(
+        lambda found: found[1] + new + b'"' if found[2] == old else found[0], line
+    )
+    fields["timestamp"] = moved
+    # A timestamp written with escapes is none that the pattern knows.
+    return (orjson.dumps(fields) if moved_line == line else moved_line), fields

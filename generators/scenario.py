@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,9 @@ from firstcause.errors import FirstcauseError
 from generators.checked_yaml import CheckedYaml, StrictModel
 from generators.log_template import LogTemplate
 from generators.topology import OperationRef, Topology
+
+# A call that its caller no longer waits for (as nginx counts it).
+CALLER_GONE = 499
 
 SCENARIOS_DIR = Path(__file__).with_name("scenarios")
 
@@ -104,19 +108,29 @@ def _check(source: CheckedYaml, scenario: Scenario, topology: Topology) -> None:
     reached = {ref for entry in topology.entries for ref in topology.reachable(entry)}
     if not scenario.affected(topology) & reached:
         raise source.mistake(("culprit",), f"no request comes to {scenario.culprit}")
-    for name, share in zip(("start", "end"), scenario.affected_share, strict=True):
-        if not 0 <= share <= 1:
-            raise source.mistake(("affected_share",), f"the share at the {name} is not 0 to 1")
-    if abs(sum(mode.share for mode in scenario.modes) - 1) > 1e-6:
+    at_start, at_end = scenario.affected_share
+    if not (0 <= at_start <= 1 and 0 <= at_end <= 1):
+        raise source.mistake(("affected_share",), "a share is 0 to 1")
+    _check_modes(source, scenario, topology)
+    _check_errors(source, scenario)
+
+
+def _check_modes(source: CheckedYaml, scenario: Scenario, topology: Topology) -> None:
+    if not math.isclose(sum(mode.share for mode in scenario.modes), 1.0):
         raise source.mistake(("modes",), "the shares of the modes must add up to 1")
     for index, mode in enumerate(scenario.modes):
         low, high = mode.wait_ms
         if not 0 <= low <= high:
             raise source.mistake(("modes", index, "wait_ms"), "wait_ms must be [low, high]")
-        if mode.until_caller_gives_up and scenario.affected(topology) & set(topology.entries):
+        if not mode.until_caller_gives_up:
+            continue
+        if scenario.affected(topology) & set(topology.entries):
             raise source.mistake(("modes", index), "nobody calls an entry, so nobody gives up")
-        if mode.until_caller_gives_up and mode.status_code is None:
-            raise source.mistake(("modes", index), "until_caller_gives_up needs a status_code")
+        if mode.status_code != CALLER_GONE:
+            raise source.mistake(("modes", index), "until_caller_gives_up needs status_code 499")
+
+
+def _check_errors(source: CheckedYaml, scenario: Scenario) -> None:
     logs_errors = any(log.is_error for mode in scenario.modes for log in mode.logs) or any(
         event.log.is_error for event in scenario.events
     )

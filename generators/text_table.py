@@ -55,8 +55,9 @@ class TextTable:
         self.instances: dict[str, Pool] = {}
         self.whole_numbers = self._add(map(str, range(MAX_WHOLE_NUMBER + 1)))
         self.three_digits = self._add(f"{number:03}" for number in range(1000))
-        self._add_variables(random.Random(seed), _people(seed))
-        self._add_instances(topology, random.Random(seed))
+        draw = random.Random(seed)  # noqa: S311 - a simulation keeps no secret
+        self._add_variables(draw, _people(seed))
+        self._add_instances(topology, draw)
         self._dynamic_start = len(self._texts)
         self._used = self._dynamic_start
         self._array: npt.NDArray[Any] = np.empty(self._dynamic_start * 2, dtype=object)
@@ -160,7 +161,7 @@ def _people(seed: int) -> list[tuple[str, ...]]:
     fakers = [Faker("en_US"), Faker("de_DE"), Faker("fr_FR")]
     for number, faker in enumerate(fakers):
         faker.seed_instance(seed * len(fakers) + number)
-    people = []
+    people: list[tuple[str, ...]] = []
     for number in range(PEOPLE):
         faker = fakers[number % len(fakers)]
         people.append(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from generators.checked_yaml import CheckedYaml, StrictModel, YamlPath
-from generators.log_template import LogTemplate
+from generators.log_template import LogTemplate, template_parts
 
 DEFAULT_TOPOLOGY = Path(__file__).with_name("topology.yaml")
 
@@ -28,6 +28,14 @@ PROVIDER_OF_KIND: dict[str, str] = {
 }
 
 Templates = Annotated[tuple[LogTemplate, ...], pydantic.Field(min_length=1)]
+
+
+def _known_variables(route: str) -> str:
+    template_parts(route)
+    return route
+
+
+Route = Annotated[str, pydantic.AfterValidator(_known_variables)]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +83,7 @@ class Rejection(StrictModel):
 class Operation(StrictModel):
     """What one service does when it is asked; `entry_weight` makes it an entry from outside."""
 
-    route: str
+    route: Route
     logger: str
     entry_weight: float = pydantic.Field(0.0, ge=0)
     steps: tuple[Step, ...] = ()
@@ -98,7 +106,7 @@ class Service(StrictModel):
     runtime: Literal["java", "python", "go"]
     package: str
     version: str
-    resources: dict[str, Resource] = {}
+    resources: dict[str, Resource] = pydantic.Field(default_factory=dict)
     upstream_failure_status: Literal[500, 502, 503] = 500
     received: Templates
     completed: Templates
@@ -176,12 +184,19 @@ def _check_service(source: CheckedYaml, topology: Topology, name: str, service: 
             )
     if PROVIDER_OF_KIND[service.runs_on] != service.provider:
         raise source.mistake((*at, "runs_on"), f"{service.runs_on} is not of {service.provider}")
-    for index, template in enumerate(service.background):
-        if template.is_error:
-            raise source.mistake((*at, "background", index), "healthy traffic has no errors")
+    # Errors have templates of their own; an outcome is told without one.
+    for occasion in ("received", "completed", "failed", "retrying", "degraded", "background"):
+        for index, template in enumerate(getattr(service, occasion) or ()):
+            if template.is_error:
+                raise source.mistake((*at, occasion, index), "healthy traffic has no errors")
     for op_name, operation in service.operations.items():
+        of_operation: YamlPath = (*at, "operations", op_name)
+        if operation.rejection and operation.rejection.log.is_error:
+            raise source.mistake((*of_operation, "rejection", "log"), "a refusal is no error")
         for index, step in enumerate(operation.steps):
-            here: YamlPath = (*at, "operations", op_name, "steps", index)
+            here: YamlPath = (*of_operation, "steps", index)
+            if any(template.is_error for template in step.log or ()):
+                raise source.mistake((*here, "log"), "healthy traffic has no errors")
             if step.use and step.use not in service.resources:
                 raise source.mistake((*here, "use"), f"{name} has no resource {step.use}")
             if step.callee:
