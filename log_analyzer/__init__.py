@@ -1,0 +1,1 @@
+"""The consumer-group service: errors become incidents, incidents reach Slack."""

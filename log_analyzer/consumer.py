@@ -1,0 +1,246 @@
+"""The consumer loop: from Kafka into incidents, offsets committed after the fact."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from firstcause.log_event import UnreadableLogEvent, read_log_event
+from firstcause.settings import Settings
+from log_analyzer import metrics
+from log_analyzer.dead_letters import DeadLetters
+from log_analyzer.error_batch import ErrorBatch
+from log_analyzer.incident import ConsumedError
+from log_analyzer.incident_store import STORE_AWAY
+from log_analyzer.incident_tracker import IncidentTracker
+from log_analyzer.precheck import surely_not_error
+from log_analyzer.templates import TemplateMiner
+
+FETCH_MESSAGES: Final = 2_000
+FETCH_SECONDS: Final = 0.1
+COMMIT_SECONDS: Final = 1.0
+HOUSEKEEPING_SECONDS: Final = 2.0
+STORE_RETRY_MAX_SECONDS: Final = 10.0
+PROCESSING_ATTEMPTS: Final = 3
+SUSPECTS_REFRESH_MS: Final = 60_000
+
+_log = structlog.get_logger()
+
+
+def consumer_config(settings: Settings) -> dict[str, Any]:
+    """How the analyzer reads Kafka. A killed instance is replaced after the session's 6 s."""
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "group.id": settings.analyzer_group,
+        "client.id": "firstcause-analyzer",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 2_000,
+        "fetch.message.max.bytes": settings.kafka_max_message_bytes,
+        "topic.metadata.refresh.interval.ms": 10_000,
+        "reconnect.backoff.max.ms": 2_000,
+    }
+
+
+class LogConsumer:
+    """Consumes `logs` until told to stop. Owned by one thread; `alive_at` is read by others.
+
+    While Cassandra is away it pauses its partitions, stays in the group, commits nothing and
+    tries the same batch again. An unreadable message is counted and passed: the store job has
+    its own position on the same topic and puts it on the dead-letter topic. A readable error that
+    can't be processed, three times, goes there from here.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it works with, named where it is made
+        self,
+        *,
+        settings: Settings,
+        tracker: IncidentTracker,
+        dead_letters: DeadLetters,
+        miner: TemplateMiner,
+        consumer: Consumer | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._topic = settings.kafka_logs_topic
+        self._tracker = tracker
+        self._dead_letters = dead_letters
+        self._miner = miner
+        self._monotonic = monotonic
+        self._consumer = consumer or Consumer(consumer_config(settings))
+        self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._committed_at = monotonic()
+        self._housekept_at = monotonic()
+        self._blocked_until: float | None = None
+        self._failures = 0
+        self._last_kafka_error: str | None = None
+        self.alive_at = monotonic()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+        try:
+            while not stopping.is_set():
+                self.alive_at = self._monotonic()
+                self._turn()
+            self._store_and_commit()
+        finally:
+            self._consumer.close()
+
+    def _turn(self) -> None:
+        if self._blocked_until is not None:
+            # Newly assigned partitions are paused too; what was fetched before is kept.
+            self._consumer.pause(self._consumer.assignment())
+            self._take(self._consumer.consume(1, FETCH_SECONDS))
+            if self._monotonic() >= self._blocked_until:
+                self._store_and_commit()
+            return
+        self._take(self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS))
+        now = self._monotonic()
+        if self._batch.is_due(now):
+            self._store_and_commit()
+        elif not self._batch.errors and now - self._committed_at >= COMMIT_SECONDS:
+            self._commit()
+        if now - self._housekept_at >= HOUSEKEEPING_SECONDS:
+            self._housekept_at = now
+            self._guarded(self._housekeeping)
+
+    def _take(self, messages: list[Message]) -> None:
+        batch, seen = self._batch, 0
+        last: dict[int, int] = {}
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._kafka_error(error)
+                continue
+            seen += 1
+            value = message.value()
+            last[cast(int, message.partition())] = cast(int, message.offset())
+            if value is not None and surely_not_error(value):
+                continue
+            self._read(message, value)
+        for partition, offset in last.items():
+            batch.reached(partition, offset)
+        if seen:
+            metrics.MESSAGES.inc(seen)
+            self._last_kafka_error = None
+
+    def _read(self, message: Message, value: bytes | None) -> None:
+        try:
+            event = read_log_event(value, message.timestamp()[1])
+        except UnreadableLogEvent:
+            metrics.UNREADABLE.inc()
+            return
+        if not event.is_error or value is None:
+            return
+        template = self._miner.add(event.message).text
+        partition, offset = cast(int, message.partition()), cast(int, message.offset())
+        error = ConsumedError(event, partition, offset, value, template)
+        self._batch.add(error, self._monotonic())
+
+    def _kafka_error(self, error: KafkaError) -> None:
+        # The client reconnects by itself; each new kind of trouble is told once.
+        if error.code() != KafkaError._PARTITION_EOF and error.name() != self._last_kafka_error:
+            self._last_kafka_error = error.name()
+            _log.warning("kafka_trouble", error=error.name(), reason=error.str())
+
+    def _store_and_commit(self) -> None:
+        if self._guarded(self._store):
+            self._commit()
+
+    def _guarded(self, work: Callable[[], None]) -> bool:
+        """Does what needs Cassandra; False when it is away, and the loop is blocked then."""
+        try:
+            work()
+        except STORE_AWAY as error:
+            self._failures += 1
+            pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
+            self._blocked_until = self._monotonic() + pause
+            metrics.STORE_AWAY.set(1)
+            _log.warning(
+                "store_away",
+                again_in_seconds=pause,
+                reason=f"{type(error).__name__}: {error}"[:300],
+            )
+            return False
+        if self._blocked_until is not None:
+            self._consumer.resume(self._consumer.assignment())
+            _log.info("store_back", after_attempts=self._failures)
+        self._blocked_until, self._failures = None, 0
+        metrics.STORE_AWAY.set(0)
+        return True
+
+    def _store(self) -> None:
+        errors = self._batch.errors
+        if not errors:
+            return
+        with metrics.BATCH_SECONDS.time():
+            if not self._processed(errors):
+                # One of them can't be processed: find it, so that the others go on.
+                for error in errors:
+                    if not self._processed([error]):
+                        self._dead_letters.put(error, self._topic)
+        metrics.BATCH_ERRORS.observe(len(errors))
+        self._batch.errors = []
+
+    def _processed(self, errors: list[ConsumedError]) -> bool:
+        for attempt in range(PROCESSING_ATTEMPTS):
+            try:
+                self._tracker.record(errors)
+            except STORE_AWAY:
+                raise
+            except Exception:  # noqa: BLE001 - told; after three times a dead letter
+                _log.exception(
+                    "processing_failed",
+                    attempt=attempt + 1,
+                    log_ids=[error.event.log_id for error in errors[:10]],
+                )
+            else:
+                return True
+        return False
+
+    def _commit(self) -> None:
+        self._committed_at = self._monotonic()
+        offsets = [TopicPartition(self._topic, p, o) for p, o in self._batch.positions.items()]
+        self._batch.clear()
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # What is stored is stored; these messages come again and change nothing.
+            _log.warning("commit_failed", reason=str(error))
+
+    def _housekeeping(self) -> None:
+        self._tracker.resolve_quiet()
+        self._tracker.refresh_suspects(time.time_ns() // 1_000_000 - SUSPECTS_REFRESH_MS)
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("partitions_assigned", partitions=[one.partition for one in partitions])
+        self._tracker.forget()
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Still the owner: what is in hand is stored and committed, or left to the next owner."""
+        _log.info("partitions_revoked", partitions=[one.partition for one in partitions])
+        if self._blocked_until is None:
+            self._store_and_commit()
+        self._batch.drop({one.partition for one in partitions})
+        self._tracker.forget()
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """No longer the owner: nothing of it may be written any more."""
+        _log.warning("partitions_lost", partitions=[one.partition for one in partitions])
+        self._batch.drop({one.partition for one in partitions})
+        self._tracker.forget()

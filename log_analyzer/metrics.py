@@ -1,0 +1,45 @@
+"""The analyzer's Prometheus metrics: each named and explained here, nowhere else."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter("firstcause_analyzer_messages", "Messages consumed, of any level")
+UNREADABLE = Counter(
+    "firstcause_analyzer_unreadable",
+    "Messages that are no log event; the store job puts them on the dead-letter topic",
+)
+ERRORS_COUNTED = Counter(
+    "firstcause_analyzer_errors_counted", "ERROR and FATAL events counted into incidents"
+)
+ERRORS_KNOWN = Counter(
+    "firstcause_analyzer_errors_known", "Errors that came again (redelivered, replayed)"
+)
+DEAD_LETTERS = Counter(
+    "firstcause_analyzer_dead_letters", "Errors that could not be processed, put aside"
+)
+BATCH_ERRORS = Histogram(
+    "firstcause_analyzer_batch_errors",
+    "Errors of one batch",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+)
+BATCH_SECONDS = Histogram("firstcause_analyzer_batch_seconds", "Time until a batch is stored")
+INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")
+INCIDENTS_OPEN = Gauge("firstcause_incidents_open", "Incidents that are open now, of all instances")
+STORE_AWAY = Gauge("firstcause_analyzer_store_away", "1 while Cassandra does not take writes")
+MESSAGES_PENDING = Gauge(
+    "firstcause_slack_messages_pending", "Incident messages that have not reached Slack yet"
+)
+SLACK_SENDS = Counter(
+    "firstcause_slack_sends",
+    "Requests to Slack (or the preview) by kind and outcome",
+    ["kind", "outcome"],
+)
+MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome", ["outcome"])
+MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
+PROMPT_BROKEN = Gauge("firstcause_prompt_broken", "1 while an edited prompt does not work")
+WORKER_FAILURES = Counter(
+    "firstcause_analyzer_worker_failures",
+    "Passes of a background worker that failed for a reason of their own",
+    ["worker"],
+)

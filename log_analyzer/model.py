@@ -1,0 +1,159 @@
+"""Asks Mistral for the root cause of an incident, and distrusts the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+import httpx2
+import stamina
+from mistralai.client import Mistral
+from mistralai.client.errors import MistralError, NoResponseError
+from pydantic import BaseModel, Field
+
+from firstcause.settings import Settings
+
+TIMEOUT_MS: Final = 30_000
+ATTEMPTS: Final = 3
+RETRY_AFTER_MAX_SECONDS: Final = 30.0
+MAX_ANSWER_TOKENS: Final = 800
+CHARS_OF_A_TOKEN: Final = 4
+_RETRIED_STATUS: Final = frozenset({429, 500, 502, 503, 504})
+
+Confidence = Literal["confirmed", "likely", "inconclusive"]
+_LOWER: Final[dict[Confidence, Confidence]] = {
+    "confirmed": "likely",
+    "likely": "inconclusive",
+    "inconclusive": "inconclusive",
+}
+
+
+class RootCause(BaseModel):
+    """The schema that the model answers in."""
+
+    root_cause: str = Field(min_length=1, max_length=4_000)
+    culprit_service: str = Field(max_length=200)
+    confidence: Confidence
+    evidence: list[str] = Field(max_length=100)
+    actions: list[str] = Field(max_length=20)
+
+
+class ModelFailedError(Exception):
+    """No usable answer; the text says why, in words for people. `calls` were made."""
+
+    def __init__(self, reason: str, calls: int) -> None:
+        super().__init__(reason)
+        self.calls = calls
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """A checked answer: `struck_out` are cited ids that are not in the evidence."""
+
+    answer: RootCause
+    struck_out: tuple[str, ...]
+    tokens: int
+    calls: int
+
+
+def check_answer(
+    answer: RootCause, log_ids: Collection[str], services: Collection[str]
+) -> tuple[RootCause, tuple[str, ...]]:
+    """Strikes out cited log ids that are not in the evidence.
+
+    The confidence falls by one level if there were any, if none is left, or if the culprit is
+    no service of the incident. Pure.
+    """
+    cited = list(dict.fromkeys(one.strip().lower() for one in answer.evidence))
+    kept = [one for one in cited if one in log_ids]
+    struck = tuple(one for one in cited if one not in log_ids)
+    doubtful = bool(struck) or not kept or answer.culprit_service not in services
+    confidence = _LOWER[answer.confidence] if doubtful else answer.confidence
+    return answer.model_copy(update={"evidence": kept, "confidence": confidence}), struck
+
+
+def estimated_tokens(prompt: str) -> int:
+    """Tokens that a call may cost: the prompt by its length, and the longest answer."""
+    return len(prompt) // CHARS_OF_A_TOKEN + MAX_ANSWER_TOKENS
+
+
+class MistralModel:
+    """Mistral's chat API through its SDK; blocks for at most 30 s an attempt, three attempts."""
+
+    def __init__(self, settings: Settings, timeout_ms: int = TIMEOUT_MS) -> None:
+        if settings.mistral_api_key is None:
+            raise ValueError("no MISTRAL_API_KEY")
+        self.name = settings.mistral_model
+        self._timeout_ms = timeout_ms
+        self._client = Mistral(
+            api_key=settings.mistral_api_key.get_secret_value(),
+            server_url=settings.mistral_server_url.rstrip("/"),
+            timeout_ms=timeout_ms,
+        )
+
+    def ask(self, prompt: str, log_ids: Collection[str], services: Collection[str]) -> ModelAnswer:
+        """One answer, checked against the evidence.
+
+        429 and 5xx are asked again after Retry-After (at most 30 s) or a growing pause.
+
+        Raises:
+            ModelFailedError: no attempt brought an answer in the schema.
+        """
+        calls = 0
+        try:
+            for attempt in stamina.retry_context(
+                on=_retry, attempts=ATTEMPTS, timeout=100.0, wait_initial=1.0, wait_max=10.0
+            ):
+                with attempt:
+                    calls += 1
+                    response = self._client.chat.parse(
+                        RootCause,
+                        model=self.name,
+                        messages=[{"role": "user", "content": prompt}],
+                        temperature=0.0,
+                        max_tokens=MAX_ANSWER_TOKENS,
+                        timeout_ms=self._timeout_ms,
+                    )
+        except MistralError as error:
+            raise ModelFailedError(f"HTTP {error.status_code}", calls) from error
+        except httpx2.TimeoutException as error:
+            seconds = self._timeout_ms // 1000
+            raise ModelFailedError(f"no answer within {seconds} s", calls) from error
+        except (httpx2.HTTPError, NoResponseError) as error:
+            raise ModelFailedError(f"{type(error).__name__}", calls) from error
+        except (ValueError, TypeError) as error:
+            # Not JSON, half of it, or not our schema: pydantic and json raise ValueError.
+            raise ModelFailedError("an answer that is not in the schema", calls) from error
+        choice = response.choices[0] if response.choices else None
+        answer = choice.message.parsed if choice and choice.message else None
+        if answer is None:
+            raise ModelFailedError("an empty answer", calls)
+        checked, struck = check_answer(answer, log_ids, services)
+        tokens = (response.usage.total_tokens or 0) if response.usage else 0
+        return ModelAnswer(checked, struck, tokens or estimated_tokens(prompt), calls)
+
+
+def _retry(error: Exception) -> bool | float:
+    """The hook of stamina: a number is the pause in seconds that the server asked for."""
+    if isinstance(error, MistralError):
+        if error.status_code not in _RETRIED_STATUS:
+            return False
+        return _retry_after_seconds(error.headers.get("retry-after")) or True
+    return isinstance(error, httpx2.NetworkError)
+
+
+def _retry_after_seconds(value: str | None) -> float | None:
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (moment - dt.datetime.now(dt.UTC)).total_seconds()
+    return min(RETRY_AFTER_MAX_SECONDS, max(0.1, seconds))

@@ -1,0 +1,150 @@
+"""The analyzer as a process: its parts, its threads, its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from typing import Any, Final
+
+import structlog
+from cassandra.cluster import DriverException, NoHostAvailable, Session
+
+from firstcause import cassandra
+from firstcause.errors import FirstcauseError
+from firstcause.settings import Settings
+from log_analyzer.analysis import AnalysisStore, AnalysisWorker
+from log_analyzer.channels import Channel, PreviewChannel, SlackChannel
+from log_analyzer.consumer import LogConsumer
+from log_analyzer.dead_letters import DeadLetters
+from log_analyzer.delivery import Delivery, run_passes
+from log_analyzer.health import serve_health
+from log_analyzer.incident_store import IncidentStore
+from log_analyzer.incident_tracker import IncidentTracker
+from log_analyzer.incident_view import IncidentReader
+from log_analyzer.model import MistralModel
+from log_analyzer.outbox import MessageOutbox
+from log_analyzer.prompts import PromptTemplates
+from log_analyzer.templates import TemplateMiner
+from log_analyzer.terminal import print_preview
+
+ALIVE_SECONDS: Final = 60.0
+CONNECT_RETRY_MAX_SECONDS: Final = 10.0
+JOIN_SECONDS: Final = 10.0
+
+_log = structlog.get_logger()
+
+
+class Analyzer:
+    """Consumer loop in the calling thread, delivery and analysis in threads of their own.
+
+    All three share nothing but Cassandra and a hint that an incident has changed, so that any
+    of them may be killed at any moment.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer: LogConsumer | None = None
+        self._workers: list[threading.Thread] = []
+        self.stopping = threading.Event()
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Well while the consumer loop turns and its workers live."""
+        consumer = self._consumer
+        if consumer is None:
+            return False, {"state": "waiting for Cassandra"}
+        seconds = time.monotonic() - consumer.alive_at
+        dead = [worker.name for worker in self._workers if not worker.is_alive()]
+        state = {"state": "consuming", "loop_seconds_ago": round(seconds, 1), "dead_workers": dead}
+        return seconds < ALIVE_SECONDS and not dead, state
+
+    def run(self) -> None:
+        """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
+        serve_health(self._settings.analyzer_metrics_port, self.health)
+        session = self._connect()
+        if session is None:
+            return
+        try:
+            self._consume(session)
+        finally:
+            self.stopping.set()
+            for worker in self._workers:
+                worker.join(JOIN_SECONDS)
+            session.cluster.shutdown()
+
+    def _connect(self) -> Session | None:
+        attempt = 0
+        while not self.stopping.is_set():
+            session: Session | None = None
+            try:
+                session = cassandra.connect(self._settings)
+                IncidentStore(session)
+            except (FirstcauseError, DriverException, NoHostAvailable) as error:
+                # The tables may be missing still: `migrate` has not run yet.
+                if session is not None:
+                    session.cluster.shutdown()
+                attempt += 1
+                pause = min(CONNECT_RETRY_MAX_SECONDS, 0.5 * 2 ** min(attempt, 6))
+                _log.warning("waiting_for_cassandra", reason=str(error), again_in_seconds=pause)
+                self.stopping.wait(pause)
+            else:
+                return session
+        return None
+
+    def _consume(self, session: Session) -> None:
+        settings = self._settings
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        outbox, reader = MessageOutbox(session), IncidentReader(session)
+        with_model = settings.mistral_api_key is not None
+        delivery = Delivery(
+            outbox=outbox,
+            reader=reader,
+            channel=self._channel(),
+            owner=owner,
+            model_configured=with_model,
+        )
+        self._start("delivery", delivery.run_once)
+        if with_model:
+            worker = AnalysisWorker(
+                store=AnalysisStore(session),
+                outbox=outbox,
+                reader=reader,
+                prompts=PromptTemplates(settings.prompts_dir),
+                model=MistralModel(settings),
+                tokens_per_hour=settings.analyzer_llm_tokens_per_hour,
+                owner=owner,
+                changed=delivery.poke,
+            )
+            self._start("analysis", worker.run_once)
+        tracker = IncidentTracker(
+            IncidentStore(session),
+            outbox,
+            int(settings.analyzer_quiet_seconds * 1_000),
+            changed=delivery.poke,
+        )
+        self._consumer = LogConsumer(
+            settings=settings,
+            tracker=tracker,
+            dead_letters=DeadLetters(settings),
+            miner=TemplateMiner(),
+        )
+        _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)
+        self._consumer.run(self.stopping)
+        _log.info("analyzer_stopped")
+
+    def _channel(self) -> Channel:
+        settings = self._settings
+        if settings.slack_bot_token is None:
+            path = settings.firstcause_home / "slack_preview.jsonl"
+            _log.info("slack_preview", file=str(path), reason="SLACK_BOT_TOKEN is not set")
+            return PreviewChannel(path, print_preview)
+        token = settings.slack_bot_token.get_secret_value()
+        return SlackChannel(token, settings.slack_channel, settings.slack_api_url)
+
+    def _start(self, name: str, run_once: Any) -> None:
+        thread = threading.Thread(
+            target=run_passes, args=(name, run_once, self.stopping), name=name, daemon=True
+        )
+        self._workers.append(thread)
+        thread.start()

@@ -1,0 +1,122 @@
+"""Incidents in the terminal: as Slack would show them, as a table, one in full."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from uuid import UUID
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from log_analyzer.incident_view import IncidentView
+from log_analyzer.notice import Notice, render_notice
+from log_analyzer.report import clock, current_analysis
+
+SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+
+def render_for_terminal(notice: Notice) -> RenderableType:
+    """A panel that shows a notice roughly as Slack would."""
+    parts: list[RenderableType] = []
+    for block in notice.blocks:
+        if block["type"] == "header":
+            parts.append(Text(block["text"]["text"], style="bold"))
+        elif block["type"] == "section":
+            parts += [Text(""), _mrkdwn(block["text"]["text"])]
+        elif block["type"] == "context":
+            parts += [Rule(style="dim"), *(_mrkdwn(e["text"], "dim") for e in block["elements"])]
+    return Panel(Group(*parts), title="Slack preview", title_align="left", border_style="cyan")
+
+
+def _mrkdwn(text: str, style: str = "") -> Text:
+    """Slack's bold and code marks as styles; everything else as it is."""
+    shown = Text(style=style)
+    bold = code = False
+    for part in text.replace("```", "`").replace("`", "\0`\0").replace("*", "\0*\0").split("\0"):
+        if part == "`":
+            code = not code
+        elif part == "*" and not code:
+            bold = not bold
+        elif part:
+            shown.append(html.unescape(part), style="cyan" if code else "bold" if bold else "")
+    return shown
+
+
+def print_preview(incident: UUID, notice: Notice, first: bool) -> None:
+    """Shows a notice on standard output: in full when new, one line when updated."""
+    console = Console(highlight=False)
+    if first:
+        console.print(render_for_terminal(notice))
+    else:
+        line = Text.assemble(("Slack preview updated ", "cyan"), html.unescape(notice.text))
+        line.append(f"  {incident}", style="dim")
+        console.print(line)
+
+
+def incidents_table(views: Iterable[IncidentView]) -> Table:
+    """Incidents, one a line."""
+    table = Table(title="Incidents", title_justify="left")
+    table.add_column("Incident", no_wrap=True, style="dim")
+    table.add_column("Status")
+    table.add_column("Severity")
+    table.add_column("What", overflow="ellipsis", max_width=70, no_wrap=True)
+    table.add_column("Suspect")
+    table.add_column("Errors", justify="right")
+    table.add_column("First seen", no_wrap=True)
+    table.add_column("Last seen", no_wrap=True)
+    for view in views:
+        table.add_row(
+            str(view.incident_id),
+            view.status,
+            Text(view.severity, style=SEVERITY_STYLES[view.severity]),
+            Text(view.title),
+            Text(view.suspects[0]),
+            f"{view.error_count:,}",
+            clock(view.first_ms),
+            clock(view.last_ms),
+        )
+    return table
+
+
+def incident_detail(view: IncidentView, *, model_configured: bool) -> RenderableType:
+    """One incident with its evidence, its analyses and its message."""
+    analysis = current_analysis(view, model_configured=model_configured)
+    evidence = Table(title="Evidence", title_justify="left", show_lines=False)
+    for name in ("Time", "Service", "Level", "Message", "Log id"):
+        evidence.add_column(name, overflow="fold")
+    for one in view.evidence:
+        evidence.add_row(
+            clock(one.timestamp_ms),
+            Text(one.service_name),
+            one.level,
+            Text(one.message[:200]),
+            one.log_id,
+        )
+    analyses = Table(title="Analyses", title_justify="left")
+    for name in ("Source", "Confidence", "Culprit", "Root cause", "Calls", "Tokens", "Note"):
+        analyses.add_column(name, overflow="fold")
+    for said in view.analyses or (analysis,):
+        analyses.add_row(
+            said.source,
+            said.confidence,
+            Text(said.culprit_service),
+            Text(said.root_cause),
+            str(said.llm_calls),
+            str(said.llm_tokens),
+            Text(said.note),
+        )
+    message = view.message
+    where = (
+        f"Message: {message.state}, channel {message.channel}, ts {message.ts}, "
+        f"sent {message.sends} times"
+        + (f", last error {message.last_error}" if message.last_error else "")
+        if message
+        else "Message: none"
+    )
+    return Group(
+        render_for_terminal(render_notice(view, analysis)), evidence, analyses, Text(where)
+    )
