@@ -71,12 +71,15 @@ clean: ## Stop the services; remove the environment, the jars and all caches. Th
 
 .PHONY: install
 install: $(RUN_STAMP)
+	@:
 
 .PHONY: install-dev
 install-dev: $(DEV_STAMP)
+	@:
 
 .PHONY: jars
 jars: $(JARS)
+	@:
 
 # What must be there before Python is. Each lack is one line with what mends it; on Debian as
 # root the packages are installed instead.
@@ -127,6 +130,6 @@ $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 $(JARS_DIR)/%/.complete: deploy/pom.xml | prerequisites
 	$(say) 'Service jars: $*'
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@mvn -q -B -ntp -Dstyle.color=never -f deploy/pom.xml -P $* dependency:copy-dependencies \
-	  -DoutputDirectory="$(abspath $(@D))" </dev/null
+	@mvn -q -B -ntp -f deploy/pom.xml -P $* dependency:copy-dependencies \
+	  -DoutputDirectory="$(abspath $(@D))" </dev/null >$(@D)/maven.log 2>&1 || { tail -n 20 $(@D)/maven.log >&2; exit 1; }
 	@touch $@

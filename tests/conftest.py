@@ -1,0 +1,72 @@
+"""Fixtures that all tests share.
+
+Unit tests need none of them. For tests with real services:
+
+- `services` (session): one installation for the whole run, with Kafka and Cassandra answering.
+  Its ports are its own, its home is temporary, its jars are the project's (`JARS_DIR`).
+- `airflow_services` (session): the same installation, with Airflow's four processes as well.
+- `settings` (module): that installation's settings, with topics and a keyspace that are fresh,
+  made and migrated. Give it to the code under test.
+- `product_env` (module): the environment for a process of the product (a Spark driver, the
+  analyzer, `firstcause ...`) with exactly these settings; add stub addresses to it.
+- `services.run("status", "--json")` runs the command line, `services.up("analyzer")` starts more.
+
+All of it is stopped at the end of the run, also after an interrupt or SIGTERM. A developer's
+own settings and `.env` never reach a test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are imported
+
+import pytest
+
+from firstcause.local.environment import settings_environment
+from firstcause.migrations import migrate
+from firstcause.settings import Settings
+from firstcause.topics import ensure_topics
+from tests.installation import Installation, new_installation
+
+KEPT_SETTINGS = {"JARS_DIR"}
+
+for name in Settings.model_fields:
+    if name.upper() not in KEPT_SETTINGS:
+        os.environ.pop(name.upper(), None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # SIGTERM ends a run as Ctrl-C does: fixtures are torn down, services stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = new_installation(tmp_path_factory.mktemp("firstcause"))
+    try:
+        installation.up("kafka,cassandra")
+        yield installation
+    finally:
+        installation.stop()
+
+
+@pytest.fixture(scope="session")
+def airflow_services(services: Installation) -> Installation:
+    services.up("airflow")
+    return services
+
+
+@pytest.fixture(scope="module")
+def settings(services: Installation) -> Settings:
+    fresh = services.fresh_names()
+    ensure_topics(fresh)
+    migrate(fresh)
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def product_env(settings: Settings) -> dict[str, str]:
+    return {**os.environ, **settings_environment(settings)}
