@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+        # Tests name another file, so that nobody's credentials get into them.
+        env_file=os.environ.get("FIRSTCAUSE_ENV_FILE", PROJECT_ROOT / ".env"),
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
     )
 
     firstcause_home: Path = Field(
