@@ -17,7 +17,7 @@ from firstcause.errors import FirstcauseError
 from generators.call_walk import lone_event
 from generators.message_batch import MessageBatch
 from generators.request_shape import RenderedEvents, RequestShape, work_jitter
-from generators.scenario import SCENARIOS_DIR, Scenario, load_scenario
+from generators.scenario import SCENARIOS_DIR, FaultEvent, Scenario, load_scenario
 from generators.text_table import Indexes, TextTable
 from generators.topology import DEFAULT_TOPOLOGY, load_topology
 from generators.traffic import FaultWindow, Traffic
@@ -97,6 +97,7 @@ class EventStream:
         self._table = TextTable(self.topology, parameters.seed)
         choices = random.Random(parameters.seed)  # noqa: S311 - a simulation keeps no secret
         self._traffic = Traffic(self.topology, self._fault, self._table, choices)
+        self._fault_shapes = self._compiled_fault_events()
         self._requests_per_second = parameters.rate_per_second / self._traffic.mean_events
         self._key_of_code: npt.NDArray[Any] = np.array(
             [name.encode() for name in self.topology.services], dtype=object
@@ -157,9 +158,8 @@ class EventStream:
         fault = self._fault
         if fault is None:
             return
-        name = fault.scenario.culprit
         length = fault.end_seconds - fault.start_seconds
-        for event in fault.scenario.events:
+        for event, shape in self._fault_shapes:
             moments = (
                 np.array([share * length for share in event.at_share])
                 if event.every_seconds is None
@@ -169,15 +169,28 @@ class EventStream:
             seconds = seconds[(seconds >= begin) & (seconds < end)]
             if not len(seconds):
                 continue
-            service = self.topology.services[name]
-            plan = lone_event(event.log, name, service, event.logger, event.version)
-            shape = RequestShape(
-                plan, self._table, {name: list(self.topology.services).index(name)}
-            )
             low, high = event.gauge
             gauge = (low + (high - low) * fault.share_done(seconds)).astype(np.int64)
             starts_us = self.parameters.start_us + (seconds * 1_000_000).astype(np.int64)
             yield shape.render(starts_us, self._random, self._jitter, gauge)
+
+    def _compiled_fault_events(self) -> list[tuple[FaultEvent, RequestShape]]:
+        if self.scenario is None:
+            return []
+        name = self.scenario.culprit
+        service = self.topology.services[name]
+        codes = {name: list(self.topology.services).index(name)}
+        return [
+            (
+                event,
+                RequestShape(
+                    lone_event(event.log, name, service, event.logger, event.version),
+                    self._table,
+                    codes,
+                ),
+            )
+            for event in self.scenario.events
+        ]
 
     def _batch(self, events: RenderedEvents, order: Indexes) -> MessageBatch:
         taken = _taken(events, order)

@@ -1,7 +1,7 @@
 """Every text that a log event can have a hole for, in one table: a hole is an index.
 
-So a whole batch of events is filled in by one gather of numpy. All texts are JSON-escaped
-ASCII already.
+So a whole batch of events is looked up by one gather of numpy and joined: joining is five times
+as fast as %-formatting here. All texts are JSON-escaped ASCII already.
 """
 
 from __future__ import annotations
@@ -58,15 +58,23 @@ class TextTable:
         draw = random.Random(seed)  # noqa: S311 - a simulation keeps no secret
         self._add_variables(draw, _people(seed))
         self._add_instances(topology, draw)
-        self._dynamic_start = len(self._texts)
-        self._used = self._dynamic_start
-        self._array: npt.NDArray[Any] = np.empty(self._dynamic_start * 2, dtype=object)
-        self._array[: self._dynamic_start] = self._texts
+        self._literals: dict[str, int] = {}
+        self._array: npt.NDArray[Any] = np.empty(0, dtype=object)
+        self._used = 0
         self._first_second = self._last_second = self._seconds = 0
+
+    def literal(self, text: str) -> int:
+        """The index of a fixed text; equal texts share one."""
+        if text not in self._literals:
+            self._literals[text] = self._add([text])
+        return self._literals[text]
 
     def begin_block(self, first_second: int, last_second: int) -> None:
         """Frees what `put` wrote before; writes the seconds of the new block (since the epoch)."""
-        self._used = self._dynamic_start
+        self._used = len(self._texts)
+        if len(self._array) < self._used:
+            self._array = np.empty(self._used * 2, dtype=object)
+        self._array[: self._used] = self._texts
         self._put_seconds(first_second, last_second)
 
     def put(self, texts: Sequence[str]) -> int:
@@ -95,7 +103,7 @@ class TextTable:
     def _put_seconds(self, first: int, last: int) -> None:
         moments = np.arange(first, last + 1).astype("datetime64[s]")
         self._first_second, self._last_second = first, last
-        self._seconds = self.put(np.datetime_as_string(moments).tolist())
+        self._seconds = self.put([f"{text}." for text in np.datetime_as_string(moments).tolist()])
 
     def _add(self, texts: Any) -> int:
         offset = len(self._texts)
@@ -146,8 +154,8 @@ class TextTable:
                 region = service.regions[number % len(service.regions)]
                 instance = f"{name}-{build}-{draw.getrandbits(20):05x}"
                 fragments.append(
-                    f'"instance":"{instance}","region":"{region}",'
-                    f'"cloud_provider":"{service.provider}"'
+                    f'"service_name":"{escaped(name)}","instance":"{instance}",'
+                    f'"region":"{region}","cloud_provider":"{service.provider}"'
                 )
             self.instances[name] = Pool(self._add(fragments), len(fragments), name)
 
