@@ -67,9 +67,7 @@ def session(
     settings: Settings, *, keyspace: str | None = None, request_timeout_seconds: float = 15.0
 ) -> Iterator[Session]:
     """`connect` for a `with` block; the cluster is shut down at its end."""
-    opened = connect(
-        settings, keyspace=keyspace, request_timeout_seconds=request_timeout_seconds
-    )
+    opened = connect(settings, keyspace=keyspace, request_timeout_seconds=request_timeout_seconds)
     try:
         yield opened
     finally:

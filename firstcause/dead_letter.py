@@ -9,3 +9,6 @@ TOPIC: Final = "dlq.topic"
 PARTITION: Final = "dlq.partition"
 OFFSET: Final = "dlq.offset"
 CONSUMER: Final = "dlq.consumer"
+
+# On a log event that was a dead letter and was sent again: its source topic/partition/offset.
+REPLAY_OF: Final = "dlq.replay_of"

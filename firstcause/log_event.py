@@ -275,13 +275,13 @@ def _latency_ms(value: Any) -> float | None:
 
 
 def _attributes(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES) from None
-    if value is None:
-        return {}
     if not isinstance(value, dict):
         raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES)
     texts = {(_text(key) or ""): _text(item) for key, item in value.items()}

@@ -117,9 +117,7 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration
 
 def _prepare_keyspace(session: Session, settings: Settings) -> None:
     factor = settings.cassandra_replication_factor
-    replication = (
-        "{'class': 'NetworkTopologyStrategy', 'replication_factor': " + str(factor) + "}"
-    )
+    replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': " + str(factor) + "}"
     session.execute(
         f"CREATE KEYSPACE IF NOT EXISTS {settings.cassandra_keyspace} "
         f"WITH replication = {replication}"

@@ -1,0 +1,144 @@
+"""A streaming job's checkpoint: who owns it, and whether Kafka still has what it names."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from firstcause.errors import FirstcauseError
+
+
+class CheckpointLock:
+    """One driver owns a checkpoint at a time; the lock ends with the process, however it ends."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._path = checkpoint.with_name(checkpoint.name + ".lock")
+        self._file: TextIO | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock without waiting.
+
+        Raises:
+            FirstcauseError: another driver holds it.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            file.close()
+            raise FirstcauseError(
+                f"Another driver (pid {owner}) works on {self._path.stem}: stop it first."
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        self._file = file
+
+
+@dataclass(frozen=True, slots=True)
+class LostOffsets:
+    """Messages of one partition that the checkpoint names and Kafka no longer has.
+
+    `first` is the next offset that the job wanted; `end` is the first that Kafka has from there
+    on, or, where the topic was made anew and is shorter, where Kafka's log ends.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+    def __str__(self) -> str:
+        if self.end < self.first:
+            return (
+                f"{self.topic}/{self.partition}: wanted offset {self.first}, but the topic ends "
+                f"at {self.end} (it was made anew)"
+            )
+        return f"{self.topic}/{self.partition}: offsets {self.first} to {self.end - 1}"
+
+
+def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
+    """The offsets at which the job goes on: next offset by (topic, partition).
+
+    Those of the newest finished batch; an unfinished one is read again from there. Empty
+    for a new checkpoint. Follows Spark 3.5's offset log: a version line, a metadata line, one
+    line of JSON a source.
+
+    Raises:
+        FirstcauseError: the offset log is damaged.
+    """
+    finished = _newest(checkpoint / "commits")
+    if finished is None:
+        # Batch 0 never finished: it starts again where its offset log says it started.
+        return {}
+    path = checkpoint / "offsets" / str(finished)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        by_topic: Mapping[str, Mapping[str, int]] = json.loads(lines[2])
+        return {
+            (topic, int(partition)): offset
+            for topic, offsets in by_topic.items()
+            for partition, offset in offsets.items()
+        }
+    except (OSError, IndexError, ValueError, AttributeError) as error:
+        raise FirstcauseError(
+            f"The checkpoint {checkpoint} is damaged ({path.name}: {error}): move it away and "
+            "start the job again. It then reads from the earliest offset; stored logs stay once."
+        ) from error
+
+
+def planned_at_ms(checkpoint: Path, batch_id: int) -> int | None:
+    """When batch `batch_id` was first planned, ms since the epoch; None if it never was."""
+    path = checkpoint / "offsets" / str(batch_id)
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
+        return int(metadata["batchTimestampMs"])
+    except (OSError, IndexError, ValueError, KeyError):
+        return None
+
+
+def lost_offsets(
+    committed: Mapping[tuple[str, int], int],
+    available: Mapping[tuple[str, int], tuple[int, int]],
+) -> list[LostOffsets]:
+    """What the checkpoint names and Kafka no longer has.
+
+    Args:
+        committed: next offset wanted by (topic, partition).
+        available: (earliest, end) offsets in Kafka by (topic, partition); a partition that is
+            not there is missing.
+    """
+    lost = []
+    for (topic, partition), wanted in sorted(committed.items()):
+        earliest, end = available.get((topic, partition), (0, 0))
+        if wanted > end:
+            lost.append(LostOffsets(topic, partition, wanted, end))
+        elif wanted < earliest:
+            lost.append(LostOffsets(topic, partition, wanted, earliest))
+    return lost
+
+
+def explain_loss(checkpoint: Path, lost: list[LostOffsets]) -> str:
+    """One line for people: what was lost and how to go on."""
+    what = "; ".join(map(str, lost))
+    return (
+        f"Kafka no longer has what the checkpoint wants next: {what}. They are lost to this "
+        f"job unless you can produce them again (`firstcause replay`). To go on, move "
+        f"{checkpoint} away and start the job again: it reads from the earliest offset, and "
+        "logs that are stored already stay once. Then raise the topic's retention."
+    )
+
+
+def _newest(folder: Path) -> int | None:
+    if not folder.is_dir():
+        return None
+    return max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=None)

@@ -1,0 +1,177 @@
+"""Reads Kafka records as log events, with Spark expressions only.
+
+Decides exactly as `firstcause.log_event.read_log_event` does: same fields, same reasons, same
+order. `tests/integration/test_readers_agree.py` holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
+
+from firstcause import log_event
+from firstcause.log_event import UnreadableReason
+
+SHARDS: Final = 4
+
+_FIELDS: Final = (
+    *log_event.REQUIRED_FIELDS,
+    *log_event.TEXT_FIELDS,
+    *log_event.TRACE_FIELDS,
+    "status_code",
+    "latency_ms",
+    "attributes",
+)
+
+# Every field as text: a number or nested JSON where text is due keeps its JSON text.
+_SCHEMA: Final = ArrayType(StructType([StructField(name, StringType()) for name in _FIELDS]))
+
+# What Jackson forgives by default and JSON forbids.
+_STRICT_JSON: Final = {
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+}
+
+
+def read_log_events(records: DataFrame) -> DataFrame:
+    """Parses and checks Kafka records.
+
+    Args:
+        records: rows of Spark's Kafka source (`value`, `topic`, `partition`, `offset`,
+            `timestamp`).
+
+    Returns:
+        The same rows with two columns more: `event`, a struct of the table `logs`' columns, and
+        `reason`, the text of an `UnreadableReason` or null. Where `reason` is set, `event`
+        has no meaning.
+    """
+    text = F.decode("value", "UTF-8")
+    # In an array, whatever stands behind the object makes it unreadable instead of being lost.
+    parsed = F.from_json(F.concat(F.lit("["), text, F.lit("]")), _SCHEMA, _STRICT_JSON)
+    split = records.withColumn("objects", parsed)
+    raw = F.col("objects").getItem(0)
+    fields = split.withColumns(
+        {
+            "raw": raw,
+            "readable_json": (F.size("objects") == 1) & raw.isNotNull(),
+            # Decoding replaces what is no UTF-8, so that the way back differs.
+            "readable_utf8": F.encode(text, "UTF-8") == F.col("value"),
+        }
+    )
+    read = fields.select(
+        *(F.col(name) for name in records.columns),
+        _event().alias("event"),
+        _reason().alias("reason"),
+    )
+    # An observation is a barrier: without it Spark pushes a filter on `reason` below the parsing,
+    # and parses each record once for every field that a check looks at.
+    return read.observe("log_events_read", F.count(F.lit(1)).alias("records"))
+
+
+def _raw(name: str) -> Column:
+    return F.col("raw").getField(name)
+
+
+def _trimmed(name: str) -> Column:
+    return F.btrim(_raw(name), F.lit(log_event.BLANKS))
+
+
+def _optional(name: str) -> Column:
+    """A field whose empty text counts as absent."""
+    return F.when(_raw(name) != "", _raw(name))
+
+
+def _missing(name: str) -> Column:
+    """An empty message is a message; any other required field has to say something."""
+    if name == "message":
+        return _raw(name).isNull()
+    return F.coalesce(_trimmed(name), F.lit("")) == ""
+
+
+def _timestamp() -> Column:
+    return F.to_timestamp(F.upper(_raw("timestamp")))
+
+
+def _level() -> Column:
+    aliases = F.create_map(
+        *(F.lit(word) for pair in log_event.LEVEL_ALIASES.items() for word in pair)
+    )
+    return aliases.getItem(F.upper(_trimmed("level")))
+
+
+def _attributes() -> Column:
+    return F.from_json(_raw("attributes"), MapType(StringType(), StringType()), _STRICT_JSON)
+
+
+def _event() -> Column:
+    timestamp = _timestamp()
+    columns: dict[str, Column] = {
+        "service_name": _trimmed("service_name"),
+        "minute": F.date_trunc("minute", timestamp),
+        "shard": F.pmod(F.crc32(F.lower(_raw("log_id"))), F.lit(SHARDS)).cast("byte"),
+        # Cassandra keeps milliseconds.
+        "timestamp": F.date_trunc("millisecond", timestamp),
+        "log_id": F.lower(_raw("log_id")),
+        "level": _level(),
+        "message": _raw("message"),
+        **{name: _raw(name) for name in log_event.TEXT_FIELDS},
+        **{
+            name: F.lower(F.replace(_optional(name), F.lit("-"), F.lit("")))
+            for name in log_event.TRACE_FIELDS
+        },
+        "status_code": _optional("status_code").cast("int"),
+        "latency_ms": _optional("latency_ms").cast("double"),
+        # A null inside of a map is nothing that Cassandra stores.
+        "attributes": F.map_filter(_attributes(), lambda _, item: item.isNotNull()),
+    }
+    return F.struct(*(column.alias(name) for name, column in columns.items()))
+
+
+def _reason() -> Column:
+    """The first reason that applies; null when the record is a log event."""
+    limit = F.col("timestamp") + F.expr(f"INTERVAL {log_event.FUTURE_LIMIT_MS} MILLISECOND")
+    checks: list[tuple[UnreadableReason, Column]] = [
+        (UnreadableReason.TOMBSTONE, F.col("value").isNull()),
+        (UnreadableReason.EMPTY_VALUE, F.octet_length("value") == 0),
+        (UnreadableReason.NOT_UTF8, ~F.col("readable_utf8")),
+        (UnreadableReason.NOT_JSON_OBJECT, ~F.coalesce("readable_json", F.lit(False))),
+        *(
+            (UnreadableReason(f"missing_{name}"), _missing(name))
+            for name in log_event.REQUIRED_FIELDS
+        ),
+        (UnreadableReason.BAD_LOG_ID, ~_raw("log_id").rlike(log_event.LOG_ID_PATTERN)),
+        (
+            UnreadableReason.BAD_TIMESTAMP,
+            ~_raw("timestamp").rlike(log_event.TIMESTAMP_PATTERN) | _timestamp().isNull(),
+        ),
+        (UnreadableReason.TIMESTAMP_IN_FUTURE, _timestamp() > limit),
+        (
+            UnreadableReason.SERVICE_NAME_TOO_LONG,
+            F.length(_trimmed("service_name")) > log_event.SERVICE_NAME_MAX_CHARS,
+        ),
+        (UnreadableReason.UNKNOWN_LEVEL, _level().isNull()),
+        *(
+            (UnreadableReason(f"bad_{name}"), ~_optional(name).rlike(log_event.TRACE_PATTERN))
+            for name in log_event.TRACE_FIELDS
+        ),
+        (
+            UnreadableReason.BAD_STATUS_CODE,
+            ~_optional("status_code").rlike(log_event.INTEGER_PATTERN),
+        ),
+        (
+            UnreadableReason.BAD_LATENCY_MS,
+            ~_optional("latency_ms").rlike(log_event.NUMBER_PATTERN),
+        ),
+        (
+            UnreadableReason.BAD_ATTRIBUTES,
+            _raw("attributes").isNotNull() & _attributes().isNull(),
+        ),
+    ]
+    first, *others = checks
+    reason = F.when(first[1], first[0].value)
+    for name, applies in others:
+        reason = reason.when(applies, name.value)
+    return reason

@@ -1,0 +1,49 @@
+"""What a driver tells its supervisor: a small file, written anew every second.
+
+A live process is no proof of progress; `spark.driver` decides from this file whether a driver
+has stalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from firstcause.settings import Settings
+
+
+def progress_path(settings: Settings, job: str) -> Path:
+    """The progress file of a job."""
+    return settings.checkpoints_dir / f"{job}.progress.json"
+
+
+class ProgressFile:
+    """Writes the progress of one driver. Times are seconds since the epoch."""
+
+    def __init__(self, path: Path, job: str) -> None:
+        self._path = path
+        self._job = job
+        self._batch_id = -1
+        self._batch_finished_at = time.time()
+
+    def write(self, batch_id: int, *, trigger_active: bool) -> None:
+        """Replaces the file in one step. A batch id not seen before counts as a finished batch."""
+        now = time.time()
+        if batch_id != self._batch_id or not trigger_active:
+            # With no batch at work there is nothing that could hang.
+            self._batch_id = batch_id
+            self._batch_finished_at = now
+        content = {
+            "pid": os.getpid(),
+            "job": self._job,
+            "batch_id": batch_id,
+            "batch_finished_at": self._batch_finished_at,
+            "trigger_active": trigger_active,
+            "updated_at": now,
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.replace(self._path)
