@@ -98,6 +98,8 @@ def incidents(  # noqa: PLR0913, PLR0917 - one argument an option
         sys.stdout.flush()
         return
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=120)
     if wanted is not None:
         console.print(incident_detail(views[0], model_configured=with_model))
     elif views:

@@ -168,7 +168,9 @@ class IncidentStore:
         statement = self._statements["write_error"]
         batches = []
         for start in range(0, len(errors), LOG_IDS_OF_A_BATCH):
-            batch = BatchStatement(BatchType.UNLOGGED, ConsistencyLevel.LOCAL_QUORUM)
+            batch = BatchStatement(
+                batch_type=BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM
+            )
             for error in errors[start : start + LOG_IDS_OF_A_BATCH]:
                 event = error.event
                 at = moment(event.timestamp_ms)

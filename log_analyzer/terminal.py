@@ -58,26 +58,22 @@ def print_preview(incident: UUID, notice: Notice, first: bool) -> None:
 
 
 def incidents_table(views: Iterable[IncidentView]) -> Table:
-    """Incidents, one a line."""
-    table = Table(title="Incidents", title_justify="left")
-    table.add_column("Incident", no_wrap=True, style="dim")
-    table.add_column("Status")
-    table.add_column("Severity")
-    table.add_column("What", overflow="ellipsis", max_width=70, no_wrap=True)
-    table.add_column("Suspect")
-    table.add_column("Errors", justify="right")
-    table.add_column("First seen", no_wrap=True)
-    table.add_column("Last seen", no_wrap=True)
+    """Incidents, two lines each: what it is, and the id to ask further with."""
+    table = Table(title="Incidents (times in UTC)", title_justify="left")
+    table.add_column("Incident", ratio=1, min_width=36, overflow="fold")
+    table.add_column("State", no_wrap=True)
+    table.add_column("Errors", justify="right", no_wrap=True)
+    table.add_column("Suspect", overflow="fold")
+    table.add_column("First, last seen", no_wrap=True)
     for view in views:
+        state = Text(view.severity, style=SEVERITY_STYLES[view.severity])
+        seen = "\n".join(clock(ms).removesuffix(" UTC") for ms in (view.first_ms, view.last_ms))
         table.add_row(
-            str(view.incident_id),
-            view.status,
-            Text(view.severity, style=SEVERITY_STYLES[view.severity]),
-            Text(view.title),
-            Text(view.suspects[0]),
+            Text(view.title).append(f"\n{view.incident_id}", style="dim"),
+            state.append(f"\n{view.status}", style="not bold default"),
             f"{view.error_count:,}",
-            clock(view.first_ms),
-            clock(view.last_ms),
+            Text(view.suspects[0]),
+            seen,
         )
     return table
 

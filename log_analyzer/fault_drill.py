@@ -1,0 +1,110 @@
+"""Finds the incident that a fault drill has made, and judges its suspects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from cassandra.cluster import Session
+
+from firstcause.errors import FirstcauseError
+from log_analyzer.incident_view import IncidentReader, IncidentView
+
+POLL_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrillExpectation:
+    """What a drill should lead to.
+
+    Attributes:
+        started_at: event time of its beginning.
+        error_ids: log ids of its errors, so that no other incident is taken for its own.
+        culprit: the service where the fault truly is.
+        culprit_logs_errors: a silent culprit need not be among the suspects yet.
+    """
+
+    started_at: datetime
+    error_ids: frozenset[str]
+    culprit: str
+    culprit_logs_errors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFinding:
+    """An incident of the drill."""
+
+    incident: IncidentView
+    names_culprit: bool
+
+
+def drill_finding(
+    incidents: Iterable[IncidentView], expected: DrillExpectation
+) -> DrillFinding | None:
+    """The incident of the drill that fits best: first one that names the culprit. Pure.
+
+    One fault may open several incidents, one a group of errors.
+    """
+    own = [
+        incident
+        for incident in incidents
+        if any(evidence.log_id in expected.error_ids for evidence in incident.evidence)
+    ]
+    findings = [DrillFinding(one, expected.culprit in one.suspects) for one in own]
+    # The earliest incident is the one that a person saw first.
+    findings.sort(key=lambda one: (not one.names_culprit, one.incident.first_ms))
+    return findings[0] if findings else None
+
+
+def await_finding(
+    session: Session,
+    expected: DrillExpectation,
+    timeout_seconds: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DrillFinding:
+    """Waits until Cassandra holds an incident of the drill that names the culprit.
+
+    A silent culprit need not be named. Blocks for `timeout_seconds` at the most, looking once a
+    second.
+
+    Raises:
+        FirstcauseError: there was none in time, or none that names the culprit.
+    """
+    reader = IncidentReader(session)
+    deadline = clock() + timeout_seconds
+    while True:
+        finding = drill_finding(reader.since(expected.started_at), expected)
+        if finding and (finding.names_culprit or not expected.culprit_logs_errors):
+            return finding
+        if clock() >= deadline:
+            break
+        sleep(POLL_SECONDS)
+    if finding is None:
+        raise FirstcauseError(
+            f"No incident was opened within {timeout_seconds:.0f} s. Look whether the analyzer "
+            "runs (`firstcause status`). Errors like those of an incident that is open already "
+            "join it: see `firstcause incidents`, and drill again when it is resolved."
+        )
+    raise FirstcauseError(
+        f"Incident {finding.incident.incident_id} does not suspect {expected.culprit}, the true "
+        f"culprit; its suspects are {', '.join(finding.incident.suspects)}."
+    )
+
+
+def stored_at_ms(session: Session, incident_id: UUID) -> int | None:
+    """When the first evidence of an incident was stored, ms since the epoch; None without any.
+
+    Cassandra's own write time; it does not depend on how often anybody looks.
+    """
+    rows = session.execute(
+        "SELECT min(writetime(message)) FROM incident_evidence WHERE incident_id = %s",
+        (incident_id,),
+    )
+    written_us = next(iter(rows))[0]
+    return None if written_us is None else int(written_us) // 1000

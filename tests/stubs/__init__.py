@@ -1,0 +1,1 @@
+"""HTTP servers that stand in for Slack and Mistral, spoken to through the real SDKs."""
