@@ -67,7 +67,9 @@ class Settings(BaseSettings):
         description="Cassandra hosts, by comma; a loopback address is started by `up`",
     )
     cassandra_port: int = Field(default=19042, description="CQL port")
-    cassandra_keyspace: str = Field(default="firstcause", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    cassandra_keyspace: str = Field(
+        default="firstcause", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Keyspace"
+    )
     cassandra_replication_factor: int = Field(
         default=1, ge=1, description="Replicas of the keyspace when it is created"
     )
@@ -113,16 +115,22 @@ class Settings(BaseSettings):
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
-    local_kafka_controller_port: int = Field(default=19093)
-    local_cassandra_storage_port: int = Field(default=17000)
-    local_cassandra_jmx_port: int = Field(default=17199)
+    local_kafka_controller_port: int = Field(
+        default=19093, description="Controller of the local Kafka"
+    )
+    local_cassandra_storage_port: int = Field(
+        default=17000, description="Node to node, local Cassandra"
+    )
+    local_cassandra_jmx_port: int = Field(default=17199, description="JMX of the local Cassandra")
     local_kafka_heap: str = Field(default="512m", description="Heap of the local Kafka")
     local_cassandra_heap: str = Field(default="1536m", description="Heap of the local Cassandra")
 
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON lines"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important log lines to write"
+    )
 
     @field_validator("firstcause_home", "jars_dir", "prompts_dir")
     @classmethod
