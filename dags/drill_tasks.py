@@ -1,0 +1,126 @@
+"""What the tasks of the DAG `fault_drill` do."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from firstcause.errors import FirstcauseError
+
+if TYPE_CHECKING:
+    from generators.fault_drill import FaultDrill
+
+# Long enough to show healthy traffic first, short enough for a person who waits.
+FAULT_START_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPlan:
+    """What decides a drill's events; equal plans make the same events. Goes through XCom."""
+
+    scenario: str
+    rate: float
+    seconds: float
+    seed: int
+    start: str
+
+    def drill(self) -> FaultDrill:
+        """The drill itself, made anew."""
+        from generators.event_stream import GeneratorParameters
+        from generators.fault_drill import FaultDrill
+
+        return FaultDrill(
+            GeneratorParameters(
+                rate_per_second=self.rate,
+                duration_seconds=self.seconds,
+                scenario=self.scenario,
+                seed=self.seed,
+                start=datetime.fromisoformat(self.start),
+                fault_start_seconds=FAULT_START_SECONDS,
+                fault_duration_seconds=self.seconds - FAULT_START_SECONDS,
+            )
+        )
+
+
+def inject_fault(params: Any = None, task_state_store: Any = None) -> dict[str, Any]:
+    """Sends the drill's traffic in real time; a retry sends the same events again."""
+    from dags.producing import seed_of_run, send_live
+
+    start = task_state_store.get("start") or datetime.now(UTC).isoformat()
+    task_state_store.set("start", start)
+    plan = DrillPlan(
+        scenario=params["scenario"],
+        rate=float(params["rate"]),
+        seconds=float(params["seconds"]),
+        seed=seed_of_run(params["seed"], datetime.fromisoformat(start)),
+        start=start,
+    )
+    drill = plan.drill()
+    report = send_live(drill.batches(real_time=False))
+    if drill.first_error_ms is None:
+        raise AirflowFailException(
+            f"The scenario {plan.scenario} left no ERROR: raise the rate or the seconds."
+        )
+    return {"plan": asdict(plan), "sent": report.sent, "first_error_ms": drill.first_error_ms}
+
+
+def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, Any]:
+    """Waits for the incident of the drill; fails when it is missing or suspects others."""
+    from firstcause import cassandra
+    from firstcause.settings import load_settings
+    from log_analyzer.fault_drill import DrillExpectation, await_finding, stored_at_ms
+
+    plan = DrillPlan(**injected["plan"])
+    drill = plan.drill()
+    expected = DrillExpectation(
+        started_at=datetime.fromisoformat(plan.start),
+        error_ids=_error_ids(drill),
+        culprit=drill.culprit,
+        culprit_logs_errors=drill.culprit_logs_errors,
+    )
+    with cassandra.session(load_settings()) as session:
+        try:
+            finding = await_finding(session, expected, float(params["timeout_seconds"]))
+        except FirstcauseError as error:
+            raise AirflowFailException(str(error)) from error  # the wait was the retry
+        stored_ms = stored_at_ms(session, finding.incident.incident_id)
+    if not drill.culprit_logs_errors:
+        log.warning(
+            "The culprit %s logs no error itself, so it is not checked whether it is suspected.",
+            drill.culprit,
+        )
+    summary = {
+        "scenario": plan.scenario,
+        "cause": drill.cause,
+        "culprit": drill.culprit,
+        "culprit_checked": drill.culprit_logs_errors,
+        "culprit_suspected": finding.names_culprit,
+        "suspects": list(finding.incident.suspects),
+        "incident_id": str(finding.incident.incident_id),
+        "title": finding.incident.title,
+        "seconds_to_detection": _seconds_between(injected["first_error_ms"], stored_ms),
+        "sent": injected["sent"],
+    }
+    log.info("Drill passed: %s", summary)
+    return summary
+
+
+def _seconds_between(first_ms: int, second_ms: int | None) -> float | None:
+    return None if second_ms is None else round((second_ms - first_ms) / 1000, 3)
+
+
+def _error_ids(drill: FaultDrill) -> frozenset[str]:
+    import orjson
+
+    return frozenset(
+        orjson.loads(value)["log_id"]
+        for batch in drill.batches(real_time=False)
+        for value, is_error in zip(batch.values, batch.errors, strict=True)
+        if is_error
+    )

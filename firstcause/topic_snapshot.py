@@ -1,0 +1,94 @@
+"""Reads what a topic holds now, from its beginning to its end, and stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from firstcause.errors import FirstcauseError
+
+KAFKA_TIMEOUT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 1.0
+
+_PRODUCER_ONLY: Final = frozenset(
+    {"acks", "enable.idempotence", "linger.ms", "compression.type", "retries", "batch.size"}
+)
+
+
+def messages_now(
+    topic: str, kafka_config: Mapping[str, Any], *, group_id: str
+) -> Iterator[Message]:
+    """Yields every committed message between the topic's beginning and its end of now.
+
+    In order within a partition. Commits no offset. Blocks while Kafka sends nothing.
+
+    Args:
+        topic: must be there.
+        kafka_config: librdkafka settings of the connection; those for producers are left out.
+        group_id: names the reader in Kafka's logs and access rules.
+
+    Raises:
+        KafkaException: Kafka reports an error.
+        FirstcauseError: the topic is not there, or Kafka says nothing for a minute.
+    """
+    consumer = Consumer(
+        {
+            **without_producer_settings(kafka_config),
+            "group.id": group_id,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        ends = _ends(consumer, topic)
+        unread = {number for number, end in ends.items() if end > 0}
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unread])
+        heard_at = time.monotonic()
+        while unread:
+            message = consumer.poll(POLL_SECONDS)
+            if message is None:
+                if time.monotonic() - heard_at > KAFKA_TIMEOUT_SECONDS:
+                    raise FirstcauseError(
+                        f"Kafka says nothing about {topic} any more: look at `firstcause status`."
+                    )
+                continue
+            heard_at = time.monotonic()
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            number, offset = message.partition() or 0, message.offset() or 0
+            # The last offset may be a transaction's own mark, which is never delivered.
+            if error is not None or offset >= ends[number] - 1:
+                unread.discard(number)
+            if error is None and offset < ends[number]:
+                yield message
+    finally:
+        consumer.close()
+
+
+def without_producer_settings(kafka_config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without those that only a producer knows; librdkafka warns of each."""
+    return {name: kafka_config[name] for name in kafka_config if name not in _PRODUCER_ONLY}
+
+
+def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
+    known = consumer.list_topics(topic, timeout=KAFKA_TIMEOUT_SECONDS).topics[topic]
+    if known.error is not None:
+        raise FirstcauseError(f"The topic {topic} is not there: run `firstcause up`.")
+    return {
+        number: consumer.get_watermark_offsets(
+            TopicPartition(topic, number), timeout=KAFKA_TIMEOUT_SECONDS
+        )[1]
+        for number in known.partitions
+    }

@@ -1,0 +1,31 @@
+"""Runs one DAG by `dag.test()` and prints what came of it, as one line of JSON.
+
+    python run_dag.py DAG_ID CONF_JSON [DAG_FOLDER]
+
+A process of its own, because Airflow reads its configuration when it is first imported.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+
+def main(dag_id: str, conf: str, folder: str | None = None) -> None:
+    bag = DagBag(dag_folder=folder)
+    assert bag.import_errors == {}, bag.import_errors
+    run = bag.dags[dag_id].test(run_conf=json.loads(conf))
+    with create_session() as session:
+        xcoms = session.scalars(select(XComModel).where(XComModel.run_id == run.run_id)).all()
+        values = {x.task_id: x.value for x in xcoms if x.key == "return_value"}
+    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    print("\nRESULT " + json.dumps({"state": str(run.state), "tasks": states, "xcoms": values}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
