@@ -34,7 +34,7 @@ class SlackStub(StubServer):
     def posts_of(self, incident_id: str) -> list[dict[str, Any]]:
         return [m for m in self.messages if _incident(m) == incident_id]
 
-    def answer(self, request: dict[str, Any], fault: dict[str, Any] | None) -> Any:
+    def answer(self, request: dict[str, Any], fault: dict[str, Any] | None) -> Any:  # noqa: PLR0911
         kind = fault["kind"] if fault else ""
         if kind == "rate_limited":
             headers = {"Retry-After": str(fault["retry_after"])}
