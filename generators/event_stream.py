@@ -23,7 +23,7 @@ from generators.topology import DEFAULT_TOPOLOGY, load_topology
 from generators.traffic import FaultWindow, Traffic
 
 # Requests made at once: enough that numpy pays, few enough that memory stays small.
-REQUESTS_PER_BLOCK: Final = 4096
+REQUESTS_PER_BLOCK: Final = 8192
 LONGEST_BLOCK_SECONDS: Final = 600.0
 # Few walks last longer; a block's table of seconds reaches so far beyond it.
 LONG_WALK_SECONDS: Final = 60

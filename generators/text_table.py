@@ -6,6 +6,7 @@ as fast as %-formatting here. All texts are JSON-escaped ASCII already.
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from collections.abc import Sequence
@@ -114,7 +115,7 @@ class TextTable:
         offset = self._add(escaped(value) for value in values)
         self.pools[name] = Pool(offset, len(values), group)
 
-    def _add_variables(self, draw: random.Random, people: list[tuple[str, ...]]) -> None:
+    def _add_variables(self, draw: random.Random, people: tuple[tuple[str, ...], ...]) -> None:
         for name, values in zip(_GROUPS["person"], zip(*people, strict=True), strict=True):
             self._add_pool(name, "person", values)
         items = [
@@ -165,7 +166,8 @@ def escaped(text: str) -> str:
     return json.dumps(text)[1:-1]
 
 
-def _people(seed: int) -> list[tuple[str, ...]]:
+@functools.lru_cache(maxsize=4)
+def _people(seed: int) -> tuple[tuple[str, ...], ...]:
     fakers = [Faker("en_US"), Faker("de_DE"), Faker("fr_FR")]
     for number, faker in enumerate(fakers):
         faker.seed_instance(seed * len(fakers) + number)
@@ -182,4 +184,4 @@ def _people(seed: int) -> list[tuple[str, ...]]:
                 faker.ipv4_public(),
             )
         )
-    return people
+    return tuple(people)
