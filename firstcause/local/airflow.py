@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 
 from firstcause.errors import FirstcauseError
 from firstcause.local.environment import process_environment, settings_environment
-from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS, ProcessRecord
+from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS
 from firstcause.local.service import Service, Task, last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 
@@ -30,6 +30,14 @@ HEALTH_KEYS: Final = {
     "airflow-scheduler": "scheduler",
     "airflow-dag-processor": "dag_processor",
     "airflow-triggerer": "triggerer",
+}
+
+COMMANDS: Final = {
+    "airflow-api-server": ("api-server",),
+    # The log servers would listen on all interfaces; the logs lie on this disk anyway.
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
 SECRET_NAMES: Final = ("fernet_key", "jwt_secret", "api_secret_key")
@@ -92,14 +100,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
 
 def airflow_services(settings: Settings) -> list[Service]:
     """The api-server, which serves the UI, the scheduler, the dag-processor, the triggerer."""
-    commands = {
-        "airflow-api-server": ("api-server",),
-        # The log servers would listen on all interfaces; the logs lie on this disk anyway.
-        "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
-        "airflow-dag-processor": ("dag-processor",),
-        "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
-    }
-    return [_service(settings, name, command) for name, command in commands.items()]
+    return [_service(settings, name, command) for name, command in COMMANDS.items()]
 
 
 def airflow_database_task(settings: Settings) -> Task:
@@ -108,9 +109,14 @@ def airflow_database_task(settings: Settings) -> Task:
     return Task(DATABASE_TASK, lambda: _migrate_database(settings, log_file), log_file)
 
 
-def airflow_health(settings: Settings) -> dict[str, Any]:
+def airflow_program() -> Path:
+    """The `airflow` command of this Python's environment."""
+    return Path(sys.executable).parent / "airflow"
+
+
+def airflow_health(base_url: str) -> dict[str, Any]:
     """What the health endpoint says; empty while it does not answer within 3 s."""
-    url = f"http://127.0.0.1:{settings.airflow_port}/api/v2/monitor/health"
+    url = f"{base_url.rstrip('/')}/api/v2/monitor/health"
     try:
         response = httpx.get(url, timeout=3.0, trust_env=False)
         health = response.json() if response.status_code == httpx.codes.OK else {}
@@ -156,25 +162,17 @@ def _service(settings: Settings, name: str, command: tuple[str, ...]) -> Service
     needs = {DATABASE_TASK} | ({"topics", "migrations"} if name == "airflow-scheduler" else set())
     return Service(
         name=name,
-        command=(str(_program()), *command),
+        command=(str(airflow_program()), *command),
         env={**process_environment(settings), **airflow_environment(settings)},
         ports={"AIRFLOW_PORT": settings.airflow_port} if is_api else {},
         address=address if is_api else "",
         log_file=settings.logs_dir / f"{name}.log",
-        is_ready=lambda record: _is_ready(settings, name, record),
+        is_ready=lambda record: is_healthy(airflow_health(address), name, record.create_time),
         depends_on=frozenset(needs),
         start_timeout_seconds=240.0,
         stop_rank=0,
         stop_grace_seconds=10.0,
     )
-
-
-def _is_ready(settings: Settings, name: str, record: ProcessRecord) -> bool:
-    return is_healthy(airflow_health(settings), name, record.create_time)
-
-
-def _program() -> Path:
-    return Path(sys.executable).parent / "airflow"
 
 
 def _read_secret(home: Path, name: str) -> str:
@@ -216,7 +214,7 @@ def _migrate_database(settings: Settings, log_file: Path) -> None:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         result = subprocess.run(
-            [str(_program()), "db", "migrate"],
+            [str(airflow_program()), "db", "migrate"],
             env={**process_environment(settings), **airflow_environment(settings)},
             stdin=subprocess.DEVNULL,
             stdout=log,
