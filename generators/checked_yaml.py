@@ -52,12 +52,14 @@ class CheckedYaml:
         """The file as `model`.
 
         Raises:
-            FirstcauseError: the first value that does not fit, by file, line and name.
+            FirstcauseError: a value that does not fit, by file, line and name.
         """
         try:
             return model.model_validate(self._content)
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
+            # A misspelt key is also a missing one; the unknown key is what to look at.
+            mistakes = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+            first = mistakes[0]
             # pydantic marks a bad mapping key with a last part of its own.
             place = tuple(part for part in first["loc"] if part != "[key]")
             name = ".".join(map(str, place)) or "the file"

@@ -160,8 +160,9 @@ def check_trace(trace: list[LogEvent]) -> None:
             assert told_of_it
             if any(event.is_error for event in told_of_it):
                 assert parent.status_code >= 500
-                assert all(event.exception and event.error_code for event in told_of_it
-                           if event.is_error)
+                assert all(
+                    event.exception and event.error_code for event in told_of_it if event.is_error
+                )
     for span_id, told in spans.items():
         if any(event.is_error for event in told):
             assert ends[span_id].status_code >= 499
@@ -208,7 +209,7 @@ def test_values_out_of_range_are_refused():
         {"rate_per_second": 0},
         {"duration_seconds": -1},
         {"seed": -1},
-        {"start": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"start": datetime(2026, 1, 1)},
     ):
         values = {"rate_per_second": 1, "duration_seconds": 1, **wrong}
         with pytest.raises(FirstcauseError):

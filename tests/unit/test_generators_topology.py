@@ -69,8 +69,8 @@ def test_the_scenarios():
     [
         ("call: pricing.quote", "call: prizing.quote", "unknown service"),
         ("call: pricing.quote", "call: pricing.guess", "no operation"),
-        ("call: order.place, timeout_ms: 15000", "call: order.place, timeout_ms: 3000", "must be over"),
-        ("call: user.profile, timeout_ms: 2500}", "call: user.profile, timeout_ms: soon}", "integer"),
+        ("order.place, timeout_ms: 15000", "order.place, timeout_ms: 3000", "must be over"),
+        ("user.profile, timeout_ms: 2500}", "user.profile, timeout_ms: soon}", "integer"),
         ("call: payment.charge", "call: api-gateway.checkout", "cyclic call"),
         ("instances: 4", "instances: 400", "less than or equal"),
         ("instances: 4", "instanzes: 4", "instanzes: Extra inputs"),
@@ -109,7 +109,7 @@ def test_a_mistake_in_the_topology_is_named_by_its_line(tmp_path, good, bad, com
         ("affected_share: [0.3, 0.9]", "affected_share: [0.3, 9]", "0 to 1"),
         ("name: db_pool_exhausted", "name: other", "must be the file's"),
         ("wait_ms: [1500, 1550]", "wait_ms: [1550, 1500]", "[low, high]"),
-        ("every_seconds: 5", "every_minutes: 5", "at_share or every_seconds"),
+        ("every_seconds: 5", "every_minutes: 5", "Extra inputs"),
     ],
 )
 def test_a_mistake_in_a_scenario_is_named_by_its_line(tmp_path, good, bad, complaint):
@@ -119,10 +119,8 @@ def test_a_mistake_in_a_scenario_is_named_by_its_line(tmp_path, good, bad, compl
     broken.write_text(text.replace(good, bad, 1))
     with pytest.raises(FirstcauseError) as caught:
         load_scenario("db_pool_exhausted", load_topology(), tmp_path)
-    assert complaint in str(caught.value) or "Extra inputs" in str(caught.value)
-    named = int(str(caught.value).split(":")[1])
-    # A key that is missing is told of where its mapping begins.
-    assert named == line or "Field required" in str(caught.value), caught.value
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith(f"{broken}:{line}:")
 
 
 def test_an_edited_topology_is_used(tmp_path):
