@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from firstcause.local.process_record import ProcessRecord
 from firstcause.settings import PROJECT_ROOT, Settings
 
 DEPLOY_DIR: Final = PROJECT_ROOT / "deploy"
+LOG_TAIL_BYTES: Final = 16 * 1024
+LARGE_LOG_BYTES: Final = 20 * 2**20
 
 
 def _nothing_to_prepare() -> None:
@@ -84,16 +87,34 @@ def render_config(template: Path, target: Path, values: Mapping[str, object]) ->
     target.write_text(text, encoding="utf-8")
 
 
-def last_log_lines(log_file: Path, count: int) -> list[str]:
-    """The last lines of a log that are not empty; none when there is no log yet."""
-    tail_bytes = 16 * 1024
+def last_log_lines(log_file: Path, count: int, *, after_bytes: int = 0) -> list[str]:
+    """The last lines of a log that are not empty; none when there is no log yet.
+
+    `after_bytes` is where to begin: what an earlier process wrote is no news of this one.
+    """
     try:
         with log_file.open("rb") as log:
-            log.seek(max(0, log.seek(0, 2) - tail_bytes))
+            log.seek(max(after_bytes, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             lines = log.read().decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
     return [line.strip() for line in lines if line.strip()][-count:]
+
+
+def set_large_log_aside(log_file: Path) -> bool:
+    """Renames a log beyond `LARGE_LOG_BYTES` to `.1`, over the one before; says whether it did.
+
+    For use before a start: a running process would go on writing to the renamed file.
+    """
+    if log_size_bytes(log_file) <= LARGE_LOG_BYTES:
+        return False
+    log_file.replace(log_file.with_name(f"{log_file.name}.1"))
+    return True
+
+
+def log_size_bytes(log_file: Path) -> int:
+    """How long a log is; 0 when there is none."""
+    return log_file.stat().st_size if log_file.exists() else 0
 
 
 def port_is_open(port: int) -> bool:

@@ -13,7 +13,14 @@ from typing import Final
 
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord, launch
-from firstcause.local.service import Service, Task, last_log_lines, record_path
+from firstcause.local.service import (
+    Service,
+    Task,
+    last_log_lines,
+    log_size_bytes,
+    record_path,
+    set_large_log_aside,
+)
 from firstcause.settings import Settings
 
 POLL_SECONDS: Final = 0.5
@@ -35,6 +42,7 @@ class StepProgress:
     Attributes:
         began: `time.monotonic()` when its dependencies were ready; None before.
         ended: the same when it was ready or failed; None before.
+        log_start_bytes: how long the log was when it began.
     """
 
     name: str
@@ -43,6 +51,23 @@ class StepProgress:
     phase: Phase = Phase.WAITING
     began: float | None = None
     ended: float | None = None
+    log_start_bytes: int = 0
+
+    def begin(self) -> None:
+        """Its dependencies are ready: from now on its time counts and its log is its own."""
+        if self.log_file is not None:
+            self.log_start_bytes = log_size_bytes(self.log_file)
+        self.began, self.phase = time.monotonic(), Phase.STARTING
+
+    def end(self, phase: Phase) -> None:
+        """It is ready or has failed."""
+        self.ended, self.phase = time.monotonic(), phase
+
+    def last_log_lines(self, count: int) -> list[str]:
+        """The last lines that it has logged since it began."""
+        if self.log_file is None:
+            return []
+        return last_log_lines(self.log_file, count, after_bytes=self.log_start_bytes)
 
     @property
     def seconds(self) -> float:
@@ -93,23 +118,25 @@ class Startup:
             while not self._ready[name].wait(POLL_SECONDS):
                 if self._cancelled.is_set():
                     return
-        progress.began, progress.phase = time.monotonic(), Phase.STARTING
+        progress.begin()
         try:
             if isinstance(step, Task):
                 step.run()
             else:
                 self._start(step)
         except BaseException:
-            progress.ended, progress.phase = time.monotonic(), Phase.FAILED
+            progress.end(Phase.FAILED)
             raise
         if not self._cancelled.is_set():
-            progress.ended, progress.phase = time.monotonic(), Phase.READY
+            progress.end(Phase.READY)
             self._ready[step.name].set()
 
     def _start(self, service: Service) -> None:
         path = record_path(self._settings, service.name)
         record = ProcessRecord.read(path)
         if record is None or not record.is_alive():
+            if set_large_log_aside(service.log_file):
+                self.progress[service.name].log_start_bytes = 0
             service.prepare()
             if self._cancelled.is_set():
                 return
@@ -124,17 +151,17 @@ class Startup:
         deadline = time.monotonic() + service.start_timeout_seconds
         while not self._cancelled.is_set():
             if not record.is_alive():
-                raise FirstcauseError(f"{service.name} died while starting. {_tail(service)}")
+                raise FirstcauseError(f"{service.name} died while starting. {self._tail(service)}")
             if service.is_ready(record):
                 return
             if time.monotonic() > deadline:
                 raise FirstcauseError(
                     f"{service.name} did not answer within "
-                    f"{service.start_timeout_seconds:.0f} s. {_tail(service)}"
+                    f"{service.start_timeout_seconds:.0f} s. {self._tail(service)}"
                 )
             self._cancelled.wait(POLL_SECONDS)
 
-
-def _tail(service: Service) -> str:
-    lines = "".join(f"\n    {line}" for line in last_log_lines(service.log_file, 8))
-    return f"Its log, {service.log_file}, ends with:{lines or ' (nothing)'}"
+    def _tail(self, service: Service) -> str:
+        lines = self.progress[service.name].last_log_lines(8)
+        told = "".join(f"\n    {line}" for line in lines) or " (nothing)"
+        return f"Its log, {service.log_file}, ends with:{told}"

@@ -11,7 +11,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from firstcause.local.service import last_log_lines
 from firstcause.local.startup import Phase, StepProgress
 
 Show = Callable[[Sequence[StepProgress]], None]
@@ -44,8 +43,8 @@ def why_waiting(step: StepProgress, steps: Sequence[StepProgress]) -> str:
     if step.phase is Phase.WAITING:
         missing = [s.name for s in steps if s.name in step.waits_for and s.phase != Phase.READY]
         return f"after {', '.join(missing)}" if missing else ""
-    if step.phase is Phase.STARTING and step.seconds >= SLOW_SECONDS and step.log_file:
-        return "".join(last_log_lines(step.log_file, 1))
+    if step.phase is Phase.STARTING and step.seconds >= SLOW_SECONDS:
+        return "".join(step.last_log_lines(1))
     return ""
 
 
