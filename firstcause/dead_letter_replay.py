@@ -1,7 +1,7 @@
 """Sends dead letters back to the topic of logs, each once, also when it is killed and retried.
 
 What was sent back is remembered in a ledger: a compacted topic beside the dead letters, keyed
-by the letter's source position, written in the same Kafka transaction as the message itself.
+by the letter's identity, written in the same Kafka transaction as the message itself.
 So it does not matter which reasons or fixes a run chose, how often a letter stands in the
 dead-letter topic, or where a run was killed. Only letters that are readable after their fixes
 are sent, so none comes back and no run goes round in circles.
@@ -9,8 +9,8 @@ are sent, so none comes back and no run goes round in circles.
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -68,11 +68,16 @@ class ReplaySummary:
     other_reasons: int = 0
     without_source: int = 0
     beyond_max_count: int = 0
-    still_unreadable: Counter[str] = field(default_factory=Counter)
+    still_unreadable: dict[str, int] = field(default_factory=dict)
+
+    def add_unreadable(self, reason: str) -> None:
+        """Counts a letter that stays one."""
+        self.still_unreadable[reason] = self.still_unreadable.get(reason, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
+    identity: str
     source: SourcePosition
     mended: Mended
 
@@ -126,7 +131,7 @@ def _replay(
         letter = _chosen(message, settings, request, done, summary)
         if letter is None:
             continue
-        done.add(str(letter.source))
+        done.add(letter.identity)
         summary.replayed += 1
         batch.append(letter)
         if len(batch) >= LETTERS_PER_TRANSACTION and producer is not None:
@@ -152,7 +157,7 @@ def _chosen(
     letter = None
     if source is None:
         summary.without_source += 1
-    elif str(source) in done:
+    elif _identity(source, message) in done:
         summary.replayed_before += 1
     elif request.reasons and reason not in request.reasons:
         summary.other_reasons += 1
@@ -179,12 +184,17 @@ def _mended(
             int(time.time() * 1000),
         )
     except UnreadableLogEvent as error:
-        summary.still_unreadable[error.reason.value] += 1
+        summary.add_unreadable(error.reason.value)
         return None
     if len(mended.value) > settings.kafka_max_message_bytes - RECORD_OVERHEAD_BYTES:
-        summary.still_unreadable["too_large"] += 1
+        summary.add_unreadable("too_large")
         return None
-    return _Letter(source, mended)
+    return _Letter(_identity(source, message), source, mended)
+
+
+def _identity(source: SourcePosition, message: Message) -> str:
+    """The source position, and a digest: a topic that was made anew counts from 0 again."""
+    return f"{source} {hashlib.sha256(_bytes(message.value())).hexdigest()[:32]}"
 
 
 def _bytes(value: bytes | str | None) -> bytes:
@@ -207,14 +217,13 @@ def _send(producer: Producer, letters: list[_Letter], settings: Settings) -> Non
     producer.begin_transaction()
     try:
         for letter in letters:
-            source = str(letter.source).encode()
             producer.produce(
                 settings.kafka_logs_topic,
                 key=letter.mended.event.service_name.encode(),
                 value=letter.mended.value,
-                headers={dead_letter.REPLAY_OF: source},
+                headers={dead_letter.REPLAY_OF: str(letter.source).encode()},
             )
-            producer.produce(ledger_topic(settings), key=source, value=now_ms)
+            producer.produce(ledger_topic(settings), key=letter.identity.encode(), value=now_ms)
         producer.commit_transaction(KAFKA_TIMEOUT_SECONDS)
     except KafkaException as error:
         reason: KafkaError = error.args[0]

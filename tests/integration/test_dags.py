@@ -1,0 +1,232 @@
+"""Each DAG by `dag.test()`, against real Kafka, Cassandra, Spark and a running analyzer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka import Producer
+
+from firstcause import cassandra, dead_letter
+from firstcause.log_event import read_log_event
+from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.topic_snapshot import messages_now
+from spark.driver import DriverFiles, driver_processes, last_log_lines, stop_driver
+from spark.driver_progress import Progress
+from tests.integration.airflow_runs import DagRuns, without_inherited_airflow
+
+pytestmark = pytest.mark.integration
+
+DAGS = {"kafka_stream", "stream_jobs", "fault_drill", "dead_letter_replay"}
+
+INSPECT = """
+import json, time
+began = time.monotonic()
+from airflow.dag_processing.dagbag import DagBag
+imported = time.monotonic()
+bag = DagBag()
+print("RESULT " + json.dumps({
+    "errors": {str(k): v for k, v in bag.import_errors.items()},
+    "heavy": sorted({"pyspark", "numpy", "cassandra", "faker"} & set(__import__("sys").modules)),
+    "seconds": {s.file: s.duration.total_seconds() for s in bag.dagbag_stats},
+    "dags": {d.dag_id: {"doc": d.doc_md, "tasks": {t.task_id: t.doc_md for t in d.tasks},
+        "params": {n: d.params.get_param(n).schema for n in d.params}}
+        for d in bag.dags.values()}}))
+"""
+
+RATE_JOBS = """
+import pendulum
+from airflow.sdk import dag
+from dags.supervision.operator import StreamingDriverOperator
+from spark.driver_progress import StallLimits
+from spark.restart_budget import RestartBudget
+
+@dag(schedule=None, start_date=pendulum.datetime(2025, 1, 1, tz="UTC"))
+def rate_jobs():
+    StreamingDriverOperator(
+        task_id="rate_stream", job="rate_stream",
+        application="tests/integration/apps/rate_stream.py",
+        limits=StallLimits(120, 20, 60), budget=RestartBudget(2, 3600, 0.5),
+    )
+rate_jobs()
+"""
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 180) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagRuns]:
+    without_inherited_airflow()
+    own = settings.model_copy(update={"firstcause_home": tmp_path_factory.mktemp("dags")})
+    yield DagRuns.prepared(own)
+    for job in ("store_logs", "rate_stream"):
+        stop_driver(DriverFiles.of(own, job), grace_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def analyzer(
+    settings: Settings, product_env: dict[str, str], tmp_path_factory: Any
+) -> Iterator[None]:
+    log = tmp_path_factory.mktemp("analyzer") / "analyzer.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "firstcause.cli.app", "analyzer"],
+            env={**product_env, "FIRSTCAUSE_HOME": str(log.parent)},
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    yield
+    process.terminate()
+    process.wait(30)
+
+
+def kafka(settings: Settings) -> dict[str, Any]:
+    return {"bootstrap.servers": settings.kafka_bootstrap_servers, "acks": "all"}
+
+
+def test_every_dag_and_task_says_what_to_do_when_it_fails(runs: DagRuns) -> None:
+    told = json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+    assert told["errors"] == {}
+    assert set(told["dags"]) == DAGS
+    for dag in told["dags"].values():
+        for doc in (dag["doc"], *dag["tasks"].values()):
+            assert "when it fails" in doc.lower()
+        for schema in dag["params"].values():
+            assert schema["title"]
+            assert schema["description"]
+
+
+def test_the_dag_files_are_parsed_without_heavy_imports(runs: DagRuns) -> None:
+    told = json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+    assert told["heavy"] == []
+
+
+def test_kafka_stream_sends_readable_events_of_its_minute(
+    runs: DagRuns, settings: Settings
+) -> None:
+    result = runs.run("kafka_stream", seconds=3, rate=40)
+    assert result["state"] == "success"
+    sent = result["xcoms"]["send_events"]["sent"]
+    now_ms = int(time.time() * 1000)
+    values = [
+        message.value()
+        for message in messages_now(settings.kafka_logs_topic, kafka(settings), group_id="test")
+    ]
+    events = [read_log_event(value, now_ms) for value in values]
+    assert len(events) == len({event.log_id for event in events}) == sent > 0
+    assert max(event.timestamp_ms for event in events) <= now_ms
+
+
+def test_kafka_stream_fails_when_kafka_does_not_take_the_events(runs: DagRuns) -> None:
+    nowhere = json.dumps({"conn_type": "kafka", "extra": {"bootstrap.servers": "127.0.0.1:1"}})
+    unconnected = DagRuns(runs.settings, {**runs.env, "AIRFLOW_CONN_KAFKA_DEFAULT": nowhere})
+    result = unconnected.run("kafka_stream", seconds=1)
+    # A run that waits for its retry is not over; dag.test() then ends it as failed.
+    assert result["state"] != "success"
+    assert "Kafka does not answer through Airflow's connection kafka_default" in result["log"]
+
+
+@pytest.mark.usefixtures("analyzer")
+def test_fault_drill_finds_the_incident_and_its_culprit(runs: DagRuns, settings: Settings) -> None:
+    result = runs.run("fault_drill", scenario="db_pool_exhausted", seconds=15, rate=40)
+    assert result["state"] == "success", result["log"][-3000:]
+    summary = result["xcoms"]["await_incident"]
+    assert summary["culprit"] == "inventory"
+    assert "inventory" in summary["suspects"]
+    assert summary["seconds_to_detection"] >= 0
+    with cassandra.session(settings) as session:
+        row = session.execute(
+            f"SELECT title FROM incidents WHERE incident_id = {summary['incident_id']}"
+        ).one()
+    assert row.title == summary["title"]
+
+
+def test_fault_drill_fails_when_no_incident_is_opened(runs: DagRuns) -> None:
+    # Nobody analyses this topic.
+    deaf = DagRuns(runs.settings, {**runs.env, "KAFKA_LOGS_TOPIC": "logs_nobody_reads"})
+    result = deaf.run("fault_drill", seconds=12, rate=20, timeout_seconds=1)
+    assert result["tasks"] == {"inject_fault": "success", "await_incident": "failed"}
+    assert "No incident was opened within 1 s" in result["log"]
+
+
+def test_dead_letter_replay_sends_once(runs: DagRuns, settings: Settings) -> None:
+    broken = orjson.dumps(
+        {
+            "log_id": "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+            "timestamp": "2026-01-22T00:00:00",
+            "service_name": "auth",
+            "level": "INFO",
+            "message": "m",
+        }
+    )
+    headers = {
+        dead_letter.REASON: "bad_timestamp",
+        dead_letter.TOPIC: "elsewhere",
+        dead_letter.PARTITION: "0",
+        dead_letter.OFFSET: "0",
+    }
+    producer = Producer(kafka(settings))
+    producer.produce(settings.kafka_dead_letter_topic, value=broken, headers=headers)
+    assert producer.flush(30) == 0
+    conf = {"fixes": ["add_missing_offset"], "reasons": ["bad_timestamp"]}
+    counts = [
+        runs.run("dead_letter_replay", **conf)["xcoms"]["send_back"]["replayed"] for _ in range(2)
+    ]
+    assert counts == [1, 0]
+
+
+def test_stream_jobs_stores_logs_and_stops_gracefully(runs: DagRuns, settings: Settings) -> None:
+    runs.run("kafka_stream", seconds=2, rate=40)
+    result = runs.run("stream_jobs", run_for_seconds=60)
+    files = DriverFiles.of(runs.settings, "store_logs")
+    assert result["state"] == "success", result["log"][-3000:]
+    assert result["xcoms"]["store_logs"] == {"job": "store_logs", "restarts": 0}
+    assert driver_processes(files) == []
+    assert '"event": "stopped"' in "".join(last_log_lines(files.log))
+    with cassandra.session(settings) as session:
+        assert session.execute("SELECT count(*) FROM logs").one()[0] > 0
+
+
+def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(
+    runs: DagRuns, tmp_path: Path
+) -> None:
+    (tmp_path / "rate_jobs.py").write_text(RATE_JOBS)
+    files = DriverFiles.of(runs.settings, "rate_stream")
+    log = tmp_path / "run.log"
+    run = runs.start("rate_jobs", folder=tmp_path, log=log)
+
+    def driver_other_than(*known: int) -> Progress | None:
+        progress = Progress.read(files.progress)
+        alive = {process.pid for process in driver_processes(files)}
+        fresh = progress is not None and progress.pid in alive - set(known)
+        return progress if fresh and progress.batch_id >= 0 else None
+
+    first = wait_for(driver_other_than)
+    os.kill(first.pid, signal.SIGKILL)
+    second = wait_for(lambda: driver_other_than(first.pid))
+    os.kill(second.pid, signal.SIGSTOP)
+    third = wait_for(lambda: driver_other_than(first.pid, second.pid))
+    assert second.pid not in {process.pid for process in driver_processes(files)}
+    os.kill(third.pid, signal.SIGKILL)
+    run.wait(120)
+    told = log.read_text()
+    assert '"state": "failed"' in told
+    assert f"failed again (its process ended). Read {files.log}" in told
+    assert driver_processes(files) == []
