@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from firstcause.errors import FirstcauseError
-from generators.call_walk import lone_event
 from generators.message_batch import MessageBatch
-from generators.request_shape import RenderedEvents, RequestShape, work_jitter
+from generators.request_shape import RenderedEvents, RequestShape
 from generators.scenario import SCENARIOS_DIR, FaultEvent, Scenario, load_scenario
 from generators.text_table import Indexes, TextTable
 from generators.topology import DEFAULT_TOPOLOGY, load_topology
 from generators.traffic import FaultWindow, Traffic
+from generators.walk_clock import work_jitter
+from generators.walk_plan import lone_event
 
 # Requests made at once: enough that numpy pays, few enough that memory stays small.
 REQUESTS_PER_BLOCK: Final = 8192

@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from firstcause.log_event import ERROR_LEVELS
-from generators.call_walk import PlannedEvent, WalkPlan
 from generators.log_template import ELAPSED, EVENT_VARIABLES, GAUGE, template_parts
 from generators.random_ids import hex_ids, uuids
 from generators.text_table import MAX_WHOLE_NUMBER, Indexes, TextTable, escaped
+from generators.walk_clock import WalkClock
+from generators.walk_plan import PlannedEvent, WalkPlan
 
-# Spread of the time that work takes: lognormal with this sigma around its median.
-WORK_SIGMA: Final = 0.35
-_JITTER_SIZE: Final = 65_536
 _LOG_ID_BEFORE: Final = b'{"log_id":"'
 _LOG_ID_AFTER: Final = b'","timestamp":"'
 
@@ -50,6 +48,7 @@ class RequestShape:
         self._pieces: list[str | tuple[str, Slot]] = []
         for number, event in enumerate(plan.events):
             self._compile(number, event)
+        self._clock = WalkClock(plan.segments)
         self._lay_out()
         self._prepare_columns()
         self._moments = np.array([event.moment for event in plan.events], dtype=np.int64)
@@ -73,11 +72,11 @@ class RequestShape:
         Args:
             starts_us: one start a request.
             random: the only source of chance.
-            jitter: factors for the time that work takes, see `work_jitter`.
+            jitter: factors for the time that work takes, see `walk_clock.work_jitter`.
             gauge: the value of {gauge} for each request, when the shape has one.
         """
         rows = len(starts_us)
-        times = starts_us[:, None] + self._elapsed_us(rows, random, jitter)
+        times = starts_us[:, None] + self._clock.elapsed_us(rows, random, jitter)
         indexes = np.concatenate(
             [
                 *self._request_columns(rows, random),
@@ -196,41 +195,11 @@ class RequestShape:
         placed = [*variables, *fresh, *instances]
         self._offsets = np.array([pool.offset for pool in placed], dtype=np.int64)
         self._sizes = np.array([pool.size for pool in placed], dtype=np.int64)
-        segments = self._plan.segments
-        self._medians_us = np.array([1000 * segment.low_ms for segment in segments])
-        self._special = [
-            (number + 1, segment)
-            for number, segment in enumerate(segments)
-            if segment.kind != "work"
-        ]
         moments = [moment for (moment,) in self._slots["second"]]
         self._time_moments = np.array(moments, dtype=np.int64)
         pairs = list(self._slots["latency_ms"])
         self._latency_from = np.array([pair[0] for pair in pairs], dtype=np.int64)
         self._latency_to = np.array([pair[1] for pair in pairs], dtype=np.int64)
-
-    def _elapsed_us(
-        self, rows: int, random: np.random.Generator, jitter: npt.NDArray[np.float64]
-    ) -> Indexes:
-        """Us from the start to each moment; strictly growing along a row."""
-        elapsed = np.zeros((rows, len(self._medians_us) + 1), dtype=np.int64)
-        if not len(self._medians_us):
-            return elapsed
-        picks = random.integers(0, len(jitter), (rows, len(self._medians_us)), dtype=np.int32)
-        elapsed[:, 1:] = self._medians_us * jitter[picks]
-        for column, segment in self._special:
-            low_us, high_us = int(1000 * segment.low_ms), int(1000 * segment.high_ms)
-            elapsed[:, column] = (
-                random.integers(low_us, high_us + 1, rows) if segment.kind == "uniform" else 0
-            )
-        elapsed[:, 1:] += 1
-        np.cumsum(elapsed, axis=1, out=elapsed)
-        for column, segment in self._special:
-            if segment.kind == "until":
-                target = elapsed[:, segment.since] + int(1000 * segment.low_ms)
-                late = np.maximum(target - elapsed[:, column], 0)
-                elapsed[:, column:] += late[:, None]
-        return elapsed
 
     def _request_columns(self, rows: int, random: np.random.Generator) -> list[Indexes]:
         draws = random.integers(0, 2**31, (rows, self._draws))
@@ -275,8 +244,3 @@ class RequestShape:
             first_span + np.arange(rows * spans, dtype=np.int64).reshape(rows, spans),
             first_log + np.arange(rows * events, dtype=np.int64).reshape(rows, events),
         ]
-
-
-def work_jitter(random: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Factors around 1 for the time that work takes, to draw from."""
-    return random.lognormal(0.0, WORK_SIGMA, _JITTER_SIZE)

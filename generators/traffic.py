@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from generators.call_walk import CallWalk, Outcome, lone_event
+from generators.call_walk import CallWalk, Outcome
 from generators.request_shape import RequestShape
 from generators.scenario import Scenario
 from generators.text_table import Indexes, TextTable
 from generators.topology import OperationRef, Topology
+from generators.walk_plan import lone_event
 
 # Ways of telling the same walk, so that messages vary from request to request.
 VARIANTS: Final = 6

@@ -23,7 +23,7 @@ RECEIVED_MS = int((START + timedelta(hours=1)).timestamp() * 1000)
 
 
 def parameters(
-    scenario: str | None = None, *, seed: int = 7, rate: float = 400, duration: float = 12
+    scenario: str | None = None, *, seed: int = 7, rate: float = 300, duration: float = 8
 ) -> GeneratorParameters:
     fault = {"fault_start_seconds": 3.0, "fault_duration_seconds": 60.0} if scenario else {}
     return GeneratorParameters(rate, duration, scenario, seed, START, **fault)
@@ -51,7 +51,7 @@ def callers_of(topology: Topology, culprit: str) -> set[str]:
     } - {culprit}
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     seed=st.integers(min_value=0, max_value=2**40),
     scenario=st.sampled_from([None, *scenario_names()]),
@@ -169,7 +169,7 @@ def check_trace(trace: list[LogEvent]) -> None:
 
 
 def test_healthy_traffic_has_no_error_and_few_warnings():
-    healthy = events(parameters(rate=2000, duration=30))
+    healthy = events(parameters(rate=2000, duration=15))
     assert not [event for event in healthy if event.is_error]
     assert {event.level for event in healthy} == {"TRACE", "DEBUG", "INFO", "WARN"}
     assert sum(event.level == "WARN" for event in healthy) < len(healthy) / 500
@@ -180,7 +180,7 @@ def test_healthy_traffic_has_no_error_and_few_warnings():
 def test_a_fault_spreads_to_callers_alone_and_the_culprit_says_what_is_declared(name):
     topology = load_topology()
     scenario = load_scenario(name, topology)
-    of = parameters(name, rate=1500)
+    of = parameters(name, rate=1000)
     said = events(of)
     wrong = {event.service_name for event in said if event.is_error}
     assert wrong <= callers_of(topology, scenario.culprit) | {scenario.culprit}
