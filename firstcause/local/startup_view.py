@@ -18,6 +18,7 @@ Show = Callable[[Sequence[StepProgress]], None]
 # From here on a start counts as slow, and its last log line is shown as the reason.
 SLOW_SECONDS: Final = 10.0
 SAY_AGAIN_SECONDS: Final = 30.0
+REASON_CHARS: Final = 160
 
 STYLES: Final = {
     Phase.WAITING: "dim",
@@ -44,7 +45,7 @@ def why_waiting(step: StepProgress, steps: Sequence[StepProgress]) -> str:
         missing = [s.name for s in steps if s.name in step.waits_for and s.phase != Phase.READY]
         return f"after {', '.join(missing)}" if missing else ""
     if step.phase is Phase.STARTING and step.seconds >= SLOW_SECONDS:
-        return "".join(step.last_log_lines(1))
+        return "".join(line[:REASON_CHARS] for line in step.last_log_lines(1))
     return ""
 
 
