@@ -103,8 +103,8 @@ prerequisites:
 	    || { tail -n 5 "$$log"; rm -f "$$log"; echo "These packages could not be installed: apt-get install $${packages[*]}" >&2; exit 1; }; \
 	  rm -f "$$log"; \
 	else \
-	  printf '%s\n' "$${lacks[@]}" >&2; \
-	  echo "Mend it with: apt-get install -y $${packages[*]}" >&2; exit 1; \
+	  printf '%s; ' "$${lacks[@]}" >&2; \
+	  echo "mend it with: $${JAVA_HOME:+unset JAVA_HOME; }apt-get install -y $${packages[*]}" >&2; exit 1; \
 	fi
 
 $(BIN)/uv: requirements-bootstrap.txt | prerequisites
