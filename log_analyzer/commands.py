@@ -59,7 +59,7 @@ def incidents(  # noqa: PLR0913, PLR0917 - one argument an option
     from firstcause.settings import load_settings
     from log_analyzer.incident_view import IncidentReader
     from log_analyzer.report import incident_json
-    from log_analyzer.since import parse_since
+    from firstcause.since import parse_since
     from log_analyzer.terminal import incident_detail, incidents_table
 
     if status not in (None, "open", "resolved"):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from firstcause.since import parse_since
 from log_analyzer.channels import MaybeSentError, NotSentError, PreviewChannel, SlackChannel
 from log_analyzer.notice import render_notice
 from log_analyzer.report import deterministic_report
-from log_analyzer.since import parse_since
 from tests.stubs.slack import CHANNEL_ID, SlackStub
 from tests.unit.test_analyzer_notice import a_view
 
@@ -118,3 +118,10 @@ def test_since_reads_spans_times_and_all() -> None:
     assert parse_since("all", now) < datetime(2000, 1, 1, tzinfo=UTC)
     with pytest.raises(ValueError, match="24h"):
         parse_since("yesterday-ish", now)
+
+
+def test_what_was_only_previewed_is_not_taken_for_sent(stub, tmp_path) -> None:
+    previewed = PreviewChannel(tmp_path / "p.jsonl", lambda *_: None).post(INCIDENT, a_notice())
+    assert not a_channel(stub).holds(previewed.channel)
+    assert a_channel(stub).holds(CHANNEL_ID)
+    assert PreviewChannel(tmp_path / "p.jsonl", lambda *_: None).holds(CHANNEL_ID)
