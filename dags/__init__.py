@@ -1,0 +1,1 @@
+"""The DAGs: schedule, parameters, wiring; and the supervision of streaming drivers."""

@@ -19,6 +19,7 @@ import psutil
 
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord, launch
+from firstcause.local.service import set_large_log_aside
 from firstcause.settings import PROJECT_ROOT, Settings
 from spark.driver_progress import Progress
 from spark.progress import progress_path
@@ -28,7 +29,6 @@ DRIVER_MARK: Final = "FIRSTCAUSE_DRIVER"
 LOCK_WAIT_SECONDS: Final = 60.0
 KILL_WAIT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.1
-LOG_FILE_MAX_BYTES: Final = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class DriverFiles:
         """The files of `job` under `FIRSTCAUSE_HOME`."""
         return cls(
             job=job,
-            record=settings.firstcause_home / "run" / "drivers" / f"{job}.json",
+            record=settings.run_dir / "drivers" / f"{job}.json",
             progress=progress_path(settings, job),
             log=settings.logs_dir / f"{job}.log",
         )
@@ -86,7 +86,7 @@ def start_driver(
     """
     with _lock(files):
         _stop_processes(files, KILL_WAIT_SECONDS)
-        _set_large_log_aside(files.log)
+        set_large_log_aside(files.log)
         record = launch(
             files.job,
             command,
@@ -125,16 +125,6 @@ def driver_processes(files: DriverFiles) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # ended meanwhile, or another user's and so not ours
     return found
-
-
-def last_log_lines(path: Path, count: int = 20, max_bytes: int = 32_768) -> list[str]:
-    """The last lines of a log file, at most `count`; none when there is no file."""
-    try:
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - max_bytes))
-            return log.read().decode("utf-8", "replace").splitlines()[-count:]
-    except FileNotFoundError:
-        return []
 
 
 def _stop_processes(files: DriverFiles, grace_seconds: float) -> None:
@@ -186,9 +176,3 @@ def _lock(files: DriverFiles) -> Iterator[None]:
                     ) from None
                 time.sleep(POLL_SECONDS)
         yield
-
-
-def _set_large_log_aside(log: Path) -> None:
-    """Keeps one earlier log: a stream that restarts for months must not fill the disk."""
-    if log.exists() and log.stat().st_size > LOG_FILE_MAX_BYTES:
-        log.replace(log.with_suffix(".log.1"))

@@ -23,13 +23,15 @@ from dags.supervision.trigger import (
 )
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
+from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver import DriverFiles, last_log_lines, running_driver, start_driver, stop_driver
+from spark.driver import DriverFiles, running_driver, start_driver, stop_driver
 from spark.driver_progress import StallLimits
 from spark.restart_budget import RestartBudget
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.
 FINISH_GRACE_SECONDS = 60.0
+LOG_LINES = 20
 
 
 class StreamingDriverOperator(BaseOperator):
@@ -108,7 +110,7 @@ class StreamingDriverOperator(BaseOperator):
         self, context: Any, settings: Settings, files: DriverFiles, event: dict[str, Any]
     ) -> NoReturn:
         self.log.warning("Driver %s of %s: %s.", event["pid"], self.job, event["reason"])
-        for line in last_log_lines(files.log):
+        for line in last_log_lines(files.log, LOG_LINES):
             self.log.info("%s | %s", files.log.name, line)
         if event["status"] == "fatal":
             self._give_up(files, event["reason"])

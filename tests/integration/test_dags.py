@@ -17,10 +17,11 @@ import pytest
 from confluent_kafka import Producer
 
 from firstcause import cassandra, dead_letter
+from firstcause.local.service import last_log_lines
 from firstcause.log_event import read_log_event
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
-from spark.driver import DriverFiles, driver_processes, last_log_lines, stop_driver
+from spark.driver import DriverFiles, driver_processes, stop_driver
 from spark.driver_progress import Progress
 from tests.integration.airflow_runs import DagRuns, without_inherited_airflow
 
@@ -199,7 +200,7 @@ def test_stream_jobs_stores_logs_and_stops_gracefully(runs: DagRuns, settings: S
     assert result["state"] == "success", result["log"][-3000:]
     assert result["xcoms"]["store_logs"] == {"job": "store_logs", "restarts": 0}
     assert driver_processes(files) == []
-    assert '"event": "stopped"' in "".join(last_log_lines(files.log))
+    assert '"event": "stopped"' in "".join(last_log_lines(files.log, 20))
     with cassandra.session(settings) as session:
         assert session.execute("SELECT count(*) FROM logs").one()[0] > 0
 

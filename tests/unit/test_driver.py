@@ -15,11 +15,11 @@ import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
+from firstcause.local.service import last_log_lines
 from spark.driver import (
     DRIVER_MARK,
     DriverFiles,
     driver_processes,
-    last_log_lines,
     running_driver,
     start_driver,
     stop_driver,
@@ -83,7 +83,7 @@ def test_stopping_takes_the_whole_family(files: DriverFiles) -> None:
 
 def test_what_ignores_sigterm_or_stands_still_is_killed(files: DriverFiles) -> None:
     start_driver(files, STUBBORN, os.environ)
-    wait_for(lambda: "deaf" in "".join(last_log_lines(files.log)))
+    wait_for(lambda: "deaf" in "".join(last_log_lines(files.log, 20)))
     stop_driver(files, grace_seconds=0.2)
     assert driver_processes(files) == []
     record = start_driver(files, SLEEP, os.environ)
@@ -106,13 +106,13 @@ def test_only_the_python_driver_is_asked_to_finish(files: DriverFiles) -> None:
         "subprocess.run([sys.executable, '-c', sys.argv[1]])\n"
     )
     record = start_driver(files, [sys.executable, "-c", parent, polite], os.environ)
-    wait_for(lambda: "ready" in "".join(last_log_lines(files.log)))
+    wait_for(lambda: "ready" in "".join(last_log_lines(files.log, 20)))
     child = psutil.Process(record.pid).children()[0]
     ProgressFile(files.progress, "job").write(1, trigger_active=False)
     own = files.progress.read_text().replace(str(os.getpid()), str(child.pid))
     files.progress.write_text(own)
     stop_driver(files, grace_seconds=20)
-    assert last_log_lines(files.log) == ["ready", "finished"]
+    assert last_log_lines(files.log, 20) == ["ready", "finished"]
 
 
 def test_a_driver_without_any_record_is_stopped_before_the_next_starts(files: DriverFiles) -> None:
@@ -152,11 +152,3 @@ def test_starts_at_the_same_time_leave_one_driver(files: DriverFiles) -> None:
 def test_a_program_that_is_not_there_is_named(files: DriverFiles) -> None:
     with pytest.raises(FirstcauseError, match="no-such-program is not there"):
         start_driver(files, ["no-such-program"], os.environ)
-
-
-def test_a_large_log_is_set_aside(files: DriverFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark.driver.LOG_FILE_MAX_BYTES", 10)
-    files.log.write_text("an earlier driver said much")
-    start_driver(files, [sys.executable, "-c", "print('new')"], os.environ)
-    wait_for(lambda: last_log_lines(files.log) == ["new"])
-    assert files.log.with_suffix(".log.1").read_text() == "an earlier driver said much"
