@@ -106,7 +106,7 @@ class AnalysisWorker:
     ends the claim after three minutes, and the incident is asked about again.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it works with, named where it is made
+    def __init__(
         self,
         *,
         store: AnalysisStore,

@@ -18,6 +18,8 @@ from slack_sdk.errors import SlackApiError
 
 from log_analyzer.notice import Notice
 
+# The channel of messages that were shown here instead of sent.
+PREVIEW: Final = "preview"
 METADATA_EVENT: Final = "firstcause_incident"
 HTTP_TIMEOUT_SECONDS: Final = 8
 HISTORY_PAGES: Final = 20
@@ -57,6 +59,9 @@ class Channel(Protocol):
 
     def update(self, posted: Posted, incident: UUID, notice: Notice) -> None:
         """Replaces a message; repeating it is harmless."""
+
+    def holds(self, channel: str) -> bool:
+        """False for a message that was only previewed: it has to be posted still."""
 
     def find(self, incident: UUID, since_ms: int) -> Posted | None:
         """The incident's message among those posted since a time, by its metadata."""
@@ -103,6 +108,10 @@ class SlackChannel:
                 metadata=_metadata(incident),
             )
         )
+
+    def holds(self, channel: str) -> bool:
+        """Any but the preview; see `Channel`."""
+        return channel != PREVIEW
 
     def find(self, incident: UUID, since_ms: int) -> Posted | None:
         """Reads the channel's history back to a minute before `since_ms`; see `Channel`."""
@@ -207,11 +216,11 @@ class PreviewChannel:
 
     def post(self, incident: UUID, notice: Notice) -> Posted:
         """Adds the incident's line, or replaces it; see `Channel`."""
-        posted = Posted("preview", f"{time.time():.6f}")
+        posted = Posted(PREVIEW, f"{time.time():.6f}")
         with self._locked() as entries:
             old = entries.pop(str(incident), None)
             if old is not None:
-                posted = Posted("preview", old["ts"])
+                posted = Posted(PREVIEW, old["ts"])
             entries[str(incident)] = self._entry(incident, notice, posted)
         self._show(incident, notice, True)
         return posted
@@ -222,12 +231,16 @@ class PreviewChannel:
             entries[str(incident)] = self._entry(incident, notice, posted)
         self._show(incident, notice, False)
 
+    def holds(self, channel: str) -> bool:
+        """Any: what was sent to Slack stays there while the token is missing; see `Channel`."""
+        return bool(channel)
+
     def find(self, incident: UUID, since_ms: int) -> Posted | None:
         """Looks into the file, whatever the time; see `Channel`."""
         del since_ms
         with self._locked() as entries:
             entry = entries.get(str(incident))
-        return Posted("preview", entry["ts"]) if entry else None
+        return Posted(PREVIEW, entry["ts"]) if entry else None
 
     @staticmethod
     def _entry(incident: UUID, notice: Notice, posted: Posted) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def analyzer() -> None:
     service.run()
 
 
-def incidents(  # noqa: PLR0913, PLR0917 - one argument an option
+def incidents(
     incident_id: Annotated[
         str | None, typer.Argument(help="One incident, with its evidence and analyses.")
     ] = None,
@@ -57,9 +57,9 @@ def incidents(  # noqa: PLR0913, PLR0917 - one argument an option
     from firstcause import cassandra
     from firstcause.errors import FirstcauseError
     from firstcause.settings import load_settings
+    from firstcause.since import parse_since
     from log_analyzer.incident_view import IncidentReader
     from log_analyzer.report import incident_json
-    from firstcause.since import parse_since
     from log_analyzer.terminal import incident_detail, incidents_table
 
     if status not in (None, "open", "resolved"):

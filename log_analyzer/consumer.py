@@ -21,7 +21,7 @@ from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.precheck import surely_not_error
 from log_analyzer.templates import TemplateMiner
 
-FETCH_MESSAGES: Final = 2_000
+FETCH_MESSAGES: Final = 5_000
 FETCH_SECONDS: Final = 0.1
 COMMIT_SECONDS: Final = 1.0
 HOUSEKEEPING_SECONDS: Final = 2.0
@@ -59,7 +59,7 @@ class LogConsumer:
     can't be processed, three times, goes there from here.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it works with, named where it is made
+    def __init__(
         self,
         *,
         settings: Settings,
@@ -110,8 +110,9 @@ class LogConsumer:
         self._take(self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS))
         now = self._monotonic()
         if self._batch.is_due(now):
-            self._store_and_commit()
-        elif not self._batch.errors and now - self._committed_at >= COMMIT_SECONDS:
+            self._guarded(self._store)
+        # In a storm one commit covers several batches: each is a round trip of its own.
+        if not self._batch.errors and now - self._committed_at >= COMMIT_SECONDS:
             self._commit()
         if now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
@@ -193,7 +194,7 @@ class LogConsumer:
                     if not self._processed([error]):
                         self._dead_letters.put(error, self._topic)
         metrics.BATCH_ERRORS.observe(len(errors))
-        self._batch.errors = []
+        self._batch.stored()
 
     def _processed(self, errors: list[ConsumedError]) -> bool:
         for attempt in range(PROCESSING_ATTEMPTS):
@@ -214,7 +215,7 @@ class LogConsumer:
     def _commit(self) -> None:
         self._committed_at = self._monotonic()
         offsets = [TopicPartition(self._topic, p, o) for p, o in self._batch.positions.items()]
-        self._batch.clear()
+        self._batch.positions = {}
         if not offsets:
             return
         try:

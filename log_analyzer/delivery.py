@@ -46,7 +46,7 @@ class Delivery:
     history decides whether it was posted.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it works with, named where it is made
+    def __init__(
         self,
         *,
         outbox: MessageOutbox,
@@ -179,6 +179,10 @@ class Delivery:
 
     def _update(self, row: MessageRow, notice: Notice, *, resolved: bool) -> None:
         if row.channel is None or row.ts is None:
+            return
+        if not self._channel.holds(row.channel):
+            # A token was set since: what was previewed is sent now.
+            self._outbox.move(replace(row, state="pending", channel=None, ts=None))
             return
         now_ms = self._clock_ms()
         if row.delivered_hash == notice.digest:

@@ -38,10 +38,9 @@ class ErrorBatch:
         waited = now_seconds - self._oldest >= self._wait_seconds
         return waited or len(self.errors) >= self._size
 
-    def clear(self) -> None:
-        """Forgets the errors, which are stored now, and the positions, which are committed."""
+    def stored(self) -> None:
+        """The errors are durable, so all positions may be committed now."""
         self.errors = []
-        self.positions = {}
         self._oldest = None
 
     def drop(self, partitions: Collection[int]) -> None:

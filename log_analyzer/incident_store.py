@@ -30,6 +30,10 @@ from log_analyzer.incident import ConsumedError, Incident, Tally, incident_id
 LOG_IDS_OF_A_BATCH: Final = 100
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 OPENING_ATTEMPTS: Final = 20
+WRITES_AT_ONCE: Final = 50
+
+# A statement and its values.
+Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 
 # Cassandra is away, slow or overloaded: the same write may work later. Anything else will not.
 # ErrorMessage itself is what the driver has no class for: a node that starts, stops, is overloaded.
@@ -163,10 +167,12 @@ class IncidentStore:
         """The log ids that an incident has counted from one Kafka partition."""
         return {row.log_id.bytes for row in self._rows("errors", incident, partition)}
 
-    def write_errors(self, incident: UUID, partition: int, errors: Sequence[ConsumedError]) -> None:
-        """Remembers log ids as counted: one mutation for each hundred, all at once."""
+    def error_statements(
+        self, incident: UUID, partition: int, errors: Sequence[ConsumedError]
+    ) -> list[Write]:
+        """Remember log ids as counted: one mutation for each hundred."""
         statement = self._statements["write_error"]
-        batches = []
+        batches: list[Write] = []
         for start in range(0, len(errors), LOG_IDS_OF_A_BATCH):
             batch = BatchStatement(
                 batch_type=BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM
@@ -176,14 +182,13 @@ class IncidentStore:
                 at = moment(event.timestamp_ms)
                 batch.add(statement, (incident, partition, UUID(event.log_id), at))
             batches.append((batch, ()))
-        execute_concurrent(self._session, batches, concurrency=20, raise_on_first_error=True)
+        return batches
 
-    def write_evidence(self, incident: UUID, errors: Iterable[ConsumedError]) -> None:
-        """Keeps errors as evidence, their messages cut to `EVIDENCE_MESSAGE_CHARS`."""
-        statement = self._statements["write_evidence"]
-        rows = [
+    def evidence_statements(self, incident: UUID, errors: Iterable[ConsumedError]) -> list[Write]:
+        """Keep errors as evidence, their messages cut to `EVIDENCE_MESSAGE_CHARS`."""
+        return [
             (
-                statement,
+                self._statements["write_evidence"],
                 (
                     incident,
                     moment(error.event.timestamp_ms),
@@ -199,11 +204,10 @@ class IncidentStore:
             )
             for error in errors
         ]
-        execute_concurrent(self._session, rows, concurrency=20, raise_on_first_error=True)
 
-    def write_incident(self, incident: Incident) -> None:
-        """Writes an incident's tallies, then its row and its place among the days."""
-        rows: list[tuple[PreparedStatement, tuple[object, ...]]] = [
+    def incident_statements(self, incident: Incident, *, with_day: bool) -> list[Write]:
+        """Write an incident's row and the tallies it owns; `with_day`, its place among the days."""
+        writes: list[Write] = [
             (
                 self._statements["write_tally"],
                 (
@@ -222,12 +226,7 @@ class IncidentStore:
             if tally.loaded
         ]
         opened = moment(incident.opened_ms)
-        rows.append((self._statements["write_days"], (opened.date(),)))
-        day = (opened.date(), opened, incident.incident_id, incident.service_name)
-        rows.append((self._statements["write_day"], day))
-        execute_concurrent(self._session, rows, concurrency=20, raise_on_first_error=True)
-        self._rows(
-            "write_incident",
+        row = (
             incident.incident_id,
             incident.fingerprint,
             incident.service_name,
@@ -238,6 +237,19 @@ class IncidentStore:
             list(incident.suspects),
             list(incident.services),
         )
+        writes.append((self._statements["write_incident"], row))
+        if with_day:
+            day = (opened.date(), opened, incident.incident_id, incident.service_name)
+            writes.append((self._statements["write_days"], (opened.date(),)))
+            writes.append((self._statements["write_day"], day))
+        return writes
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Does all of these writes, many at a time; returns when all are durable."""
+        if writes:
+            execute_concurrent(
+                self._session, writes, concurrency=WRITES_AT_ONCE, raise_on_first_error=True
+            )
 
     def open_incidents(self) -> list[UUID]:
         """The ids of all open incidents, whoever watches them."""

@@ -41,6 +41,7 @@ class Outbox(Protocol):
 class _Change:
     """What a batch adds to one incident."""
 
+    incident: Incident
     new: dict[int, list[ConsumedError]] = field(default_factory=lambda: defaultdict(list))
     evidence: list[ConsumedError] = field(default_factory=list)
     must_ensure: bool = False
@@ -51,8 +52,9 @@ class _Change:
 class IncidentTracker:
     """Counts errors into incidents, each log id once. Owned by one thread.
 
-    Writes go by incident, not by error: log ids in mutations of a hundred, then one tally,
-    then one row. When a write fails, what was held of its group is forgotten and read again.
+    Writes go by incident, not by error: log ids in mutations of a hundred, one tally and one row
+    an incident, all incidents of a batch at once. When a write fails, what was held of these
+    groups is forgotten and read again.
 
     Args:
         store: incidents in Cassandra.
@@ -90,14 +92,17 @@ class IncidentTracker:
         for error in errors:
             self._traces.add(error.event)
             groups[error.fingerprint].append(error)
-        for fingerprint, members in groups.items():
-            # In event time, so that the earliest of them opens.
-            members.sort(key=lambda error: (error.event.timestamp_ms, error.event.log_id))
-            try:
-                self._record_group(fingerprint, members)
-            except BaseException:
+        changes: dict[UUID, _Change] = {}
+        try:
+            for fingerprint, members in groups.items():
+                # In event time, so that the earliest of them opens.
+                members.sort(key=lambda error: (error.event.timestamp_ms, error.event.log_id))
+                changes |= self._count_group(fingerprint, members)
+            self._write(changes)
+        except BaseException:
+            for fingerprint in groups:
                 self._groups.pop(fingerprint, None)
-                raise
+            raise
         while len(self._groups) > GROUPS_KEPT:
             self._groups.popitem(last=False)
 
@@ -111,7 +116,7 @@ class IncidentTracker:
             for incident in group.values():
                 last = max((t.last_arrival_ms for t in incident.tallies.values()), default=0)
                 if last >= opened_after_ms and self._rank(incident):
-                    self._store.write_incident(incident)
+                    self._store.write(self._store.incident_statements(incident, with_day=False))
                     self._changed(incident.incident_id)
 
     def resolve_quiet(self) -> None:
@@ -131,21 +136,30 @@ class IncidentTracker:
                 self._changed(key)
                 _log.info("incident_resolved", incident_id=str(key))
 
-    def _record_group(self, fingerprint: UUID, members: list[ConsumedError]) -> None:
+    def _count_group(self, fingerprint: UUID, members: list[ConsumedError]) -> dict[UUID, _Change]:
         known = self._groups.setdefault(fingerprint, {})
         self._groups.move_to_end(fingerprint)
-        changes: dict[UUID, _Change] = defaultdict(_Change)
+        changes: dict[UUID, _Change] = {}
         for error in members:
             incident = covering(known.values(), error.event.timestamp_ms, self._quiet_ms)
             if incident is None:
                 incident = self._find_or_open(error, known, changes)
-            self._count(incident, error, changes[incident.incident_id])
+            change = changes.setdefault(incident.incident_id, _Change(incident))
+            self._count(incident, error, change)
         newest = max(incident.first_ms for incident in known.values())
-        for key, change in changes.items():
-            self._write(known[key], change, superseded=known[key].first_ms < newest)
+        for change in changes.values():
+            incident = change.incident
+            superseded = incident.first_ms < newest
+            returns = change.reopens or (change.new and incident.status == "resolved")
+            if returns and not superseded:
+                incident.status = "open"
+                change.must_ensure = change.must_write = True
+            if change.new or change.must_write:
+                self._rank(incident)
         # The newest stay at hand; an older one is read again when a late error asks for it.
         for incident in sorted(known.values(), key=lambda one: one.last_ms)[:-INCIDENTS_KEPT]:
             known.pop(incident.incident_id)
+        return changes
 
     def _find_or_open(
         self, error: ConsumedError, known: dict[UUID, Incident], changes: dict[UUID, _Change]
@@ -157,14 +171,14 @@ class IncidentTracker:
             for opened_ms, key in self._store.near(error.fingerprint, moment_ms):
                 if key not in known:
                     known[key] = self._store.load(self._blank(error, key, opened_ms))
-                    changes[key].must_ensure = changes[key].must_write = True
+                    changes[key] = _Change(known[key], must_ensure=True, must_write=True)
             found = covering(known.values(), moment_ms, self._quiet_ms)
             if found is not None:
                 return found
             opened = self._store.open(error, revision)
             if opened is not None:
                 known[opened] = self._blank(error, opened, moment_ms)
-                changes[opened].must_ensure = changes[opened].must_write = True
+                changes[opened] = _Change(known[opened], must_ensure=True, must_write=True)
                 self._end_earlier(known, opened, changes)
                 metrics.INCIDENTS_OPENED.inc()
                 _log.info(
@@ -185,7 +199,7 @@ class IncidentTracker:
         for key, incident in known.items():
             if incident.status == "open" and incident.last_ms + self._quiet_ms < start:
                 incident.status = "resolved"
-                changes[key].must_write = True
+                changes.setdefault(key, _Change(incident)).must_write = True
 
     @staticmethod
     def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Incident:
@@ -225,20 +239,22 @@ class IncidentTracker:
         incident.services = tuple(sorted({incident.service_name, *suspects}))
         return changed
 
-    def _write(self, incident: Incident, change: _Change, *, superseded: bool) -> None:
-        key = incident.incident_id
-        if not superseded and (change.reopens or (change.new and incident.status == "resolved")):
-            incident.status = "open"
-            change.must_ensure = change.must_write = True
-        # Evidence before log ids: an error whose id is stored is not looked at again.
-        if change.evidence:
-            self._store.write_evidence(key, change.evidence)
-        for partition, errors in change.new.items():
-            self._store.write_errors(key, partition, errors)
-        if change.new or change.must_write:
-            self._rank(incident)
-            self._store.write_incident(incident)
-        if change.must_ensure:
-            self._outbox.ensure(key)
-        self._changed(key)
-        metrics.ERRORS_COUNTED.inc(sum(map(len, change.new.values())))
+    def _write(self, changes: dict[UUID, _Change]) -> None:
+        """All groups' writes together: three waves, whatever the number of errors and groups."""
+        store = self._store
+        evidence, log_ids, rows = [], [], []
+        for key, change in changes.items():
+            evidence += store.evidence_statements(key, change.evidence)
+            for partition, errors in change.new.items():
+                log_ids += store.error_statements(key, partition, errors)
+            if change.new or change.must_write:
+                rows += store.incident_statements(change.incident, with_day=change.must_ensure)
+        # Evidence before log ids: an error whose id is stored is not looked at again. Log ids
+        # before tallies: a tally never speaks of more than is remembered.
+        for wave in (evidence, log_ids, rows):
+            store.write(wave)
+        for key, change in changes.items():
+            if change.must_ensure:
+                self._outbox.ensure(key)
+            self._changed(key)
+            metrics.ERRORS_COUNTED.inc(sum(map(len, change.new.values())))

@@ -5,6 +5,7 @@ The door is `TemplateMiner.add`; what stands behind it may learn from the stream
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -75,4 +76,9 @@ class TemplateMiner:
     def add(self, message: str) -> Template:
         """The template of `message`. Raises nothing, whatever the text."""
         text, parameters = mask(message)
-        return Template(derived_id("template", text), text, parameters)
+        return Template(_template_id(text), text, parameters)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _template_id(text: str) -> UUID:
+    return derived_id("template", text)

@@ -52,11 +52,15 @@ class CrashingAt:
     def __getattr__(self, name: str):
         method = getattr(self._inner, name)
 
-        def call(*arguments: object):
+        def call(*arguments: object, **named: object):
             self._budget[0] -= 1
             if self._budget[0] == 0 and not self._after:
                 raise CrashError(name)
-            result = method(*arguments)
+            if self._budget[0] == 0 and name == "write":
+                # Killed in the middle of it: every other write was done.
+                method(arguments[0][::2])
+                raise CrashError(name)
+            result = method(*arguments, **named)
             if self._budget[0] == 0:
                 raise CrashError(name)
             return result
