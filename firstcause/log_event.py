@@ -241,10 +241,13 @@ def _lenient_json(value: bytes) -> Any:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str):
-        value = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    )
     # A lone surrogate is no text that any store takes.
-    return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _trace(value: Any, name: str) -> str | None:

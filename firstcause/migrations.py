@@ -164,8 +164,8 @@ def _lock(session: Session, owner: uuid.UUID) -> None:
             with attempt:
                 result = session.execute(
                     "INSERT INTO migration_lock (name, owner) VALUES ('all', %s) "
-                    f"IF NOT EXISTS USING TTL {LOCK_SECONDS}",
-                    (owner,),
+                    "IF NOT EXISTS USING TTL %s",
+                    (owner, LOCK_SECONDS),
                 )
                 if not result.was_applied:
                     raise _LockHeldError

@@ -1,0 +1,1 @@
+"""The streaming jobs, one file each, and what they share."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from firstcause import log_event
 from firstcause.log_event import UnreadableReason
@@ -103,7 +103,7 @@ def _level() -> Column:
 
 
 def _attributes() -> Column:
-    return F.from_json(_raw("attributes"), MapType(StringType(), StringType()), _STRICT_JSON)
+    return F.from_json(_raw("attributes"), "map<string,string>", _STRICT_JSON)
 
 
 def _event() -> Column:

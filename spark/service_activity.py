@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
+
+KNOWN_MINUTES_MAX: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ServiceActivityTable:
         Raises:
             Exception: the driver's first error; writing again later is safe.
         """
-        statements = []
+        statements: list[tuple[object, tuple[object, ...]]] = []
         fresh: set[tuple[str, datetime]] = set()
         for activity in activities:
             name = activity.service_name
@@ -67,4 +70,4 @@ class ServiceActivityTable:
                     fresh.add((name, minute))
         execute_concurrent(self._session, statements, concurrency=32, raise_on_first_error=True)
         # Bounded: forgetting costs a repeated upsert, no more.
-        self._known = (self._known if len(self._known) < 50_000 else set()) | fresh
+        self._known = (self._known if len(self._known) < KNOWN_MINUTES_MAX else set()) | fresh

@@ -16,7 +16,7 @@ import orjson
 import structlog
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
@@ -136,7 +136,8 @@ def main() -> None:
             run(StreamingJob(JOB, start, checkpoint), settings, progress)
             session.stop()
     except FirstcauseError as error:
-        log.error("job_failed", job=JOB, error=str(error))
+        # One clear line; the traceback would say nothing more.
+        log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400
         sys.exit(1)
 
 

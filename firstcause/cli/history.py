@@ -1,0 +1,128 @@
+"""`firstcause logs`: stored logs in the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from firstcause.log_history import LogHistory, LogQuery, LogRow
+
+_LEVEL_STYLES = {"ERROR": "red", "FATAL": "bold red", "WARN": "yellow", "DEBUG": "dim"}
+_DEFAULT_SPAN = timedelta(hours=1)
+_SERVICES_SHOWN = 30
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command `logs`."""
+
+    @app.command()
+    def logs(
+        service: Annotated[str | None, typer.Option(help="Logs of this service.")] = None,
+        trace: Annotated[str | None, typer.Option(help="All logs of this trace.")] = None,
+        start: Annotated[
+            str | None,
+            typer.Option("--from", help="From: 2h, or an RFC 3339 time; an hour before --to."),
+        ] = None,
+        end: Annotated[
+            str | None, typer.Option("--to", help="Until: 10m, or an RFC 3339 time; now.")
+        ] = None,
+        level: Annotated[str | None, typer.Option(help="Only this level.")] = None,
+        status_code: Annotated[int | None, typer.Option(help="Only this status code.")] = None,
+        limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    ) -> None:
+        """Show stored logs: of a service, newest first, or of one trace, oldest first.
+
+        The next page: call again with --to set to the last timestamp shown.
+        """
+        from firstcause import cassandra
+        from firstcause.log_history import LogHistory
+        from firstcause.settings import load_settings
+
+        if (service is None) == (trace is None):
+            raise typer.BadParameter("name either --service or --trace")
+        with cassandra.session(load_settings()) as session:
+            history = LogHistory(session)
+            if trace is not None:
+                rows: Iterable[LogRow] = history.of_trace(trace.replace("-", "").lower(), limit)
+                _show(rows, as_json=as_json)
+            elif service is not None:
+                query = _query(service, start, end, level, status_code)
+                if not _show(islice(history.of_service(query), limit), as_json=as_json):
+                    _hint(history, service)
+
+
+def _query(
+    service: str, start: str | None, end: str | None, level: str | None, status_code: int | None
+) -> LogQuery:
+    from firstcause.log_event import LEVEL_ALIASES
+    from firstcause.log_history import LogQuery
+    from firstcause.since import parse_since
+
+    now = datetime.now(UTC)
+    try:
+        until = parse_since(end, now) if end else now
+        since = parse_since(start, now) if start else until - _DEFAULT_SPAN
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    known_level = None if level is None else LEVEL_ALIASES.get(level.upper())
+    if level is not None and known_level is None:
+        raise typer.BadParameter(f"{level!r} is no level: say ERROR, WARN, INFO ...")
+    return LogQuery(service, since, until, known_level, status_code)
+
+
+def _show(rows: Iterable[LogRow], *, as_json: bool) -> int:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    shown = 0
+    for row in rows:
+        if as_json:
+            typer.echo(_json_line(row))
+        else:
+            _print_line(console, row)
+        shown += 1
+    return shown
+
+
+def _json_line(row: LogRow) -> str:
+    import orjson
+
+    return orjson.dumps({name: _plain(item) for name, item in row.items()}).decode()
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, datetime):
+        return item.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return item
+
+
+def _print_line(console: Console, row: LogRow) -> None:
+    from rich.text import Text
+
+    line = Text(row["timestamp"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], style="dim")
+    line.append(f" {row['level']:<5}", style=_LEVEL_STYLES.get(row["level"], ""))
+    line.append(f" {row['service_name']} ", style="cyan")
+    # Text from logs is never markup, and never moves the cursor.
+    line.append("".join(c if c.isprintable() else "\ufffd" for c in row["message"]))
+    console.print(line)
+
+
+def _hint(history: LogHistory, service: str) -> None:
+    heard = history.services()
+    if service in heard:
+        last = _plain(heard[service])
+        typer.echo(
+            f"Nothing in this time. {service} was last heard {last}: try --to {last}", err=True
+        )
+    else:
+        known = ", ".join(sorted(heard)[:_SERVICES_SHOWN]) or "none yet"
+        typer.echo(f"No service {service!r} so far. Known: {known}", err=True)

@@ -1,0 +1,28 @@
+"""Times as people type them: a span back from now, an RFC 3339 time, or all."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_SPAN: Final = re.compile(r"^(\d{1,6})\s*([smhd])$")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """The time that `text` names, in UTC: `90m`, `24h`, `7d`, an RFC 3339 time, or `all`.
+
+    Raises:
+        ValueError: it is none of these; the text says what is.
+    """
+    if text == "all":
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    span = _SPAN.match(text)
+    if span:
+        return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: say 24h, 7d, 2026-01-31T12:00:00Z or all") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,167 @@
+"""The store job's Spark expressions and the analyzer's Python reader decide alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from firstcause.log_event import (
+    LEVEL_ALIASES,
+    LogEvent,
+    UnreadableLogEvent,
+    UnreadableReason,
+    read_log_event,
+)
+from spark.log_events import read_log_events
+from tests.hostile import GOOD, HOSTILE, with_fields
+
+pytestmark = pytest.mark.integration
+
+RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
+    rows = [(None, value, "logs", 0, i, RECEIVED) for i, value in enumerate(values)]
+    records = spark.createDataFrame(
+        rows,
+        "key binary, value binary, topic string, partition int, offset long, timestamp timestamp",
+    )
+    return (
+        read_log_events(records)
+        .orderBy("offset")
+        .select(
+            "reason",
+            F.when(
+                F.col("reason").isNull(), F.col("event").dropFields("timestamp", "minute")
+            ).alias("event"),
+            F.unix_millis("event.timestamp").alias("ms"),
+        )
+        .collect()
+    )
+
+
+def python_reads(value: bytes | None) -> LogEvent | UnreadableReason:
+    try:
+        return read_log_event(value, RECEIVED_MS)
+    except UnreadableLogEvent as error:
+        return error.reason
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal; or the same JSON, which Java and Python write with small differences."""
+    if one == other or not (isinstance(one, str) and isinstance(other, str)):
+        return bool(one == other)
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def assert_agree(value: bytes | None, row: Row) -> None:
+    decision = python_reads(value)
+    if isinstance(decision, UnreadableReason):
+        assert row.reason == decision.value, (value, decision)
+        return
+    assert row.reason is None, (value, row.reason)
+    stored: dict[str, Any] = row.event.asDict()
+    assert row.ms == decision.timestamp_ms, value
+    attributes = stored.pop("attributes") or {}
+    assert attributes.keys() == decision.attributes.keys(), value
+    assert all(same(text, decision.attributes[key]) for key, text in attributes.items()), value
+    stored.pop("shard")
+    for name, text in stored.items():
+        assert same(text, getattr(decision, name)), (name, value)
+
+
+def test_each_kind_of_rubbish_ends_with_its_reason(spark: SparkSession) -> None:
+    rows = spark_reads(spark, [value for value, _ in HOSTILE.values()])
+    for (name, (value, reason)), row in zip(HOSTILE.items(), rows, strict=True):
+        assert row.reason == reason, name
+        assert_agree(value, row)
+
+
+def without(name: str) -> bytes:
+    return json.dumps({key: item for key, item in GOOD.items() if key != name}).encode()
+
+
+def bytes_with(at: int, byte: int) -> bytes:
+    value = bytearray(json.dumps(GOOD).encode())
+    value[at % len(value)] = byte
+    return bytes(value)
+
+
+ODD_TEXT = st.one_of(
+    st.sampled_from(["", " ", "\t", "0", "-1", "1e3", "12ms", "null", "{}", "deadBEEF", "a-b"]),
+    st.text(st.characters(codec="utf-8"), max_size=20),
+)
+ODD_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), ODD_TEXT),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+TIMESTAMPS = st.one_of(
+    st.datetimes(datetime(1890, 1, 1), datetime(2030, 1, 1)).map(lambda t: t.isoformat() + "Z"),
+    st.datetimes(datetime(2026, 2, 28), datetime(2026, 3, 3)).map(
+        lambda t: t.isoformat(" ") + "+05:30"
+    ),
+    st.from_regex(
+        r"\A2026-0[0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,9})?"
+        r"([Zz]|[+-][0-2][0-9]:[0-5][0-9])?\Z"
+    ),
+)
+FIELDS = st.sampled_from(sorted(GOOD))
+MUTATED = st.one_of(
+    st.builds(with_fields, st.dictionaries(FIELDS, ODD_JSON, max_size=3)),
+    st.builds(lambda t: with_fields({"timestamp": t}), TIMESTAMPS),
+    st.builds(lambda v: with_fields({"level": v}), st.sampled_from(sorted(LEVEL_ALIASES))),
+    st.builds(without, FIELDS),
+    st.builds(lambda n: json.dumps(GOOD).encode()[:n], st.integers(0, 400)),
+    st.builds(bytes_with, st.integers(0, 300), st.integers(0, 255)),
+    st.binary(max_size=30),
+)
+
+
+# Shrinking hundreds of records through Spark takes minutes; the message names the few at fault.
+@settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[*HealthCheck],
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)
+@given(values=st.lists(MUTATED, min_size=150, max_size=300))
+def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
+    disagreements = []
+    for value, row in zip(values, spark_reads(spark, values), strict=True):
+        try:
+            assert_agree(value, row)
+        except AssertionError as error:
+            disagreements.append(f"{value!r}: {str(error).splitlines()[0]}")
+    if disagreements:
+        pytest.fail("\n".join(disagreements[:5]), pytrace=False)
