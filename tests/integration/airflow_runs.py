@@ -46,17 +46,17 @@ class DagRuns:
         assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
-    def run(self, dag_id: str, *, folder: Path | None = None, **conf: Any) -> dict[str, Any]:
+    def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """Runs a DAG to its end: its `state`, its `tasks`' states, its `xcoms`, its `log`."""
-        output = self.call(self.arguments(dag_id, folder, conf))
+        output = self.call(self.arguments(dag_id, conf))
         log, _, result = output.rpartition("\nRESULT ")
         return {**json.loads(result), "log": log}
 
-    def start(self, dag_id: str, *, folder: Path, log: Path, **conf: Any) -> subprocess.Popen[Any]:
+    def start(self, dag_id: str, *, log: Path, **conf: Any) -> subprocess.Popen[Any]:
         """Starts a DAG's run and does not wait; its output goes to `log`."""
         with log.open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, *self.arguments(dag_id, folder, conf)],
+                [sys.executable, *self.arguments(dag_id, conf)],
                 env=self.env,
                 cwd=PROJECT_ROOT,
                 stdin=subprocess.DEVNULL,
@@ -65,8 +65,8 @@ class DagRuns:
             )
 
     @staticmethod
-    def arguments(dag_id: str, folder: Path | None, conf: dict[str, Any]) -> list[str]:
-        return [str(RUN_DAG), dag_id, json.dumps(conf), *([str(folder)] if folder else [])]
+    def arguments(dag_id: str, conf: dict[str, Any]) -> list[str]:
+        return [str(RUN_DAG), dag_id, json.dumps(conf)]
 
 
 def without_inherited_airflow() -> None:

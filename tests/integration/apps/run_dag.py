@@ -1,6 +1,6 @@
 """Runs one DAG by `dag.test()` and prints what came of it, as one line of JSON.
 
-    python run_dag.py DAG_ID CONF_JSON [DAG_FOLDER]
+    python run_dag.py DAG_ID CONF_JSON
 
 A process of its own, because Airflow reads its configuration when it is first imported.
 """
@@ -16,8 +16,8 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 
-def main(dag_id: str, conf: str, folder: str | None = None) -> None:
-    bag = DagBag(dag_folder=folder)
+def main(dag_id: str, conf: str) -> None:
+    bag = DagBag()
     assert bag.import_errors == {}, bag.import_errors
     run = bag.dags[dag_id].test(run_conf=json.loads(conf))
     with create_session() as session:
