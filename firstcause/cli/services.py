@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from firstcause.local.service import Service
+    from firstcause.settings import Settings
 
 ONLY_HELP = "Only these services, by comma, such as kafka,cassandra,airflow."
 
@@ -20,21 +25,9 @@ def register(app: typer.Typer) -> None:
 
         What has crashed is started again. Topics and migrations are applied on the way.
         """
-        from firstcause.local import installation, preflight, shutdown
-        from firstcause.local.startup import Startup
-        from firstcause.local.startup_view import startup_view
         from firstcause.settings import load_settings
 
-        settings = load_settings()
-        names = _names(only)
-        services = installation.chosen(installation.local_services(settings), names)
-        tasks = installation.start_tasks(settings, services)
-        with installation.exclusive(settings, _say):
-            shutdown.clear_crashed(settings, services)
-            preflight.check(settings, services)
-            with startup_view() as show:
-                Startup(settings, [*services, *tasks]).run(show)
-        for service in services:
+        for service in start_services(load_settings(), _names(only)):
             if service.address:
                 _say(f"{service.name:<22}{service.address}")
 
@@ -47,7 +40,7 @@ def register(app: typer.Typer) -> None:
         yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --wipe.")] = False,
     ) -> None:
         """Stop all that `up` started, and the Spark drivers of Airflow; leave the data."""
-        from firstcause.local import installation, shutdown
+        from firstcause.local import shutdown
         from firstcause.settings import load_settings
 
         settings = load_settings()
@@ -56,12 +49,10 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("--wipe removes all data: leave --only away.")
         if wipe and not yes:
             typer.confirm(f"Remove all data below {settings.firstcause_home}?", abort=True)
-        services = installation.chosen(installation.local_services(settings), names)
-        with installation.exclusive(settings, _say):
-            shutdown.stop(settings, services, with_drivers=not names, tell=_say)
-            if wipe:
-                shutdown.wipe(settings)
-                _say(f"data below {settings.firstcause_home} removed")
+        stop_services(settings, names)
+        if wipe:
+            shutdown.wipe(settings)
+            _say(f"data below {settings.firstcause_home} removed")
 
     @app.command()
     def status(
@@ -83,6 +74,35 @@ def register(app: typer.Typer) -> None:
             print_table(statuses)
         if any(each.is_wrong for each in statuses):
             raise typer.Exit(1)
+
+
+def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Service]:
+    """Starts local services, all unless some are named; shows the progress; blocks until ready.
+
+    Raises:
+        FirstcauseError: something is missing, or a service died or did not answer in time.
+    """
+    from firstcause.local import installation, preflight, shutdown
+    from firstcause.local.startup import Startup
+    from firstcause.local.startup_view import startup_view
+
+    services = installation.chosen(installation.local_services(settings), names)
+    tasks = installation.start_tasks(settings, services)
+    with installation.exclusive(settings, _say):
+        shutdown.clear_crashed(settings, services)
+        preflight.check(settings, services)
+        with startup_view() as show:
+            Startup(settings, [*services, *tasks]).run(show)
+    return services
+
+
+def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
+    """Stops local services, all (and the Spark drivers) unless some are named; blocks."""
+    from firstcause.local import installation, shutdown
+
+    services = installation.chosen(installation.local_services(settings), names)
+    with installation.exclusive(settings, _say):
+        shutdown.stop(settings, services, with_drivers=not names, tell=_say)
 
 
 def _names(only: str) -> list[str]:

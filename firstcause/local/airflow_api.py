@@ -1,0 +1,137 @@
+"""Airflow's REST API, as far as a person's clicks go: switch a DAG on, trigger it, watch it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+import stamina
+
+from firstcause.errors import FirstcauseError
+
+REQUEST_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 0.5
+ENDED: Final = frozenset({"success", "failed"})
+ALIVE: Final = ("queued", "running")
+
+
+class AirflowApi:
+    """Talks to an Airflow whose simple auth manager takes everybody for an admin.
+
+    Methods block, and try again while the server does not answer, 20 s at the most. They raise
+    FirstcauseError with one clear line on anything else than success.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._url = base_url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=f"{self._url}/api/v2", timeout=REQUEST_SECONDS, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def await_dag(self, dag_id: str, timeout_seconds: float = 120.0) -> None:
+        """Waits until Airflow has read the DAG's file."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._request("GET", f"/dags/{dag_id}", missing_ok=True) is None:
+            if time.monotonic() > deadline:
+                raise FirstcauseError(
+                    f"Airflow does not know the DAG {dag_id} after {timeout_seconds:.0f} s: look "
+                    f"at the import errors on {self._url}."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def set_paused(self, dag_id: str, paused: bool) -> bool:
+        """Pauses a DAG or switches it on; returns whether it was paused before."""
+        before = self._request("GET", f"/dags/{dag_id}") or {}
+        self._request("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+        return bool(before.get("is_paused"))
+
+    def live_runs(self, dag_id: str) -> list[str]:
+        """Run ids that are queued or running."""
+        found = self._request("GET", f"/dags/{dag_id}/dagRuns", params={"state": ALIVE})
+        return [run["dag_run_id"] for run in (found or {}).get("dag_runs", [])]
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Triggers a run; returns its id. A retry after a lost answer may trigger a second one."""
+        run = self._request(
+            "POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf}
+        )
+        return str((run or {})["dag_run_id"])
+
+    def await_end(
+        self,
+        dag_id: str,
+        run_id: str,
+        timeout_seconds: float,
+        on_poll: Callable[[str], None] = lambda _: None,
+    ) -> str:
+        """Waits for a run's end; returns `success` or `failed`. `on_poll` gets each state."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            state = str((self._request("GET", f"/dags/{dag_id}/dagRuns/{run_id}") or {})["state"])
+            on_poll(state)
+            if state in ENDED:
+                return state
+            if time.monotonic() > deadline:
+                raise FirstcauseError(
+                    f"{dag_id} has not ended after {timeout_seconds:.0f} s: see {self._url}"
+                    f"/dags/{dag_id}/runs/{run_id}."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def task_state(self, dag_id: str, run_id: str, task_id: str) -> str | None:
+        """The state of a task of a run; None before it has one."""
+        found = self._request("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        state = (found or {}).get("state")
+        return None if state is None else str(state)
+
+    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """What a task returned (its XCom); None when it returned nothing."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        found = self._request("GET", path, missing_ok=True, params={"deserialize": True})
+        return None if found is None else found["value"]
+
+    def log_tail(self, dag_id: str, run_id: str, task_id: str, lines: int = 5) -> list[str]:
+        """The last lines of a task's log, its own words only."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+        found = self._request("GET", path, missing_ok=True, params={"full_content": True}) or {}
+        events = [
+            entry.get("event", "") if isinstance(entry, dict) else str(entry)
+            for entry in found.get("content", [])
+        ]
+        return [event for event in events if event][-lines:]
+
+    def _request(
+        self, method: str, path: str, *, missing_ok: bool = False, **options: Any
+    ) -> dict[str, Any] | None:
+        try:
+            for attempt in stamina.retry_context(
+                on=httpx.TransportError, timeout=REQUEST_SECONDS, wait_max=2.0
+            ):
+                with attempt:
+                    response = self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise FirstcauseError(
+                f"Airflow does not answer at {self._url}: see `firstcause status`."
+            ) from error
+        if missing_ok and response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if response.is_error:
+            raise FirstcauseError(
+                f"Airflow refused {method} {path}: {response.status_code} {response.text[:200]}"
+            )
+        found: dict[str, Any] = response.json()
+        return found
