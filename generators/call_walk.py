@@ -149,7 +149,7 @@ class CallWalk:
         self._say(span, self._pick(templates), {"status": str(status)}, status=status)
         return status
 
-    def _say(  # noqa: PLR0913 - what an event can carry
+    def _say(
         self,
         span: _Span,
         template: LogTemplate,

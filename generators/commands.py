@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(replay)
 
 
-def generate(  # noqa: PLR0913, PLR0917 - one option each
+def generate(
     rate: Annotated[float, typer.Option(help="Log events a second, on average.")] = 50.0,
     duration: Annotated[float, typer.Option(help="Seconds of the stream.")] = 60.0,
     scenario: Annotated[str | None, typer.Option(help="Fault; none: healthy traffic.")] = None,

@@ -19,7 +19,7 @@ QUEUE_MESSAGES: Final = 100_000
 CONNECT_SECONDS: Final = 15.0
 
 
-class DeliveryFailed(FirstcauseError):  # noqa: N818 - it tells what happened
+class DeliveryFailed(FirstcauseError):
     """Kafka did not take every message. Sending all again is safe: a log has one identity.
 
     Attributes:

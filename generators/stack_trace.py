@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 
-def stack_trace(  # noqa: PLR0913 - all that a trace prints
+def stack_trace(
     *, runtime: str, package: str, exception: str, message: str, logger: str, operation: str
 ) -> str:
     """The exception and its frames, innermost first or last as the runtime has it.

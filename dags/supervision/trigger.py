@@ -41,7 +41,7 @@ class DriverTrigger(BaseTrigger):
         poll_seconds: how often to look.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what the database keeps is flat
+    def __init__(
         self,
         record: dict[str, Any],
         files: dict[str, str],
