@@ -23,7 +23,8 @@ Airflow, of its scheduler or of its triggerer leaves the drivers alone.
 * **Off**: mark the run (or one task) failed. The driver is gone within two seconds. Nothing
   starts it again by itself. What it had in hand is done again at the next start: no log is lost.
 * **Restart one job** (after a change of settings): clear its task.
-* Pausing the DAG stops nothing; it only keeps new runs from starting.
+* **Do not pause this DAG**: that stops nothing, but a driver that dies meanwhile is started
+  again only when the DAG is switched on again.
 
 ### When it fails
 A task fails when its driver was restarted ten times within 30 minutes, or said that no restart

@@ -21,7 +21,16 @@ KAFKA_TIMEOUT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 1.0
 
 _PRODUCER_ONLY: Final = frozenset(
-    {"acks", "enable.idempotence", "linger.ms", "compression.type", "retries", "batch.size"}
+    {
+        "acks",
+        "batch.size",
+        "compression.type",
+        "delivery.timeout.ms",
+        "enable.idempotence",
+        "linger.ms",
+        "partitioner",
+        "retries",
+    }
 )
 
 

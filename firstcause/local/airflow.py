@@ -191,6 +191,10 @@ def _producer_config(settings: Settings) -> dict[str, Any]:
         "acks": "all",
         "enable.idempotence": True,
         "message.max.bytes": settings.kafka_max_message_bytes,
+        "compression.type": "lz4",
+        # As Kafka's own clients choose, so that a service has one partition whoever sends.
+        "partitioner": "murmur2_random",
+        "delivery.timeout.ms": 120_000,
     }
 
 

@@ -40,7 +40,7 @@ class StreamJobs:
         self.files = DriverFiles.of(installation.settings, JOB)
         self.installation = installation
         address = f"http://127.0.0.1:{installation.settings.airflow_port}"
-        token = httpx.post(f"{address}/auth/token", json={}, timeout=30).json()["access_token"]
+        token = httpx.get(f"{address}/auth/token", timeout=30).json()["access_token"]
         self._api = httpx.Client(
             base_url=f"{address}/api/v2/dags/stream_jobs/",
             headers={"Authorization": f"Bearer {token}"},

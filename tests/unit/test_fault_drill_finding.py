@@ -1,0 +1,70 @@
+"""Which incident a fault drill takes for its own, and when it gives up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from firstcause.errors import FirstcauseError
+from log_analyzer import fault_drill
+from log_analyzer.fault_drill import DrillExpectation, await_finding, drill_finding
+from log_analyzer.incident_view import Evidence, IncidentView
+
+EXPECTED = DrillExpectation(
+    datetime(2026, 1, 1, tzinfo=UTC), frozenset({"mine-1", "mine-2"}), "inventory", True
+)
+
+
+def incident(log_id: str, suspects: tuple[str, ...], first_ms: int = 0) -> IncidentView:
+    evidence = Evidence(log_id, first_ms, "cart", "ERROR", "m", None, None, None, None)
+    fields: dict[str, Any] = dict.fromkeys(IncidentView.__dataclass_fields__)
+    fields |= {"incident_id": uuid4(), "suspects": suspects, "first_ms": first_ms}
+    return IncidentView(**{**fields, "evidence": (evidence,)})
+
+
+def test_an_incident_of_other_traffic_is_not_the_drills() -> None:
+    assert drill_finding([incident("healthy-noise", ("inventory",))], EXPECTED) is None
+
+
+def test_the_earliest_incident_that_names_the_culprit_comes_first() -> None:
+    later = incident("mine-1", ("inventory",), 9)
+    named = incident("mine-2", ("cart", "inventory"), 5)
+    found = drill_finding([later, incident("mine-1", ("cart",), 1), named], EXPECTED)
+    assert found is not None
+    assert (found.incident, found.names_culprit) == (named, True)
+
+
+class Reader:
+    answers: list[list[IncidentView]]
+
+    def __init__(self, _session: object) -> None: ...
+
+    def since(self, _start: datetime) -> list[IncidentView]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def found(monkeypatch: pytest.MonkeyPatch, *answers: list[IncidentView], silent: bool = False):
+    Reader.answers = list(answers)
+    monkeypatch.setattr(fault_drill, "IncidentReader", Reader)
+    moments = iter(range(100))
+    expected = DrillExpectation(EXPECTED.started_at, EXPECTED.error_ids, "inventory", not silent)
+    return await_finding(None, expected, 10, clock=lambda: next(moments), sleep=lambda _: None)
+
+
+def test_it_waits_for_the_culprit_among_the_suspects(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong, right = incident("mine-1", ("cart",)), incident("mine-1", ("inventory",))
+    assert found(monkeypatch, [], [wrong], [right]).incident is right
+
+
+def test_it_fails_without_an_incident_or_with_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FirstcauseError, match="No incident was opened within 10 s"):
+        found(monkeypatch, [])
+    with pytest.raises(FirstcauseError, match="does not suspect inventory"):
+        found(monkeypatch, [incident("mine-1", ("cart",))])
+
+
+def test_a_silent_culprit_need_not_be_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not found(monkeypatch, [incident("mine-1", ("cart",))], silent=True).names_culprit
