@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Companies put their own certificates where the system keeps them.
+export UV_SYSTEM_CERTS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -86,10 +86,10 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
         service = incident.suspects[0]
         shown = first.strftime("%Y-%m-%d %H:%M:00+0000")
         table.add_row("Logs", f"firstcause logs --service {service} --to {_iso(incident.last_ms)}")
+        where = f"service_name = '{service}' AND minute = '{shown}' AND shard IN (0, 1, 2, 3)"
         table.add_row(
             f"CQL, port {settings.cassandra_port}",
-            f"SELECT timestamp, level, message FROM {settings.cassandra_keyspace}.logs WHERE "
-            f"service_name = '{service}' AND minute = '{shown}' AND shard IN (0, 1, 2, 3);",  # noqa: S608
+            f"SELECT * FROM {settings.cassandra_keyspace}.logs WHERE {where};",  # noqa: S608
         )
     if settings.slack_bot_token is None:
         table.add_row("Slack", f"not configured: previews in {settings.firstcause_home}")
