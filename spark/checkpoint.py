@@ -8,24 +8,29 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
 
 from firstcause.errors import FirstcauseError
 
 
+class UnusableCheckpoint(FirstcauseError):
+    """No restart mends it: a person has to decide what happens to the checkpoint."""
+
+
 class CheckpointLock:
-    """One driver owns a checkpoint at a time; the lock ends with the process, however it ends."""
+    """For a `with` block: one driver owns a checkpoint at a time.
+
+    Does not wait. The lock ends with the block, or with the process, however that ends.
+
+    Raises (on entering):
+        FirstcauseError: another driver holds it.
+    """
 
     def __init__(self, checkpoint: Path) -> None:
         self._path = checkpoint.with_name(checkpoint.name + ".lock")
         self._file: TextIO | None = None
 
-    def acquire(self) -> None:
-        """Takes the lock without waiting.
-
-        Raises:
-            FirstcauseError: another driver holds it.
-        """
+    def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a+")
         try:
@@ -37,11 +42,15 @@ class CheckpointLock:
             raise FirstcauseError(
                 f"Another driver (pid {owner}) works on {self._path.stem}: stop it first."
             ) from None
-        file.seek(0)
-        file.truncate()
+        file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         self._file = file
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
     line of JSON a source.
 
     Raises:
-        FirstcauseError: the offset log is damaged.
+        UnusableCheckpoint: the offset log is damaged.
     """
     finished = _newest(checkpoint / "commits")
     if finished is None:
@@ -90,7 +99,7 @@ def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
             for partition, offset in offsets.items()
         }
     except (OSError, IndexError, ValueError, AttributeError) as error:
-        raise FirstcauseError(
+        raise UnusableCheckpoint(
             f"The checkpoint {checkpoint} is damaged ({path.name}: {error}): move it away and "
             "start the job again. It then reads from the earliest offset; stored logs stay once."
         ) from error

@@ -35,13 +35,21 @@ class ProgressFile:
             # With no batch at work there is nothing that could hang.
             self._batch_id = batch_id
             self._batch_finished_at = now
+        self._replace(trigger_active=trigger_active, fatal_error=None)
+
+    def write_fatal(self, error: str) -> None:
+        """Tells the supervisor that no restart can help: one line that says what to do."""
+        self._replace(trigger_active=False, fatal_error=error)
+
+    def _replace(self, *, trigger_active: bool, fatal_error: str | None) -> None:
         content = {
             "pid": os.getpid(),
             "job": self._job,
-            "batch_id": batch_id,
+            "batch_id": self._batch_id,
             "batch_finished_at": self._batch_finished_at,
             "trigger_active": trigger_active,
-            "updated_at": now,
+            "updated_at": time.time(),
+            "fatal_error": fatal_error,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")

@@ -7,13 +7,16 @@ both may be repeated: rows are upserts by identity, dead letters are known by so
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import orjson
+import stamina
 import structlog
+from cassandra.cluster import DriverException, NoHostAvailable, Session
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -22,15 +25,16 @@ from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings, load_settings
 from firstcause.structured_logging import configure_logging
-from spark.checkpoint import CheckpointLock
+from spark.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.dead_letters import DeadLetterSink
 from spark.log_events import read_log_events
 from spark.progress import ProgressFile, progress_path
 from spark.service_activity import ServiceActivityTable, activity_of
 from spark.session import build_session
-from spark.streaming import StreamingJob, run
+from spark.streaming import GIVE_UP_SECONDS, StreamingJob, run, stop_on_signals
 
 JOB: Final = "store_logs"
+CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -115,26 +119,73 @@ def start_query(
     )
 
 
-def main() -> None:
-    """Runs the job until it is told to stop; exit code 1 and one clear line on an error."""
-    settings = load_settings()
-    configure_logging(settings)
+def connect_when_there(
+    settings: Settings, progress: ProgressFile, stop: threading.Event
+) -> tuple[Session, ServiceActivityTable] | None:
+    """Opens Cassandra and prepares what is written; None when `stop` was set while it waited.
+
+    Blocks while Cassandra is away or has no tables yet, 15 minutes at the most, and keeps the
+    heartbeat fresh meanwhile.
+
+    Raises:
+        FirstcauseError: what was missing still when the time was over.
+    """
+    for attempt in stamina.retry_context(
+        on=FirstcauseError,
+        attempts=None,
+        timeout=GIVE_UP_SECONDS,
+        wait_initial=0.5,
+        wait_max=CASSANDRA_RETRY_MAX_SECONDS,
+    ):
+        with attempt:
+            if stop.is_set():
+                return None
+            progress.write(-1, trigger_active=False)
+            session = cassandra.connect(settings)
+            try:
+                return session, ServiceActivityTable(session)
+            except (DriverException, NoHostAvailable) as error:
+                session.cluster.shutdown()
+                raise FirstcauseError(
+                    f"Cassandra cannot take the logs ({error}): run `firstcause migrate`, or look "
+                    "at `firstcause status`."
+                ) from error
+    return None
+
+
+def store_until_stopped(settings: Settings, stop: threading.Event) -> None:
+    """Runs the job; see `streaming.run` for how it ends and what it raises."""
     checkpoint = settings.checkpoints_dir / JOB
-    try:
-        CheckpointLock(checkpoint).acquire()
+    with CheckpointLock(checkpoint):
         progress = ProgressFile(progress_path(settings, JOB), JOB)
-        progress.write(-1, trigger_active=False)
-        dead_letters = DeadLetterSink(settings, checkpoint, JOB)
-        with cassandra.session(settings) as cql:
+        connected = connect_when_there(settings, progress, stop)
+        if connected is None:
+            return
+        cql, activity = connected
+        try:
             session = build_session(settings, JOB)
-            store = StoreBatch(settings, ServiceActivityTable(cql), dead_letters)
+            dead_letters = DeadLetterSink(settings, checkpoint, JOB)
+            store = StoreBatch(settings, activity, dead_letters)
 
             def start() -> StreamingQuery:
                 dead_letters.new_run()
                 return start_query(session, settings, checkpoint, store)
 
-            run(StreamingJob(JOB, start, checkpoint), settings, progress)
+            run(StreamingJob(JOB, start, checkpoint), settings, progress, stop)
             session.stop()
+        except UnusableCheckpoint as error:
+            progress.write_fatal(str(error))
+            raise
+        finally:
+            cql.cluster.shutdown()
+
+
+def main() -> None:
+    """Runs the job until it is told to stop; exit code 1 and one clear line on an error."""
+    settings = load_settings()
+    configure_logging(settings)
+    try:
+        store_until_stopped(settings, stop_on_signals())
     except FirstcauseError as error:
         # One clear line; the traceback would say nothing more.
         log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400

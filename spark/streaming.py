@@ -22,14 +22,18 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
-from spark.checkpoint import committed_offsets, explain_loss, lost_offsets
+from spark.checkpoint import UnusableCheckpoint, committed_offsets, explain_loss, lost_offsets
 from spark.progress import ProgressFile
 
 log = structlog.get_logger(__name__)
 
+GIVE_UP_SECONDS: Final = 900.0
 RESTART_DELAYS_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 POLL_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 30.0
+STOP_POLL_SECONDS: Final = 0.1
+# Short beside the heartbeat that a supervisor waits for.
+KAFKA_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,55 +44,47 @@ class StreamingJob:
         name: the job's name; also that of its checkpoint.
         start: starts the query. Called again after each failure.
         checkpoint: the query's checkpoint folder.
-        give_up_seconds: without one finished batch for so long, the driver ends with an error.
+        give_up_seconds: after failures without a break for so long, the driver ends with an error.
     """
 
     name: str
     start: Callable[[], StreamingQuery]
     checkpoint: Path
-    give_up_seconds: float = 900.0
+    give_up_seconds: float = GIVE_UP_SECONDS
 
 
-def run(job: StreamingJob, settings: Settings, progress: ProgressFile) -> None:
-    """Runs until SIGTERM or SIGINT; then lets the batch at work finish, 30 s at the most.
+class KafkaAway(FirstcauseError):
+    """Kafka did not answer in time, or does not have the topic (yet)."""
 
-    Raises:
-        FirstcauseError: Kafka lost what the checkpoint wants, or no batch finished for too long.
+
+@dataclass(slots=True)
+class Outage:
+    """Failures in a row: how long they have lasted, and how long to wait before the next try.
+
+    A query that works ends the outage, so that a quiet topic is none.
     """
-    stop = _stop_event()
-    last_batch, last_success, failures = -1, time.monotonic(), 0
-    while not stop.is_set():
-        _check_offsets(job, settings)
-        query = job.start()
-        log.info("query_started", job=job.name, query_id=query.id, run_id=query.runId)
-        try:
-            while query.isActive and not stop.is_set():
-                batch = (query.lastProgress or {}).get("batchId", last_batch)
-                if batch != last_batch:
-                    last_batch, last_success, failures = batch, time.monotonic(), 0
-                active = bool(query.status["isTriggerActive"])
-                progress.write(last_batch, trigger_active=active)
-                stop.wait(POLL_SECONDS)
-            if stop.is_set():
-                _stop_gracefully(query, progress, last_batch)
-                return
-            query.awaitTermination()
-            return
-        except StreamingQueryException as error:
-            reason = str(error.desc if hasattr(error, "desc") else error).strip().splitlines()[0]
-            if time.monotonic() - last_success > job.give_up_seconds:
-                raise FirstcauseError(
-                    f"{job.name}: no batch finished for {job.give_up_seconds:.0f} s, last error: "
-                    f"{reason}. See `firstcause status` for what is away."
-                ) from error
-            delay = RESTART_DELAYS_SECONDS[min(failures, len(RESTART_DELAYS_SECONDS) - 1)]
-            failures += 1
-            log.warning("query_failed", job=job.name, error=reason, restart_in_seconds=delay)
-            progress.write(last_batch, trigger_active=False)
-            stop.wait(delay)
+
+    count: int = 0
+    began: float = 0.0
+
+    def failed(self, now: float) -> float:
+        """Counts a failure at `now` (seconds that only grow); how long to wait after it."""
+        if self.count == 0:
+            self.began = now
+        self.count += 1
+        return RESTART_DELAYS_SECONDS[min(self.count, len(RESTART_DELAYS_SECONDS)) - 1]
+
+    def over(self) -> None:
+        """The query works."""
+        self.count = 0
+
+    def seconds(self, now: float) -> float:
+        """How long the outage has lasted; 0 without one."""
+        return now - self.began if self.count else 0.0
 
 
-def _stop_event() -> threading.Event:
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set from now on; for the main thread."""
     stop = threading.Event()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -100,11 +96,70 @@ def _stop_event() -> threading.Event:
     return stop
 
 
+def run(
+    job: StreamingJob, settings: Settings, progress: ProgressFile, stop: threading.Event
+) -> None:
+    """Runs until `stop` is set; then lets the batch at work finish, 30 s at the most.
+
+    Raises:
+        UnusableCheckpoint: Kafka lost what the checkpoint wants, or the checkpoint is damaged.
+        FirstcauseError: one failure followed the other for too long.
+    """
+    outage, last_batch = Outage(), -1
+    while not stop.is_set():
+        try:
+            _check_offsets(job, settings)
+            query = job.start()
+            log.info("query_started", job=job.name, query_id=query.id, run_id=query.runId)
+            while query.isActive and not stop.is_set():
+                last_batch = _finished_batch(query, last_batch)
+                active, works = _state(query)
+                if works:
+                    outage.over()
+                progress.write(last_batch, trigger_active=active)
+                stop.wait(POLL_SECONDS)
+            if stop.is_set():
+                _stop_gracefully(query, progress, last_batch)
+            else:
+                query.awaitTermination()
+            return
+        except (StreamingQueryException, KafkaAway) as error:
+            delay, reason = outage.failed(time.monotonic()), _reason(error)
+            if outage.seconds(time.monotonic()) > job.give_up_seconds:
+                raise FirstcauseError(
+                    f"{job.name}: nothing but failures for {job.give_up_seconds:.0f} s, the last: "
+                    f"{reason}. See `firstcause status` for what is away."
+                ) from error
+            log.warning("query_failed", job=job.name, error=reason, restart_in_seconds=delay)
+            progress.write(last_batch, trigger_active=False)
+            stop.wait(delay)
+
+
+def _finished_batch(query: StreamingQuery, known: int) -> int:
+    return int((query.lastProgress or {}).get("batchId", known))
+
+
+def _state(query: StreamingQuery) -> tuple[bool, bool]:
+    """Whether a batch is being worked on, and whether this run of the query has done its work."""
+    status = query.status
+    waits = str(status["message"]).startswith("Waiting for")
+    return bool(status["isTriggerActive"]), waits or query.lastProgress is not None
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "desc", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def _stop_gracefully(query: StreamingQuery, progress: ProgressFile, batch: int) -> None:
     deadline = time.monotonic() + STOP_SECONDS
+    # In a catch-up the next batch begins at once: the end of the one at work is enough.
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        if _finished_batch(query, batch) != batch:
+            break
         progress.write(batch, trigger_active=True)
-        time.sleep(0.1)
+        time.sleep(STOP_POLL_SECONDS)
+    batch = _finished_batch(query, batch)
     query.stop()
     log.info("stopped", batch_id=batch)
 
@@ -115,31 +170,36 @@ def _check_offsets(job: StreamingJob, settings: Settings) -> None:
         return
     lost = lost_offsets(committed, _available_offsets(settings, committed))
     if lost:
-        raise FirstcauseError(explain_loss(job.checkpoint, lost))
+        raise UnusableCheckpoint(explain_loss(job.checkpoint, lost))
 
 
 def _available_offsets(
     settings: Settings, wanted: Mapping[tuple[str, int], int]
 ) -> dict[tuple[str, int], tuple[int, int]]:
-    """(earliest, end) by partition; blocks, 60 s at the most while Kafka is away."""
+    """(earliest, end) by partition; blocks, some seconds while Kafka is away."""
     consumer = Consumer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,
             "group.id": "firstcause-offset-check",
             "enable.auto.commit": False,
+            # Told once by the error below.
+            "log_level": 2,
         }
     )
     try:
         found: dict[tuple[str, int], tuple[int, int]] = {}
         for topic in {topic for topic, _ in wanted}:
-            known = consumer.list_topics(topic, timeout=60).topics[topic].partitions
-            for partition in known:
+            known = consumer.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
+            if known.error is not None:
+                # One that was made anew is told from one that is not there at all.
+                raise KafkaAway(f"The topic {topic} is not there: run `firstcause up`.")
+            for partition in known.partitions:
                 found[topic, partition] = consumer.get_watermark_offsets(
-                    TopicPartition(topic, partition), timeout=60
+                    TopicPartition(topic, partition), timeout=KAFKA_SECONDS
                 )
         return found
     except KafkaException as error:
-        raise FirstcauseError(
+        raise KafkaAway(
             f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
         ) from error
     finally:

@@ -11,7 +11,7 @@ import threading
 
 from pyspark.sql import SparkSession
 
-from firstcause.settings import load_settings
+from firstcause.settings import Settings, load_settings
 from spark.checkpoint import CheckpointLock
 from spark.progress import ProgressFile, progress_path
 
@@ -24,7 +24,11 @@ def main() -> None:
         sys.exit("rate_stream: told to crash")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    CheckpointLock(settings.checkpoints_dir / JOB).acquire()
+    with CheckpointLock(settings.checkpoints_dir / JOB):
+        drive(settings, stop)
+
+
+def drive(settings: Settings, stop: threading.Event) -> None:
     progress = ProgressFile(progress_path(settings, JOB), JOB)
     session = SparkSession.builder.appName(JOB).getOrCreate()
     query = (
