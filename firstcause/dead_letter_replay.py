@@ -36,6 +36,7 @@ from firstcause.topic_snapshot import (
 )
 
 LETTERS_PER_TRANSACTION: Final = 500
+TRANSACTION_TIMEOUT_MS: Final = 60_000
 GROUP_ID: Final = "dead_letter_replay"
 # What a record's headers and framing add to its value, at the most.
 RECORD_OVERHEAD_BYTES: Final = 4096
@@ -235,9 +236,12 @@ def _send(producer: Producer, letters: list[_Letter], settings: Settings) -> Non
 def _transactional_producer(settings: Settings, kafka_config: Mapping[str, Any]) -> Producer:
     producer = Producer(
         {
-            **kafka_config,
+            **{name: kafka_config[name] for name in kafka_config if name != "message.timeout.ms"},
             "transactional.id": f"firstcause-replay-{settings.kafka_dead_letter_topic}",
             "message.max.bytes": settings.kafka_max_message_bytes,
+            # librdkafka wants a delivery to be given up before its transaction is.
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            "delivery.timeout.ms": TRANSACTION_TIMEOUT_MS,
             "queue.buffering.max.messages": 100_000,
             "queue.buffering.max.kbytes": 2_000_000,
         }

@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 
 from firstcause import dead_letter
 from firstcause.dead_letter_replay import ReplayRequest, ReplaySummary, replay_dead_letters
+from firstcause.local.airflow import airflow_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
 from firstcause.topics import ensure_topics
@@ -32,7 +33,9 @@ def fresh(services: Installation) -> Settings:
 
 
 def config(settings: Settings) -> dict[str, Any]:
-    return {"bootstrap.servers": settings.kafka_bootstrap_servers, "acks": "all"}
+    """The connection that the DAG uses."""
+    connection = airflow_environment(settings)["AIRFLOW_CONN_KAFKA_DEFAULT"]
+    return dict(json.loads(connection)["extra"])
 
 
 def event(**changed: Any) -> bytes:
