@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -23,7 +27,7 @@ def show_outcome(settings: Settings, outcome: Outcome, console: Console, *, kept
     if kept:
         console.print(_next_steps(settings, outcome))
     else:
-        console.print("The services are stopped; their data stays. `firstcause up` starts them.")
+        console.print(f"The services are stopped; their data stays. `{_program()} up` starts them.")
 
 
 def _counts(outcome: Outcome) -> RenderableType:
@@ -43,7 +47,7 @@ def _counts(outcome: Outcome) -> RenderableType:
     elif outcome.incident is not None:
         table.add_row("0", "new incidents: these errors were counted before")
     if outcome.other_incidents:
-        table.add_row(f"{outcome.other_incidents:,}", "more incidents: firstcause incidents")
+        table.add_row(f"{outcome.other_incidents:,}", "more incidents of the same fault")
     return table
 
 
@@ -81,11 +85,13 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
     table.add_row("Airflow", f"http://127.0.0.1:{settings.airflow_port}  (trigger fault_drill)")
     incident = outcome.incident
     if incident is not None:
-        table.add_row("Incidents", f"firstcause incidents {incident.incident_id}")
+        table.add_row("Incidents", f"{_program()} incidents {incident.incident_id}")
         first = datetime.fromtimestamp(incident.first_ms / 1000, UTC)
         service = incident.suspects[0]
         shown = first.strftime("%Y-%m-%d %H:%M:00+0000")
-        table.add_row("Logs", f"firstcause logs --service {service} --to {_iso(incident.last_ms)}")
+        table.add_row(
+            "Logs", f"{_program()} logs --service {service} --to {_iso(incident.last_ms)}"
+        )
         where = f"service_name = '{service}' AND minute = '{shown}' AND shard IN (0, 1, 2, 3)"
         table.add_row(
             f"CQL, port {settings.cassandra_port}",
@@ -93,8 +99,16 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
         )
     if settings.slack_bot_token is None:
         table.add_row("Slack", f"not configured: previews in {settings.firstcause_home}")
-    table.add_row("Services", "firstcause status; firstcause down")
+    table.add_row("Services", f"{_program()} status; {_program()} down")
     return Panel(table, title="Go on", title_align="left", border_style="dim")
+
+
+def _program() -> str:
+    """`firstcause` as it has to be typed here: a name on the path, or a path."""
+    found = shutil.which("firstcause")
+    if found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve():
+        return "firstcause"
+    return os.path.relpath(sys.argv[0])
 
 
 def _iso(moment_ms: int) -> str:
