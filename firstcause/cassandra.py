@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cassandra import ProtocolVersion
 from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -37,6 +38,8 @@ def connect(
         settings.cassandra_hosts,
         port=settings.cassandra_port,
         connect_timeout=10,
+        # Named, so that nothing is tried and warned about first; all of Cassandra 4 and 5 know it.
+        protocol_version=ProtocolVersion.V5,
         # A node that was away for a minute is taken back within a second or two.
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         execution_profiles={

@@ -131,17 +131,17 @@ class _TopicTail:
 
     def read(self) -> Iterator[Message]:
         """The messages up to the end of now."""
-        behind = {n for n, position in self._positions.items() if position < self._end(n)}
-        while behind:
+        targets = {number: self._end(number) for number in self._positions}
+        while any(self._positions[number] < end for number, end in targets.items()):
             for message in self._consumer.consume(1000, timeout=1.0):
                 number, offset = message.partition() or 0, message.offset() or 0
-                if message.error() is not None:
-                    # The end of a partition is told as an error; another one is told again.
-                    behind.discard(number)
+                if message.error() is None:
+                    self._positions[number] = offset + 1
+                    yield message
+                else:
+                    # The end of a partition is told as an error. It may lie behind the last
+                    # message (transactions leave marks there), or be news from before.
                     self._positions[number] = max(self._positions[number], offset)
-                    continue
-                self._positions[number] = offset + 1
-                yield message
 
     def close(self) -> None:
         self._consumer.close()

@@ -112,7 +112,7 @@ class _Demo:
         topic = self._settings.kafka_logs_topic
         report = produce(connect_producer(self._settings), topic, replay.batches())
         self._console.print(f"{report.sent:,} lines sent as they are, in {report.seconds:.1f} s")
-        tally = self._await_stored()
+        tally = self._await_stored(at_least=report.sent)
         found: list[IncidentView] = []
         if replay.counts.first_error_ms is not None:
             found = self._await("its incident", INCIDENT_SECONDS, self._incidents_of_audit) or []
@@ -179,10 +179,10 @@ class _Demo:
         self._console.print(f"{what}: {state} after {seconds:.0f} s")
         return state
 
-    def _await_stored(self) -> Tally:
+    def _await_stored(self, at_least: int = 1) -> Tally:
         def complete() -> Tally | None:
             tally = self._audit.tally()
-            return tally if tally.complete else None
+            return tally if tally.complete and tally.sent >= at_least else None
 
         tally = self._await("every event in Cassandra", STORED_SECONDS, complete)
         return tally or self._audit.tally()
