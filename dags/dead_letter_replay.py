@@ -9,8 +9,11 @@ from typing import Any
 import pendulum
 from airflow.sdk import Param, dag, task
 
+from firstcause.dead_letter import PROCESSING_FAILED
 from firstcause.dead_letter_fixes import FIXES
 from firstcause.log_event import UnreadableReason
+
+REASONS = [*(reason.value for reason in UnreadableReason), PROCESSING_FAILED]
 
 DOC = """
 ### What it does
@@ -48,8 +51,8 @@ that nothing is sent twice. Do not delete that topic.
         "reasons": Param(
             [],
             type="array",
-            items={"type": "string", "enum": [reason.value for reason in UnreadableReason]},
-            examples=[reason.value for reason in UnreadableReason],
+            items={"type": "string", "enum": REASONS},
+            examples=REASONS,
             title="Reasons",
             description="Only letters with these reasons; none chosen: all.",
         ),

@@ -22,7 +22,7 @@ Airflow, of its scheduler or of its triggerer leaves the drivers alone.
   time: a second one waits in the queue.
 * **Off**: mark the run (or one task) failed. The driver is gone within two seconds. Nothing
   starts it again by itself. What it had in hand is done again at the next start: no log is lost.
-* **Restart one job** (after a change of settings): clear its task.
+* **Restart one job**: clear its task. Changed settings reach it by `firstcause down`, then `up`.
 * **Do not pause this DAG**: that stops nothing, but a driver that dies meanwhile is started
   again only when the DAG is switched on again.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from cassandra import ProtocolVersion
 from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -21,6 +21,9 @@ from cassandra.policies import (
 
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
+
+# Named, so that no other is tried and warned about first; Cassandra 4 and 5 know it.
+PROTOCOL_VERSION: Final = 5
 
 
 def connect(
@@ -38,8 +41,7 @@ def connect(
         settings.cassandra_hosts,
         port=settings.cassandra_port,
         connect_timeout=10,
-        # Named, so that nothing is tried and warned about first; all of Cassandra 4 and 5 know it.
-        protocol_version=ProtocolVersion.V5,
+        protocol_version=PROTOCOL_VERSION,
         # A node that was away for a minute is taken back within a second or two.
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         execution_profiles={

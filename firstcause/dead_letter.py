@@ -1,4 +1,4 @@
-"""Names of the headers that a dead letter carries beside its unchanged bytes."""
+"""What a dead letter carries beside its unchanged bytes: the names of its headers."""
 
 from __future__ import annotations
 
@@ -12,3 +12,7 @@ CONSUMER: Final = "dlq.consumer"
 
 # On a log event that was a dead letter and was sent again: its source topic/partition/offset.
 REPLAY_OF: Final = "dlq.replay_of"
+
+# The analyzer's only reason: a readable error that could not be processed. The store job's
+# reasons are those of `firstcause.log_event.UnreadableReason`.
+PROCESSING_FAILED: Final = "processing_failed"

@@ -13,7 +13,7 @@ from log_analyzer import metrics
 from log_analyzer.incident import ConsumedError
 
 FLUSH_SECONDS: Final = 30.0
-REASON: Final = "processing_failed"
+
 
 _log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class DeadLetters:
             self._topic,
             value=error.value,
             headers={
-                dead_letter.REASON: REASON,
+                dead_letter.REASON: dead_letter.PROCESSING_FAILED,
                 dead_letter.TOPIC: topic,
                 dead_letter.PARTITION: str(error.partition),
                 dead_letter.OFFSET: str(error.offset),

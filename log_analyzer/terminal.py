@@ -69,10 +69,10 @@ def incidents_table(views: Iterable[IncidentView]) -> Table:
         state = Text(view.severity, style=SEVERITY_STYLES[view.severity])
         seen = "\n".join(clock(ms).removesuffix(" UTC") for ms in (view.first_ms, view.last_ms))
         table.add_row(
-            Text(view.title).append(f"\n{view.incident_id}", style="dim"),
+            Text(_printable(view.title)).append(f"\n{view.incident_id}", style="dim"),
             state.append(f"\n{view.status}", style="not bold default"),
             f"{view.error_count:,}",
-            Text(view.suspects[0]),
+            Text(_printable(view.suspects[0])),
             seen,
         )
     return table
@@ -87,9 +87,9 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
     for one in view.evidence:
         evidence.add_row(
             clock(one.timestamp_ms),
-            Text(one.service_name),
+            Text(_printable(one.service_name)),
             one.level,
-            Text(one.message[:200]),
+            Text(_printable(one.message[:200])),
             one.log_id,
         )
     analyses = Table(title="Analyses", title_justify="left")
@@ -99,8 +99,8 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
         analyses.add_row(
             said.source,
             said.confidence,
-            Text(said.culprit_service),
-            Text(said.root_cause),
+            Text(_printable(said.culprit_service)),
+            Text(_printable(said.root_cause)),
             str(said.llm_calls),
             str(said.llm_tokens),
             Text(said.note),
@@ -116,3 +116,8 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
     return Group(
         render_for_terminal(render_notice(view, analysis)), evidence, analyses, Text(where)
     )
+
+
+def _printable(text: str) -> str:
+    """Text from logs never moves the cursor or changes colours."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings
@@ -25,9 +27,23 @@ def build_session(settings: Settings, job: str) -> SparkSession:
         "spark.cassandra.output.batch.size.bytes": "8192",
         "spark.cassandra.output.concurrent.writes": "32",
     }
+    if settings.spark_master.startswith("local"):
+        # All of it is in one process: nobody else has to reach the driver.
+        options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     builder = SparkSession.builder.appName(f"firstcause {job}")
     for name, value in options.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
     return session
+
+
+def forget_connections(session: SparkSession) -> None:
+    """Closes the connector's sessions with Cassandra that are not in use; new ones are opened.
+
+    To be called before a query starts again: a session whose schema refresh failed while
+    Cassandra was away waits for ever at the next one (Java driver 4.18,
+    `MetadataManager.startSchemaRequest`).
+    """
+    jvm: Any = session.sparkContext._jvm
+    jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -40,7 +41,7 @@ class StoreDriver:
         self.files = DriverFiles.of(self.settings, JOB)
 
     @property
-    def checkpoint(self):
+    def checkpoint(self) -> Path:
         return self.settings.checkpoints_dir / JOB
 
     def start(self) -> ProcessRecord:
@@ -61,7 +62,7 @@ class StoreDriver:
         ]
 
     def environment(self) -> dict[str, str]:
-        binaries = os.path.dirname(sys.executable)
+        binaries = str(Path(sys.executable).parent)
         return {
             **self.env,
             "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -129,10 +130,10 @@ class Supervisor:
 
 
 @contextmanager
-def running(driver: StoreDriver) -> Iterator[StoreDriver]:
-    """The driver, started once and never restarted; stopped at the end."""
-    driver.start()
+def running(driver: StoreDriver) -> Iterator[ProcessRecord]:
+    """Starts the driver once and never again; it is stopped at the end."""
+    record = driver.start()
     try:
-        yield driver
+        yield record
     finally:
         driver.stop()

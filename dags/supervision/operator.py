@@ -180,7 +180,7 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
 
     jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
     if not jars:
-        raise FirstcauseError(f"No Spark jars in {settings.jars_dir / 'spark'}: run `make setup`.")
+        raise FirstcauseError(f"No Spark jars in {settings.jars_dir / 'spark'}: run `make jars`.")
     if not application.is_file():
         raise FirstcauseError(f"{application} is not there: the installation is not whole.")
     try:

@@ -16,7 +16,15 @@ DRIVER_STOP_RANK: Final = 1
 DRIVER_GRACE_SECONDS: Final = 15.0
 
 # What `--wipe` removes below FIRSTCAUSE_HOME; anything else there is not ours to remove.
-WIPED: Final = ("airflow", "cassandra", "checkpoints", "kafka", "logs", "preview", "run")
+WIPED: Final = (
+    "airflow",
+    "cassandra",
+    "checkpoints",
+    "kafka",
+    "logs",
+    "run",
+    "slack_preview.jsonl",
+)
 
 
 def driver_records(settings: Settings) -> list[Path]:
@@ -68,8 +76,10 @@ def wipe(settings: Settings) -> None:
     """Removes the data of the local services. The jars stay."""
     for name in WIPED:
         path = settings.firstcause_home / name
-        if path.exists():
+        if path.is_dir():
             shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _stop_one(path: Path, grace_seconds: float) -> str | None:

@@ -1,0 +1,116 @@
+"""All benchmarks with one command: `make bench`. Writes its table into bench/README.md.
+
+Takes about a quarter of an hour; wants a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from bench.freshness import Freshness, measure_freshness
+from bench.generator import Figure, measure_building, measure_sending
+from bench.store_job import measure_catch_up
+from firstcause.local import installation as local
+from firstcause.local.service_status import ServiceStatus, service_statuses
+from firstcause.migrations import migrate
+from firstcause.settings import PROJECT_ROOT
+from firstcause.topics import ensure_topics
+from tests.installation import new_installation
+from tests.streaming_driver import StoreDriver, running
+
+README = PROJECT_ROOT / "bench" / "README.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+MIB = 1024 * 1024
+
+
+def main() -> None:
+    """Runs all of it; see --help."""
+    options = argparse.ArgumentParser(description="All benchmarks; the table goes into README.md.")
+    options.add_argument("--events", type=int, default=800_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--live-seconds", type=float, default=60.0)
+    options.add_argument("--print", action="store_true", help="leave bench/README.md as it is")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
+        made = new_installation(Path(home), local_cassandra_heap="1536m")
+        try:
+            made.up("kafka,cassandra")
+            figures = measure_building(given.events)
+            figures += measure_sending(
+                made.settings.kafka_bootstrap_servers,
+                made.settings.jars_dir / "kafka",
+                given.events // 2,
+            )
+            figures.append(measure_catch_up(made, given.events, given.rounds))
+            made.run("up")
+            ensure_topics(made.settings)
+            migrate(made.settings)
+            with running(StoreDriver(made.settings, made.env)):
+                freshness = measure_freshness(made.settings, 2_000.0, given.live_seconds)
+                memory = service_statuses(made.settings, local.local_services(made.settings))
+        finally:
+            made.stop()
+    text = report(figures, freshness, memory)
+    print(text)
+    if not given.print:
+        before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def report(figures: Iterable[Figure], freshness: Freshness, memory: Iterable[ServiceStatus]) -> str:
+    """The tables in Markdown, headed by the machine that they were measured on."""
+    lines = [
+        _machine(),
+        "",
+        "| figure | ours | reference | reference's | ratio |",
+        "|---|---:|---|---:|---:|",
+        *(
+            f"| {one.name} | {one.value:,.0f}/s | {one.reference} | "
+            f"{one.reference_value:,.0f}/s | {one.ratio:.2f} |"
+            for one in figures
+        ),
+        "",
+        f"Produced to readable in Cassandra, {freshness.rate_per_second:,.0f} events/s, all "
+        f"services running, {freshness.probes} probes: p50 {freshness.p50_seconds:.2f} s, "
+        f"p95 {freshness.p95_seconds:.2f} s, longest {freshness.max_seconds:.2f} s.",
+        "",
+        "| process, at the end of that | memory (proportional set size) |",
+        "|---|---:|",
+        *_memory(list(memory)),
+    ]
+    return "\n".join(lines)
+
+
+def _memory(statuses: list[ServiceStatus]) -> list[str]:
+    known = [(one.name, one.memory_bytes) for one in statuses if one.memory_bytes is not None]
+    total = sum(size for _, size in known)
+    return [f"| {name} | {size / MIB:,.0f} MiB |" for name, size in [*known, ("all", total)]]
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 1024**3
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({_processor()}), "
+        f"{memory:.0f} GiB of memory, {platform.system()} {platform.release()}, Python "
+        f"{platform.python_version()}."
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    main()
