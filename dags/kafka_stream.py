@@ -17,7 +17,7 @@ DOC = """
 Simulates a shop of services and sends its log events to the topic `logs`, in real time. While
 it is switched on (not paused), each run sends the events of one minute: a quiet, healthy
 stream without an end. Trigger it by hand for another rate, a longer time or a fault scenario;
-the healthy stream waits for that run.
+that run goes on beside the healthy stream.
 
 A run always makes the same events, also when it is tried again: nothing is stored twice.
 
@@ -35,7 +35,8 @@ A run always makes the same events, also when it is tried again: nothing is stor
     schedule="* * * * *",
     start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,
+    # One by the schedule, one by hand.
+    max_active_runs=2,
     # Test traffic does not belong into an installation unasked.
     is_paused_upon_creation=True,
     tags=["generation"],

@@ -27,8 +27,9 @@ Airflow, of its scheduler or of its triggerer leaves the drivers alone.
   again only when the DAG is switched on again.
 
 ### When it fails
-A task fails when its driver was restarted ten times within 30 minutes, or said that no restart
-helps. The last line of the task log names the driver's log file and what to do. Logs wait in
+A task fails when its driver was restarted ten times within 30 minutes, or five times without
+finishing one batch, or said that no restart helps. The last line of the task log names the
+driver's log file and what to do. Logs wait in
 Kafka meanwhile. Mend the cause, then clear the task.
 """
 

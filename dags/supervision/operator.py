@@ -16,6 +16,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from dags.supervision.trigger import (
     KILL_GRACE_SECONDS,
+    SETTLED_SECONDS,
     DriverTrigger,
     file_fields,
     record_fields,
@@ -26,7 +27,7 @@ from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
 from spark.driver import DriverFiles, running_driver, start_driver, stop_driver
-from spark.driver_progress import StallLimits
+from spark.driver_progress import Progress, StallLimits
 from spark.restart_budget import RestartBudget
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.
@@ -123,9 +124,31 @@ class StreamingDriverOperator(BaseOperator):
                 f"({event['reason']}). Read {files.log}, mend the cause, then clear this task.",
             )
         store = context["task_state_store"]
+        stuck = self._restarts_without_batch(store, files)
+        known = store.get("driver")
+        # One that died at once is counted by the other budget.
+        slow = bool(known) and now - record_of(known).create_time >= SETTLED_SECONDS
+        if slow and not budget.allows_without_batch(stuck["restarts"], now):
+            self._give_up(
+                files,
+                f"{self.job} was restarted {len(stuck['restarts'])} times and has not finished one "
+                f"batch since ({event['reason']}). Read {files.log}, mend the cause, then clear "
+                "this task.",
+            )
+        stuck["restarts"] += [now] if slow else []
+        store.set("stuck", stuck, retention=NEVER_EXPIRE)
         store.set("restarts", [*budget.spent(restarts, now), now], retention=NEVER_EXPIRE)
         record = self._start(settings, files, store)
         self._watch(context, settings, files, record)
+
+    @staticmethod
+    def _restarts_without_batch(store: Any, files: DriverFiles) -> dict[str, Any]:
+        """The restarts since the batch that is the last finished one now."""
+        progress = Progress.read(files.progress)
+        batch_id = progress.batch_id if progress else -1
+        stuck: dict[str, Any] = store.get("stuck") or {}
+        kept = stuck.get("restarts", []) if stuck.get("batch_id") == batch_id else []
+        return {"batch_id": batch_id, "restarts": list(kept)}
 
     @property
     def _budget(self) -> RestartBudget:

@@ -19,6 +19,19 @@ def test_three_restarts_within_the_time_and_no_more() -> None:
     assert BUDGET.allows(restarts, 110.0)  # the first has left the window
 
 
+def test_a_driver_that_fails_slowly_is_given_up_too() -> None:
+    budget = RestartBudget()
+    restarts: list[float] = []
+    now = 0.0
+    while budget.allows_without_batch(restarts, now):
+        # It waits a quarter of an hour for a service, then ends: never ten times in 30 minutes.
+        assert budget.allows(restarts, now)
+        restarts.append(now)
+        now += 915.0
+    assert len(restarts) == 5
+    assert budget.allows_without_batch(restarts, now + budget.without_batch_seconds)
+
+
 def test_delays_grow_from_none_to_the_limit() -> None:
     delays = [BUDGET.delay_seconds([0.0] * count, 1.0) for count in range(6)]
     assert delays == [0, 1, 2, 4, 5, 5]
