@@ -38,12 +38,18 @@ def build_session(settings: Settings, job: str) -> SparkSession:
     return session
 
 
-def forget_connections(session: SparkSession) -> None:
-    """Closes the connector's sessions with Cassandra that are not in use; new ones are opened.
+def close_connections(session: SparkSession) -> None:
+    """Closes the connector's sessions with Cassandra, so that the next query opens new ones.
 
-    To be called before a query starts again: a session whose schema refresh failed while
-    Cassandra was away waits for ever at the next one (Java driver 4.18,
-    `MetadataManager.startSchemaRequest`).
+    To be called after a query has failed. A session whose schema refresh failed once, since
+    Cassandra was away, never answers the next refresh (Java driver 4.18,
+    `MetadataManager.startSchemaRequest`). Spark's listeners ask for one when a batch has failed,
+    and while they wait no batch learns what it observed. Closing ends the wait.
     """
     jvm: Any = session.sparkContext._jvm
-    jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()
+    connector = getattr(jvm.com.datastax.spark.connector.cql, "CassandraConnector$")
+    cache = getattr(connector, "MODULE$").sessionCache().cache()
+    open_sessions = cache.values().iterator()
+    while open_sessions.hasNext():
+        open_sessions.next().forceCloseAsync()
+    cache.clear()

@@ -30,8 +30,8 @@ from spark.dead_letters import DeadLetterSink
 from spark.log_events import read_log_events
 from spark.progress import ProgressFile, progress_path
 from spark.service_activity import ServiceActivityTable, activity_of
-from spark.session import build_session
-from spark.streaming import GIVE_UP_SECONDS, StreamingJob, run, stop_on_signals
+from spark.session import build_session, close_connections
+from spark.streaming import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, stop_on_signals
 
 JOB: Final = "store_logs"
 CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
@@ -153,6 +153,18 @@ def connect_when_there(
     return None
 
 
+def check_cassandra(session: Session) -> None:
+    """Blocks for seconds at the most.
+
+    Raises:
+        ServiceAway: Cassandra does not answer; Spark's jobs would only fail.
+    """
+    try:
+        session.execute("SELECT release_version FROM system.local")
+    except (DriverException, NoHostAvailable) as error:
+        raise ServiceAway(f"Cassandra does not answer: {error}") from error
+
+
 def store_until_stopped(settings: Settings, stop: threading.Event) -> None:
     """Runs the job; see `streaming.run` for how it ends and what it raises."""
     checkpoint = settings.checkpoints_dir / JOB
@@ -168,6 +180,8 @@ def store_until_stopped(settings: Settings, stop: threading.Event) -> None:
             store = StoreBatch(settings, activity, dead_letters)
 
             def start() -> StreamingQuery:
+                check_cassandra(cql)
+                close_connections(session)
                 dead_letters.new_run()
                 return start_query(session, settings, checkpoint, store)
 

@@ -6,6 +6,7 @@ dies or stalls is its supervisor's business (`dags/supervision`).
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -28,12 +29,16 @@ from spark.progress import ProgressFile
 log = structlog.get_logger(__name__)
 
 GIVE_UP_SECONDS: Final = 900.0
-RESTART_DELAYS_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+RESTART_DELAYS_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
 POLL_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 30.0
 STOP_POLL_SECONDS: Final = 0.1
 # Short beside the heartbeat that a supervisor waits for.
 KAFKA_SECONDS: Final = 10.0
+REASON_MAX_CHARS: Final = 300
+
+# `package.Class: message`, as Python and Java end or begin a trace.
+_CAUSE = re.compile(r"^(?:: |Caused by: )?((?:[A-Za-z_$][\w$]*\.)+[\w$]+: .+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class StreamingJob:
 
     Attributes:
         name: the job's name; also that of its checkpoint.
-        start: starts the query. Called again after each failure.
+        start: starts the query; may raise ServiceAway. Called again after each failure.
         checkpoint: the query's checkpoint folder.
         give_up_seconds: after failures without a break for so long, the driver ends with an error.
     """
@@ -53,8 +58,8 @@ class StreamingJob:
     give_up_seconds: float = GIVE_UP_SECONDS
 
 
-class KafkaAway(FirstcauseError):
-    """Kafka did not answer in time, or does not have the topic (yet)."""
+class ServiceAway(FirstcauseError):
+    """A service does not answer, or does not have (yet) what the job needs; worth another try."""
 
 
 @dataclass(slots=True)
@@ -123,8 +128,8 @@ def run(
             else:
                 query.awaitTermination()
             return
-        except (StreamingQueryException, KafkaAway) as error:
-            delay, reason = outage.failed(time.monotonic()), _reason(error)
+        except (StreamingQueryException, ServiceAway) as error:
+            delay, reason = outage.failed(time.monotonic()), shortest_reason(str(error))
             if outage.seconds(time.monotonic()) > job.give_up_seconds:
                 raise FirstcauseError(
                     f"{job.name}: nothing but failures for {job.give_up_seconds:.0f} s, the last: "
@@ -146,9 +151,11 @@ def _state(query: StreamingQuery) -> tuple[bool, bool]:
     return bool(status["isTriggerActive"]), waits or query.lastProgress is not None
 
 
-def _reason(error: Exception) -> str:
-    text = str(getattr(error, "desc", None) or error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def shortest_reason(text: str) -> str:
+    """The root cause in Spark's many lines of traces of two languages, as one line."""
+    causes = _CAUSE.findall(text)
+    first = next(iter(text.strip().splitlines()), "unknown")
+    return str(causes[-1] if causes else first).strip()[:REASON_MAX_CHARS]
 
 
 def _stop_gracefully(query: StreamingQuery, progress: ProgressFile, batch: int) -> None:
@@ -192,14 +199,14 @@ def _available_offsets(
             known = consumer.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
             if known.error is not None:
                 # One that was made anew is told from one that is not there at all.
-                raise KafkaAway(f"The topic {topic} is not there: run `firstcause up`.")
+                raise ServiceAway(f"The topic {topic} is not there: run `firstcause up`.")
             for partition in known.partitions:
                 found[topic, partition] = consumer.get_watermark_offsets(
                     TopicPartition(topic, partition), timeout=KAFKA_SECONDS
                 )
         return found
     except KafkaException as error:
-        raise KafkaAway(
+        raise ServiceAway(
             f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
         ) from error
     finally:

@@ -38,7 +38,7 @@ from tests.streaming_driver import StoreDriver, Supervisor
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SEED = 20261
-RATE, SECONDS = 2_500.0, 45.0
+RATE, SECONDS = 2_300.0, 45.0
 PROGRESS_SECONDS = 120.0
 
 
@@ -144,9 +144,7 @@ def test_six_kills_in_a_stream_lose_nothing_and_double_nothing(
     tmp_path: Path,
 ) -> None:
     chance = random.Random(SEED)
-    sent = a_stream(
-        rate=RATE, seconds=SECONDS, scenario="db_pool_exhausted", fault_at=5, seed=SEED
-    )
+    sent = a_stream(rate=RATE, seconds=SECONDS, scenario="db_pool_exhausted", fault_at=5, seed=SEED)
     assert sent.total >= 100_000
     account = Account(settings, session, slack, sent)
     env = {**product_env, **slack.env, "SPARK_MAX_EVENTS_PER_BATCH": "10000"}
