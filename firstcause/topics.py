@@ -29,20 +29,27 @@ def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
 
     The `logs` topic stamps messages on arrival (LogAppendTime): "a day ahead" is counted from
     that stamp, so no sender's clock can move it. A dead letter is the original message plus
-    headers, so its topic takes twice the size.
+    headers, so its topic takes twice the size; it stays until somebody has read it, so nothing
+    there expires. With several replicas a write is acknowledged when all but one have it: a
+    broker may be lost, its messages not.
     """
     size_bytes = settings.kafka_max_message_bytes
+    replicas = settings.kafka_replication_factor
+    durability = {"min.insync.replicas": str(max(1, replicas - 1))} if replicas > 1 else {}
     configs = {
         settings.kafka_logs_topic: {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(size_bytes),
         },
-        settings.kafka_dead_letter_topic: {"max.message.bytes": str(2 * size_bytes)},
+        settings.kafka_dead_letter_topic: {
+            "max.message.bytes": str(2 * size_bytes),
+            "retention.ms": "-1",
+        },
         settings.kafka_alerts_topic: {},
         settings.kafka_escalations_topic: {},
     }
     return tuple(
-        TopicPlan(name, settings.kafka_logs_partitions, settings.kafka_replication_factor, config)
+        TopicPlan(name, settings.kafka_logs_partitions, replicas, {**durability, **config})
         for name, config in configs.items()
     )
 
