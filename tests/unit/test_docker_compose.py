@@ -75,6 +75,23 @@ def test_every_image_is_pinned(services: dict[str, dict[str, Any]]) -> None:
         assert tag.count(".") >= 2, image
 
 
+def test_one_service_builds_the_image_that_the_others_start_after_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    own = {name for name, service in services.items() if service["image"].startswith("firstcause:")}
+    assert {name for name, service in services.items() if "build" in service} == {"setup"}
+    assert "pull_policy" not in services["setup"]
+    assert len({services[name]["image"] for name in own}) == 1
+    for name in own - {"setup"}:
+        assert services[name]["pull_policy"] == "never", name
+        assert "setup" in needed_before(services, name), name
+
+
+def needed_before(services: dict[str, dict[str, Any]], name: str) -> set[str]:
+    direct = set(services[name].get("depends_on", {}))
+    return direct.union(*(needed_before(services, each) for each in direct))
+
+
 def test_everything_lasting_has_a_health_check_and_a_restart(
     services: dict[str, dict[str, Any]],
 ) -> None:
