@@ -53,7 +53,8 @@ def group_fingerprint(service_name: str, template: str) -> UUID:
 class Tally:
     """What one Kafka partition has brought to an incident. Times in ms since the epoch.
 
-    `overflow` counts beyond `REMEMBERED_LOG_IDS`; `high_offset` is the last counted offset.
+    `overflow` counts beyond `REMEMBERED_LOG_IDS`. `high_offset` is the last offset of earlier
+    batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.
     Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
     `stored_count` is the number of log ids that the stored row speaks of.
     """
@@ -63,6 +64,7 @@ class Tally:
     stored_count: int = 0
     overflow: int = 0
     high_offset: int = -1
+    batch_offset: int = -1
     first_ms: int | None = None
     last_ms: int | None = None
     last_arrival_ms: int = 0
@@ -74,7 +76,7 @@ class Tally:
         return len(self.seen) + self.overflow
 
     def add(self, error: ConsumedError, arrival_ms: int) -> bool:
-        """Counts an error; False when it was counted before."""
+        """Counts an error; False when it was counted before. After a batch: `end_batch`."""
         # Done for a known error too: after a crash its log id may stand without its tally.
         moment = error.event.timestamp_ms
         self.first_ms = moment if self.first_ms is None else min(self.first_ms, moment)
@@ -89,9 +91,13 @@ class Tally:
             self.overflow += 1
         else:
             return False
-        self.high_offset = max(self.high_offset, error.offset)
+        self.batch_offset = max(self.batch_offset, error.offset)
         self.last_arrival_ms = arrival_ms
         return True
+
+    def end_batch(self) -> None:
+        """What was added so far is known from now on by its offset."""
+        self.high_offset = max(self.high_offset, self.batch_offset)
 
 
 @dataclass(slots=True)
@@ -104,7 +110,6 @@ class Incident:
     template: str
     opened_ms: int
     status: Status = "open"
-    resolved_ms: int | None = None
     suspects: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     tallies: dict[int, Tally] = field(default_factory=dict)

@@ -149,6 +149,8 @@ class IncidentTracker:
         newest = max(incident.first_ms for incident in known.values())
         for change in changes.values():
             incident = change.incident
+            for partition in change.new:
+                incident.tallies[partition].end_batch()
             superseded = incident.first_ms < newest
             returns = change.reopens or (change.new and incident.status == "resolved")
             if returns and not superseded:
@@ -245,7 +247,10 @@ class IncidentTracker:
         evidence, log_ids, rows = [], [], []
         for key, change in changes.items():
             evidence += store.evidence_statements(key, change.evidence)
-            for partition, errors in change.new.items():
+            for partition, new in change.new.items():
+                # An id beyond the limit is counted in the tally; read back, it would count twice.
+                seen = change.incident.tallies[partition].seen
+                errors = [one for one in new if UUID(one.event.log_id).bytes in seen]
                 log_ids += store.error_statements(key, partition, errors)
             if change.new or change.must_write:
                 rows += store.incident_statements(change.incident, with_day=change.must_ensure)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 import uuid
+from unittest.mock import Mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +21,7 @@ from log_analyzer.incident import (
     is_quiet,
     severity,
 )
+from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.suspects import FailingSpan, RecentTraces, rank_suspects
 
 QUIET_MS = 900_000
@@ -75,9 +79,71 @@ def test_beyond_the_remembered_ids_a_redelivered_offset_counts_once(monkeypatch)
     monkeypatch.setattr(incident_module, "REMEMBERED_LOG_IDS", 3)
     tally = Tally(loaded=True)
     errors = [error(offset=offset) for offset in range(10)]
-    for one in (*errors, *errors[5:]):
-        tally.add(one, arrival_ms=1)
+    for batch in (errors, errors[5:]):
+        for one in batch:
+            tally.add(one, arrival_ms=1)
+        tally.end_batch()
     assert (len(tally.seen), tally.count) == (3, 10)
+
+
+class MemoryStore:
+    """The store of one incident with one tally, read back as it was written."""
+
+    def __init__(self) -> None:
+        self.opened: tuple[int, uuid.UUID] | None = None
+        self.log_ids: set[bytes] = set()
+        self.tally = Tally()
+
+    def revision(self, _) -> None:
+        return None
+
+    def near(self, *_):
+        return [self.opened] if self.opened else []
+
+    def open(self, first, _) -> uuid.UUID:
+        key = incident_id(first.fingerprint, first.event.log_id)
+        self.opened = (first.event.timestamp_ms, key)
+        return key
+
+    def load(self, blank: Incident) -> Incident:
+        blank.tallies[0] = dataclasses.replace(self.tally)
+        return blank
+
+    def load_log_ids(self, *_) -> set[bytes]:
+        return set(self.log_ids)
+
+    def evidence_statements(self, *_):
+        return []
+
+    def error_statements(self, _, __, errors):
+        return [uuid.UUID(one.event.log_id).bytes for one in errors]
+
+    def incident_statements(self, incident, **_):
+        return list(incident.tallies.values())
+
+    def write(self, writes) -> None:
+        for one in writes:
+            if isinstance(one, bytes):
+                self.log_ids.add(one)
+            else:
+                stored = len(one.seen)
+                self.tally = dataclasses.replace(one, seen=set(), loaded=False, stored_count=stored)
+
+
+@given(st.permutations(range(12)), st.integers(1, 12), st.booleans())
+def test_beyond_the_remembered_ids_errors_count_once_in_any_order(order, first, restarts) -> None:
+    store = MemoryStore()
+    # Offsets rise, event times do not; the second batch brings the first again.
+    errors = [error(at_ms=at_ms, offset=offset) for offset, at_ms in enumerate(order)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(incident_module, "REMEMBERED_LOG_IDS", 3)
+        tracker = IncidentTracker(store, Mock(), QUIET_MS)
+        for batch in (errors[:first], errors, errors[first:]):
+            tracker.record(batch)
+            if restarts:
+                tracker.forget()
+    assert (len(store.log_ids), store.tally.stored_count + store.tally.overflow) == (3, 12)
+    assert store.tally.high_offset == 11
 
 
 def test_severity_grows_with_errors_and_fatal_is_critical() -> None:
