@@ -92,6 +92,33 @@ def needed_before(services: dict[str, dict[str, Any]], name: str) -> set[str]:
     return direct.union(*(needed_before(services, each) for each in direct))
 
 
+@pytest.mark.parametrize("starts", [1, 2])
+def test_cassandra_syncs_its_commit_log_as_the_local_one(
+    services: dict[str, dict[str, Any]], tmp_path: Path, starts: int
+) -> None:
+    local = (PROJECT_ROOT / "deploy" / "cassandra" / "cassandra.yaml").read_text()
+    expected = {line for line in local.splitlines() if line.startswith("commitlog_sync")}
+    config = tmp_path / "cassandra.yaml"
+    config.write_text("a: 1\ncommitlog_sync: periodic\ncommitlog_sync_period: 10000ms\nb: 2\n")
+    server = tmp_path / "docker-entrypoint.sh"
+    server.write_text('#!/bin/sh\necho "$@"\n')
+    server.chmod(0o755)
+    # The rendered file spells a dollar twice, so that it can be read again.
+    program, flags, script = services["cassandra"]["entrypoint"]
+    script = script.replace("$$", "$").replace("/etc/cassandra", str(tmp_path))
+    for _ in range(starts):
+        told = subprocess.run(
+            [program, flags, script],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        assert told == "cassandra -f\n"
+    assert set(config.read_text().splitlines()) == {"a: 1", "b: 2", *expected}
+
+
 def test_everything_lasting_has_a_health_check_and_a_restart(
     services: dict[str, dict[str, Any]],
 ) -> None:
