@@ -24,7 +24,7 @@ from firstcause.local.service import Service, record_path
 from firstcause.settings import Settings
 
 JAVA_MAJOR: Final = 17
-# Measured with all services up, one Spark driver of 2 GB heap and a little air.
+# Measured with all services up, and a little air.
 MEMORY_NEEDED_BYTES: Final = {
     "kafka": 400 * 2**20,
     "cassandra": 1600 * 2**20,
@@ -34,6 +34,8 @@ MEMORY_NEEDED_BYTES: Final = {
     "airflow-triggerer": 200 * 2**20,
     "analyzer": 150 * 2**20,
 }
+# What a Spark driver takes beside its heap: the JVM itself and the Python process.
+DRIVER_OVERHEAD_BYTES: Final = 512 * 2**20
 DISK_NEEDED_BYTES: Final = 2 * 2**30
 
 
@@ -66,8 +68,13 @@ class Surroundings:
     ports_in_use: tuple[PortUse, ...]
 
 
-def lacks(found: Surroundings, services: Sequence[str], home: Path) -> list[str]:
-    """What is missing to start these services: one line each, with what mends it. Pure."""
+def lacks(
+    found: Surroundings, services: Sequence[str], home: Path, driver_heap_bytes: int
+) -> list[str]:
+    """What is missing to start these services: one line each, with what mends it. Pure.
+
+    Airflow's scheduler starts the Spark driver, so its memory counts where the scheduler does.
+    """
     lines = []
     if found.java_major is None:
         lines.append(
@@ -81,10 +88,14 @@ def lacks(found: Surroundings, services: Sequence[str], home: Path) -> list[str]
     if found.missing_jars:
         lines.append(f"The jars of {' and '.join(found.missing_jars)} are missing: make jars")
     needed_bytes = sum(MEMORY_NEEDED_BYTES.get(name, 0) for name in services)
+    has_driver = "airflow-scheduler" in services
+    if has_driver:
+        needed_bytes += driver_heap_bytes + DRIVER_OVERHEAD_BYTES
     if found.memory_bytes < needed_bytes:
+        remedy = "LOCAL_CASSANDRA_HEAP" + (" or SPARK_DRIVER_MEMORY" if has_driver else "")
         lines.append(
             f"Memory: {_gigabytes(found.memory_bytes)} are free, {_gigabytes(needed_bytes)} are "
-            "needed: end other programs, or lower LOCAL_CASSANDRA_HEAP"
+            f"needed: end other programs, or lower {remedy}"
         )
     if found.disk_bytes < DISK_NEEDED_BYTES:
         lines.append(
@@ -97,6 +108,18 @@ def lacks(found: Surroundings, services: Sequence[str], home: Path) -> list[str]
             f"Port {use.port} of {use.service} is in use{by}: end that, or set {use.setting}"
         )
     return lines
+
+
+def memory_setting_bytes(text: str) -> int:
+    """The size that a Spark memory setting such as 2g or 800m names; MiB without a unit. Pure.
+
+    Raises:
+        FirstcauseError: it is no such size.
+    """
+    match = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", text.strip().lower())
+    if match is None:
+        raise FirstcauseError(f"SPARK_DRIVER_MEMORY is {text}: give a size such as 2g or 800m.")
+    return int(match[1]) << {"k": 10, "m": 20, "": 20, "g": 30, "t": 40}[match[2]]
 
 
 def java_major(version_output: str) -> int | None:
@@ -118,6 +141,7 @@ def check(settings: Settings, services: Sequence[Service]) -> None:
         look_around(settings, to_start),
         [service.name for service in to_start],
         settings.firstcause_home,
+        memory_setting_bytes(settings.spark_driver_memory),
     )
     if lines:
         raise FirstcauseError("\n".join(lines))
