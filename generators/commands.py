@@ -98,7 +98,10 @@ def generate(
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON Lines; .gz too.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="JSON Lines; .gz too.", exists=True, dir_okay=False),
+    ],
     speed: Annotated[
         str, typer.Option(help="Times real time by the timestamps, such as 10; or max.")
     ] = "1",

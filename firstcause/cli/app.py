@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-import pydantic
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from firstcause.errors import FirstcauseError
+from firstcause.error_exit import run
 
 app = typer.Typer(
     name="firstcause",
@@ -33,20 +28,7 @@ def _assemble() -> None:
 def main() -> None:
     """Runs the command line. Exit code 0 only on success, 2 on bad usage, 1 on an error."""
     _assemble()
-    complaint = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        app()
-    except FirstcauseError as error:
-        complaint.print(f"[bold red]firstcause:[/] {escape(str(error))}")
-        sys.exit(1)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        complaint.print(f"[bold red]firstcause:[/] setting {name}: {first['msg']}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        complaint.print("stopped")
-        sys.exit(130)
+    run(app)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,16 @@ def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
 
 
 def _names(only: str) -> list[str]:
-    return [name.strip() for name in only.split(",") if name.strip()]
+    from firstcause.local.installation import GROUPS, SERVICE_NAMES
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    known = {*SERVICE_NAMES, *GROUPS}
+    if unknown := sorted(set(names) - known):
+        raise typer.BadParameter(
+            f"no service {', '.join(unknown)}; there are {', '.join(sorted(known))}",
+            param_hint="--only",
+        )
+    return names
 
 
 def _say(line: str) -> None:

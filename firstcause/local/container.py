@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 import typer
 
+from firstcause.error_exit import run
 from firstcause.local import airflow
 from firstcause.migrations import migrate
 from firstcause.settings import Settings, load_settings
@@ -58,4 +59,4 @@ def check_airflow(component: Component) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

@@ -56,9 +56,11 @@ def test_the_scenarios_are_listed(app):
         ("generate", "--start", "2026-01-01T00:00:00"),
         ("generate", "--seed", "-1"),
         ("replay",),
-        ("replay", "file.jsonl", "--speed", "fast"),
-        ("replay", "file.jsonl", "--speed", "nan"),
-        ("replay", "file.jsonl", "--speed", "-2"),
+        ("replay", "missing.jsonl"),
+        ("replay", "."),
+        ("replay", __file__, "--speed", "fast"),
+        ("replay", __file__, "--speed", "nan"),
+        ("replay", __file__, "--speed", "-2"),
     ],
 )
 def test_bad_usage_ends_with_2(app, arguments):
