@@ -47,8 +47,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     """What Airflow and its tasks need beside the caller's own environment. Pure.
 
     Holds all settings (so that a task reads the same ones), Airflow's configuration and the
-    connections `kafka_default` (to produce), `kafka_consumer` and `spark_default`. Airflow reads
-    its own secrets from the files that `create_secrets` made.
+    connections `kafka_default` (to produce) and `spark_default`. Airflow reads its own secrets
+    from the files that `create_secrets` made.
     """
     home = settings.firstcause_home / "airflow"
     url = f"http://127.0.0.1:{settings.airflow_port}"
@@ -80,7 +80,6 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     }
     connections = {
         "KAFKA_DEFAULT": _connection("kafka", extra=_producer_config(settings)),
-        "KAFKA_CONSUMER": _connection("kafka", extra=_consumer_config(settings)),
         "SPARK_DEFAULT": _connection(
             "spark",
             host=settings.spark_master,
@@ -195,15 +194,6 @@ def _producer_config(settings: Settings) -> dict[str, Any]:
         # As Kafka's own clients choose, so that a service has one partition whoever sends.
         "partitioner": "murmur2_random",
         "delivery.timeout.ms": 120_000,
-    }
-
-
-def _consumer_config(settings: Settings) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap_servers,
-        "group.id": "airflow",
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
     }
 
 

@@ -92,12 +92,6 @@ class AirflowApi:
                 )
             time.sleep(POLL_SECONDS)
 
-    def task_state(self, dag_id: str, run_id: str, task_id: str) -> str | None:
-        """The state of a task of a run; None before it has one."""
-        found = self._request("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
-        state = (found or {}).get("state")
-        return None if state is None else str(state)
-
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """What a task returned (its XCom); None when it returned nothing."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"

@@ -96,7 +96,6 @@ def test_airflow_gets_the_settings_and_its_connections(tmp_path: Path) -> None:
     kafka = json.loads(environment["AIRFLOW_CONN_KAFKA_DEFAULT"])
     assert kafka["extra"]["bootstrap.servers"] == "127.0.0.1:21001"
     assert kafka["extra"]["acks"] == "all"
-    assert json.loads(environment["AIRFLOW_CONN_KAFKA_CONSUMER"])["extra"]["group.id"]
     assert json.loads(environment["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "spark://host:7077"
 
 
