@@ -12,7 +12,8 @@ from typing import Final
 
 import sqlparse
 import stamina
-from cassandra.cluster import Session
+from cassandra.cluster import DriverException, Session
+from cassandra.protocol import ConfigurationException, ErrorMessage, ServerError
 
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
@@ -20,8 +21,10 @@ from firstcause.settings import PROJECT_ROOT, Settings
 
 MIGRATIONS_DIR: Final = PROJECT_ROOT / "cassandra" / "migrations"
 
-# Longer than any migration takes; after a killed `migrate` the next one waits so long at most.
-LOCK_SECONDS: Final = 60
+STATEMENT_TIMEOUT_SECONDS: Final = 60
+# Renewed before each statement; longer than a statement, its schema agreement (10 s in the
+# driver) and the renewal together. After a killed `migrate` the next one waits so long at most.
+LOCK_SECONDS: Final = 150
 
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.cql$")
 
@@ -63,7 +66,7 @@ def read_migrations(folder: Path = MIGRATIONS_DIR) -> list[Migration]:
 
 
 def split_statements(text: str) -> tuple[str, ...]:
-    """The statements of a CQL text, without comments and closing semicolons."""
+    """The statements of a CQL text, without its comments (`--`, `/* */`) and closing semicolons."""
     bare = (sqlparse.format(part, strip_comments=True) for part in sqlparse.split(text))
     return tuple(cql for part in bare if (cql := part.strip().rstrip(";").strip()))
 
@@ -98,37 +101,59 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration
     statement says IF NOT EXISTS, the next run completes it.
 
     Raises:
-        FirstcauseError: Cassandra does not answer, an applied migration was edited, or
-            another run holds the lock for too long.
+        FirstcauseError: Cassandra does not answer, or refuses a statement; an applied
+            migration was edited; or another run holds the lock for too long.
     """
     migrations = read_migrations(folder)
-    with cassandra.session(settings, keyspace="", request_timeout_seconds=60.0) as session:
+    with cassandra.session(
+        settings, keyspace="", request_timeout_seconds=STATEMENT_TIMEOUT_SECONDS
+    ) as session:
         _prepare_keyspace(session, settings)
         owner = uuid.uuid4()
         _lock(session, owner)
         try:
+            _change_schema(
+                session,
+                "CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text, "
+                "checksum text, applied_at timestamp)",
+            )
             todo = pending(migrations, _applied(session))
             for migration in todo:
-                _apply(session, migration)
+                _apply(session, migration, owner)
         finally:
             session.execute("DELETE FROM migration_lock WHERE name = 'all' IF owner = %s", (owner,))
     return todo
 
 
 def _prepare_keyspace(session: Session, settings: Settings) -> None:
+    """Makes what the lock needs: the only statements that two runs may send at a time."""
     factor = settings.cassandra_replication_factor
     replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': " + str(factor) + "}"
-    session.execute(
+    _create_unlocked(
+        session,
         f"CREATE KEYSPACE IF NOT EXISTS {settings.cassandra_keyspace} "
-        f"WITH replication = {replication}"
+        f"WITH replication = {replication}",
     )
     session.set_keyspace(settings.cassandra_keyspace)
-    for statement in (
-        "CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text, "
-        "checksum text, applied_at timestamp)",
-        "CREATE TABLE IF NOT EXISTS migration_lock (name text PRIMARY KEY, owner uuid)",
-    ):
-        session.execute(statement)
+    _create_unlocked(
+        session, "CREATE TABLE IF NOT EXISTS migration_lock (name text PRIMARY KEY, owner uuid)"
+    )
+
+
+# What a node answers when another one makes the same thing at the same time.
+@stamina.retry(on=(ConfigurationException, ServerError), attempts=2)
+def _create_unlocked(session: Session, statement: str) -> None:
+    _change_schema(session, statement)
+
+
+def _change_schema(session: Session, statement: str) -> None:
+    """Executes; the driver then waits up to 10 s for all nodes to have the same schema."""
+    result = session.execute(statement)
+    if not result.response_future.is_schema_agreed:
+        raise FirstcauseError(
+            "The nodes of Cassandra do not agree on the schema: look at `nodetool "
+            "describecluster`, then run `firstcause migrate` again."
+        )
 
 
 def _applied(session: Session) -> dict[int, str]:
@@ -138,9 +163,16 @@ def _applied(session: Session) -> dict[int, str]:
     return dict(rows)
 
 
-def _apply(session: Session, migration: Migration) -> None:
+def _apply(session: Session, migration: Migration, owner: uuid.UUID) -> None:
     for statement in migration.statements:
-        session.execute(statement)
+        _renew_lock(session, owner)
+        try:
+            _change_schema(session, statement)
+        except (DriverException, ErrorMessage) as error:
+            raise FirstcauseError(
+                f"Cassandra did not apply {migration.version:04d}_{migration.name}: {error}"
+            ) from error
+    _renew_lock(session, owner)
     session.execute(
         "INSERT INTO migrations (version, name, checksum, applied_at) "
         "VALUES (%s, %s, %s, toTimestamp(now()))",
@@ -174,3 +206,15 @@ def _lock(session: Session, owner: uuid.UUID) -> None:
             f"Another `firstcause migrate` has been running for {LOCK_SECONDS * 2} s: "
             "wait for it to end, then run this again."
         ) from None
+
+
+def _renew_lock(session: Session, owner: uuid.UUID) -> None:
+    result = session.execute(
+        "UPDATE migration_lock USING TTL %s SET owner = %s WHERE name = 'all' IF owner = %s",
+        (LOCK_SECONDS, owner, owner),
+    )
+    if not result.was_applied:
+        raise FirstcauseError(
+            f"This `firstcause migrate` did nothing for {LOCK_SECONDS} s, and another one may "
+            "have taken over: run it again."
+        )
