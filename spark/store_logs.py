@@ -107,6 +107,8 @@ def start_query(
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", settings.spark_max_events_per_batch)
         .option("failOnDataLoss", "true")
+        # What a replay of dead letters took back was never sent; and the offset check reads so too.
+        .option("kafka.isolation.level", "read_committed")
         .load()
         .select("key", "value", "topic", "partition", "offset", "timestamp")
     )
