@@ -111,7 +111,9 @@ class Delivery:
         elif row.state == "sending":
             self._reconcile(row)
         elif row.state == "live":
-            self._update(row, notice, resolved=view.status == "resolved")
+            # The model is asked about live messages only, so a settled one would never hear it.
+            answered = not self._model_configured or view.stored_analysis is not None
+            self._update(row, notice, final=view.status == "resolved" and answered)
 
     def _post(self, row: MessageRow, notice: Notice) -> None:
         now_ms = self._clock_ms()
@@ -177,7 +179,7 @@ class Delivery:
             )
         )
 
-    def _update(self, row: MessageRow, notice: Notice, *, resolved: bool) -> None:
+    def _update(self, row: MessageRow, notice: Notice, *, final: bool) -> None:
         if row.channel is None or row.ts is None:
             return
         if not self._channel.holds(row.channel):
@@ -186,7 +188,7 @@ class Delivery:
             return
         now_ms = self._clock_ms()
         if row.delivered_hash == notice.digest:
-            if resolved:
+            if final:
                 # Its epoch guards this: whoever moved the incident since has changed it.
                 self._outbox.move(replace(row, state="settled"))
             return
