@@ -22,6 +22,8 @@ DEFAULTS_DIR: Final = Path(__file__).parent / "default_prompts"
 # About 2,500 tokens of evidence at the most, at four characters a token.
 EVIDENCE_LINES: Final = 15
 MESSAGE_CHARS: Final = 400
+NAME_CHARS: Final = 200
+NAMES: Final = 10
 PROMPT_CHARS: Final = 16_000
 
 _log = structlog.get_logger()
@@ -81,15 +83,15 @@ class PromptTemplates:
 
 
 def prompt_variables(view: IncidentView) -> dict[str, Any]:
-    """What a template may name; text from logs is redacted and can't close its fence."""
+    """What a template may name; text from logs is inert as `_line` makes it."""
     evidence = [
         {
             "log_id": one.log_id,
             "timestamp": iso(one.timestamp_ms),
-            "service_name": one.service_name,
+            "service_name": _line(one.service_name),
             "level": one.level,
-            "message": redact(" ".join(one.message[:MESSAGE_CHARS].split())),
-            "error_code": one.error_code,
+            "message": _line(one.message, MESSAGE_CHARS),
+            "error_code": _line(one.error_code) if one.error_code else None,
             "trace_id": one.trace_id,
             "span_id": one.span_id,
             "parent_span_id": one.parent_span_id,
@@ -98,18 +100,23 @@ def prompt_variables(view: IncidentView) -> dict[str, Any]:
     ]
     return {
         "incident": {
-            "title": redact(view.title),
-            "service_name": view.service_name,
-            "template": redact(view.template),
+            "title": _line(view.title),
+            "service_name": _line(view.service_name),
+            "template": _line(view.template, MESSAGE_CHARS),
             "severity": view.severity,
             "status": view.status,
             "error_count": view.error_count,
             "first_seen": iso(view.first_ms),
             "last_seen": iso(view.last_ms),
         },
-        "suspects": list(view.suspects),
-        "services": list(view.services),
+        "suspects": [_line(name) for name in view.suspects[:NAMES]],
+        "services": [_line(name) for name in view.services[:NAMES]],
         "evidence": evidence,
         # Random, so that no log line can hold it.
         "fence": f"=== LOG DATA {secrets.token_hex(8)} ===",
     }
+
+
+def _line(text: str, limit: int = NAME_CHARS) -> str:
+    """Text from logs as one redacted line; redacted before the cut, which might hide a secret."""
+    return redact(" ".join(text.split()))[:limit]
