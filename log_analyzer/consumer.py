@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
 from log_analyzer import metrics
-from log_analyzer.dead_letters import DeadLetters
+from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
 from log_analyzer.error_batch import ErrorBatch
 from log_analyzer.incident import ConsumedError
 from log_analyzer.incident_store import STORE_AWAY
@@ -114,7 +114,9 @@ class LogConsumer:
         # In a storm one commit covers several batches: each is a round trip of its own.
         if not self._batch.errors and now - self._committed_at >= COMMIT_SECONDS:
             self._commit()
-        if now - self._housekept_at >= HOUSEKEEPING_SECONDS:
+        # Not when the batch was just refused: its success would end the block.
+        blocked = self._blocked_until is not None
+        if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             self._guarded(self._housekeeping)
 
@@ -148,7 +150,9 @@ class LogConsumer:
             return
         template = self._miner.add(event.message).text
         partition, offset = cast(int, message.partition()), cast(int, message.offset())
-        error = ConsumedError(event, partition, offset, value, template)
+        # The stubs don't know of headers without a value.
+        headers = tuple(cast(Any, message.headers() or ()))
+        error = ConsumedError(event, partition, offset, value, template, message.key(), headers)
         self._batch.add(error, self._monotonic())
 
     def _kafka_error(self, error: KafkaError) -> None:
@@ -162,16 +166,20 @@ class LogConsumer:
             self._commit()
 
     def _guarded(self, work: Callable[[], None]) -> bool:
-        """Does what needs Cassandra; False when it is away, and the loop is blocked then."""
+        """Does what needs Cassandra; False when it is away, and the loop is blocked then.
+
+        Kafka refusing a dead letter is no different: blocked, tried again, nothing committed.
+        """
         try:
             work()
-        except STORE_AWAY as error:
+        except (*STORE_AWAY, NotPutAsideError) as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
-            metrics.STORE_AWAY.set(1)
+            store_away = isinstance(error, STORE_AWAY)
+            metrics.STORE_AWAY.set(store_away)
             _log.warning(
-                "store_away",
+                "store_away" if store_away else "dead_letter_refused",
                 again_in_seconds=pause,
                 reason=f"{type(error).__name__}: {error}"[:300],
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from confluent_kafka import KafkaException, Producer
@@ -12,23 +12,39 @@ from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.incident import ConsumedError
 
+# An attempt ends before its flush does, so that none is left behind for the next one's queue.
+DELIVERY_SECONDS: Final = 20.0
 FLUSH_SECONDS: Final = 30.0
 
+_OWN_HEADERS: Final = frozenset(
+    {
+        dead_letter.REASON,
+        dead_letter.TOPIC,
+        dead_letter.PARTITION,
+        dead_letter.OFFSET,
+        dead_letter.CONSUMER,
+    }
+)
 
 _log = structlog.get_logger()
+
+
+class NotPutAsideError(Exception):
+    """Kafka did not acknowledge a dead letter; a later try may work."""
 
 
 class DeadLetters:
     """The analyzer's way to the dead-letter topic; acknowledged by all replicas, idempotent."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, producer: Producer | None = None) -> None:
         self._topic = settings.kafka_dead_letter_topic
         self._consumer = settings.analyzer_group
-        self._producer = Producer(
+        self._producer = producer or Producer(
             {
                 "bootstrap.servers": settings.kafka_bootstrap_servers,
                 "acks": "all",
                 "enable.idempotence": True,
+                "delivery.timeout.ms": int(DELIVERY_SECONDS * 1_000),
                 "message.max.bytes": settings.kafka_max_message_bytes * 2,
             }
         )
@@ -36,24 +52,34 @@ class DeadLetters:
     def put(self, error: ConsumedError, topic: str) -> None:
         """Sends one and waits for the acknowledgement, at most `FLUSH_SECONDS`.
 
+        Key, value and headers are the source's; headers of our own names are replaced, since a
+        name that stands twice has no one value.
+
         Raises:
-            KafkaException: not acknowledged; the offset must not be committed. A second try may
+            NotPutAsideError: not acknowledged; the offset must not be committed. A second try may
                 leave two dead letters, which the headers tell apart from two errors.
         """
         failures: list[str] = []
-        self._producer.produce(
-            self._topic,
-            value=error.value,
-            headers={
-                dead_letter.REASON: dead_letter.PROCESSING_FAILED,
-                dead_letter.TOPIC: topic,
-                dead_letter.PARTITION: str(error.partition),
-                dead_letter.OFFSET: str(error.offset),
-                dead_letter.CONSUMER: self._consumer,
-            },
-            on_delivery=lambda failure, _: failures.append(str(failure)) if failure else None,
-        )
-        if self._producer.flush(FLUSH_SECONDS) or failures:
-            raise KafkaException(f"dead letter not acknowledged: {failures}")
+        headers: list[Any] = [pair for pair in error.headers if pair[0] not in _OWN_HEADERS]
+        headers += {
+            dead_letter.REASON: dead_letter.PROCESSING_FAILED,
+            dead_letter.TOPIC: topic,
+            dead_letter.PARTITION: str(error.partition),
+            dead_letter.OFFSET: str(error.offset),
+            dead_letter.CONSUMER: self._consumer,
+        }.items()
+        try:
+            self._producer.produce(
+                self._topic,
+                key=error.key,
+                value=error.value,
+                headers=headers,
+                on_delivery=lambda failure, _: failures.append(str(failure)) if failure else None,
+            )
+            left = self._producer.flush(FLUSH_SECONDS)
+        except (KafkaException, BufferError) as refusal:
+            raise NotPutAsideError(f"dead letter refused: {refusal}") from refusal
+        if left or failures:
+            raise NotPutAsideError(f"dead letter not acknowledged: {failures}")
         metrics.DEAD_LETTERS.inc()
         _log.error("error_put_aside", log_id=error.event.log_id, offset=error.offset)

@@ -29,13 +29,15 @@ TITLE_CHARS: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class ConsumedError:
-    """An error as it came: the event, its place in Kafka, its bytes, its template."""
+    """An error as it came: the event, its place in Kafka, its bytes, its template, its headers."""
 
     event: LogEvent
     partition: int
     offset: int
     value: bytes
     template: str
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @property
     def fingerprint(self) -> UUID:
