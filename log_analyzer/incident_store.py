@@ -29,6 +29,7 @@ from log_analyzer.incident import ConsumedError, Incident, Tally, incident_id
 # A batch of one partition is one mutation; so many log ids stay well under the warning size.
 LOG_IDS_OF_A_BATCH: Final = 100
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
+ERROR_CODE_CHARS: Final = 200
 OPENING_ATTEMPTS: Final = 20
 WRITES_AT_ONCE: Final = 50
 
@@ -185,7 +186,7 @@ class IncidentStore:
         return batches
 
     def evidence_statements(self, incident: UUID, errors: Iterable[ConsumedError]) -> list[Write]:
-        """Keep errors as evidence, their messages cut to `EVIDENCE_MESSAGE_CHARS`."""
+        """Keep errors as evidence, their messages and error codes cut to a bound."""
         return [
             (
                 self._statements["write_evidence"],
@@ -196,7 +197,7 @@ class IncidentStore:
                     error.event.service_name,
                     error.event.level,
                     error.event.message[:EVIDENCE_MESSAGE_CHARS],
-                    error.event.error_code,
+                    (error.event.error_code or "")[:ERROR_CODE_CHARS] or None,
                     error.event.trace_id,
                     error.event.span_id,
                     error.event.parent_span_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -143,8 +143,9 @@ class IncidentReader:
 
     def since(self, start: datetime) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first."""
-        for day in self._rows("days", date(start.year, start.month, start.day)):
-            for row in self._rows("of_day", day.day, start.astimezone(UTC)):
+        start = start.astimezone(UTC)
+        for day in self._rows("days", start.date()):
+            for row in self._rows("of_day", day.day, start):
                 view = self.read(row.incident_id)
                 if view is not None:
                     yield view
