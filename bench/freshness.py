@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause import cassandra
+from firstcause.log_partition import shard_of
 from firstcause.settings import Settings
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.kafka_producer import connect_producer, produce
@@ -24,7 +24,6 @@ WARM_SECONDS = 30.0
 PROBES_PER_SECOND = 10
 POLL_SECONDS = 0.05
 GIVE_UP_SECONDS = 60.0
-SHARDS = 4
 MINUTE_MS = 60_000
 
 
@@ -88,7 +87,7 @@ def _key(value: bytes) -> tuple[str, datetime, int, datetime, str]:
     event = orjson.loads(value)
     timestamp = datetime.fromisoformat(event["timestamp"])
     minute = timestamp.replace(second=0, microsecond=0)
-    shard = zlib.crc32(event["log_id"].lower().encode()) % SHARDS
+    shard = shard_of(event["log_id"])
     return event["service_name"], minute, shard, timestamp, event["log_id"]
 
 

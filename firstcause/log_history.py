@@ -12,8 +12,8 @@ from typing import Any, Final
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-# As many shards as the store job writes; tests hold `spark.log_events.SHARDS` against it.
-SHARDS: Final = 4
+from firstcause.log_partition import SHARDS
+
 PAGE_ROWS: Final = 500
 
 COLUMNS: Final = (

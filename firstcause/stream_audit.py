@@ -13,6 +13,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from firstcause.log_event import UnreadableLogEvent, read_log_event
+from firstcause.log_partition import EVERY_SHARD
 from firstcause.settings import Settings
 
 KAFKA_TIMEOUT_SECONDS: Final = 30.0
@@ -54,8 +55,8 @@ class StreamAudit:
         self._dead_letters = _TopicTail(settings, settings.kafka_dead_letter_topic)
         self._session = session
         self._select = session.prepare(
-            "SELECT log_id FROM logs WHERE service_name = ? AND minute = ? "
-            "AND shard IN (0, 1, 2, 3)"
+            "SELECT log_id FROM logs WHERE service_name = ? AND minute = ? "  # noqa: S608
+            f"AND shard IN ({EVERY_SHARD})"
         )
         self._seen: set[UUID] = set()
         self._missing: dict[Partition, set[UUID]] = {}

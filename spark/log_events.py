@@ -14,8 +14,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from firstcause import log_event
 from firstcause.log_event import UnreadableReason
-
-SHARDS: Final = 4
+from firstcause.log_partition import SHARDS
 
 _FIELDS: Final = (
     *log_event.REQUIRED_FIELDS,

@@ -21,14 +21,14 @@ from confluent_kafka.admin import AdminClient
 
 from firstcause import cassandra, dead_letter
 from firstcause.log_event import UnreadableLogEvent, read_log_event
-from firstcause.log_history import SHARDS, LogHistory
+from firstcause.log_history import LogHistory
+from firstcause.log_partition import shard_of
 from firstcause.migrations import split_statements
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.stream_audit import StreamAudit, Tally
 from firstcause.topic_snapshot import messages_now
 from generators.kafka_producer import connect_producer, produce
 from generators.replay import Replay, ReplayOptions
-from spark import log_events
 from spark.driver_progress import Progress
 from tests.hostile import HOSTILE
 from tests.installation import Installation
@@ -134,6 +134,7 @@ def test_each_kind_of_rubbish_ends_as_a_row_or_as_a_dead_letter(
         row = stored.pop(event.log_id)
         assert (row.service_name, row.level) == (event.service_name, event.level), name
         assert row.message == event.message, name
+        assert row.shard == shard_of(event.log_id), name
         assert row.timestamp.replace(tzinfo=UTC).timestamp() * 1000 == event.timestamp_ms, name
         assert dict(row.attributes or {}) == event.attributes, name
     assert not stored
@@ -163,7 +164,6 @@ def test_each_line_of_a_real_case_is_stored_once_also_when_sent_twice(
 def test_history_shows_what_was_stored(
     settings: Settings, session: Session, driver: StoreDriver
 ) -> None:
-    assert SHARDS == log_events.SHARDS
     heard = LogHistory(session).services()["payment"]
     assert abs(heard.timestamp() - time.time()) < 600
 

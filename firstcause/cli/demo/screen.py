@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firstcause.cli.demo.outcome import Outcome
+from firstcause.log_partition import EVERY_SHARD
 from firstcause.settings import Settings
 
 
@@ -92,7 +93,7 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
         table.add_row(
             "Logs", f"{_program()} logs --service {service} --to {_iso(incident.last_ms)}"
         )
-        where = f"service_name = '{service}' AND minute = '{shown}' AND shard IN (0, 1, 2, 3)"
+        where = f"service_name = '{service}' AND minute = '{shown}' AND shard IN ({EVERY_SHARD})"
         table.add_row(
             f"CQL, port {settings.cassandra_port}",
             f"SELECT * FROM {settings.cassandra_keyspace}.logs WHERE {where};",  # noqa: S608
