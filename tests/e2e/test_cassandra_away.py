@@ -38,7 +38,7 @@ from tests.streaming_driver import StoreDriver, running
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 AWAY_SECONDS = 60.0
-BEFORE_SECONDS, AFTER_SECONDS = 10.0, 10.0
+BEFORE_SECONDS, AFTER_SECONDS = 10.0, 5.0
 CATCH_UP_SECONDS = 180.0
 
 

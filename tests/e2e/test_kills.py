@@ -38,7 +38,7 @@ from tests.streaming_driver import StoreDriver, Supervisor
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SEED = 20261
-RATE, SECONDS = 2_300.0, 45.0
+RATE, SECONDS = 2_250.0, 45.0
 PROGRESS_SECONDS = 120.0
 
 
@@ -147,7 +147,7 @@ def test_six_kills_in_a_stream_lose_nothing_and_double_nothing(
     sent = a_stream(rate=RATE, seconds=SECONDS, scenario="db_pool_exhausted", fault_at=5, seed=SEED)
     assert sent.total >= 100_000
     account = Account(settings, session, slack, sent)
-    env = {**product_env, **slack.env, "SPARK_MAX_EVENTS_PER_BATCH": "10000"}
+    env = {**product_env, **slack.env, "SPARK_MAX_EVENTS_PER_BATCH": "20000"}
     driver = StoreDriver(settings, env)
 
     def kill_analyzer(analyzer: AnalyzerProcess) -> None:
