@@ -35,11 +35,11 @@ from tests.installation import Installation
 from tests.integration.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 AWAY_SECONDS = 60.0
 BEFORE_SECONDS, AFTER_SECONDS = 10.0, 5.0
-CATCH_UP_SECONDS = 180.0
+CATCH_UP_SECONDS = 400.0
 
 
 @pytest.fixture(scope="module")

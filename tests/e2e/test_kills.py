@@ -35,11 +35,11 @@ from tests.e2e.accounting import (
 from tests.integration.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 SEED = 20261
 RATE, SECONDS = 2_250.0, 45.0
-PROGRESS_SECONDS = 120.0
+PROGRESS_SECONDS = 400.0
 
 
 @pytest.fixture(scope="module")
