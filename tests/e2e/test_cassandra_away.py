@@ -100,7 +100,7 @@ def test_a_minute_without_cassandra_loses_nothing_and_needs_nobody(
     ):
         account = Account(settings, session, slack, sent)
         sending = background.submit(send, settings, sent)
-        eventually(driver.committed, lambda done: done > 0, 120)
+        eventually(driver.committed, lambda done: done > 0, CATCH_UP_SECONDS)
         eventually(lambda: errors_counted(session), lambda count: count > 0)
 
         kill_cassandra(services)

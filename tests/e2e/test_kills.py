@@ -63,7 +63,9 @@ class DriverKills:
         restarts = len(self._supervisor.restarts)
         for process in self._driver.processes(java=java):
             os.kill(process.pid, signal.SIGKILL)
-        eventually(lambda: len(self._supervisor.restarts), lambda now: now > restarts)
+        eventually(
+            lambda: len(self._supervisor.restarts), lambda now: now > restarts, PROGRESS_SECONDS
+        )
 
     def batch_planned(self) -> None:
         """Spark has written down what the next batch is, and nothing of it is done."""
