@@ -21,6 +21,7 @@ from firstcause import cassandra
 from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
 from spark.checkpoint import committed_offsets
+from spark.driver_progress import Progress
 from tests.e2e.accounting import (
     Account,
     AnalyzerProcess,
@@ -59,13 +60,22 @@ class DriverKills:
 
     def kill(self, *, at: int, stage: Callable[[], None], java: bool | None) -> None:
         await_at_least(self._driver.committed, at)
+        # After the kill before: the new driver has to be there, and at work.
+        eventually(self._is_at_work, bool, PROGRESS_SECONDS)
         stage()
         restarts = len(self._supervisor.restarts)
-        for process in self._driver.processes(java=java):
+        victims = self._driver.processes(java=java)
+        assert victims
+        for process in victims:
             os.kill(process.pid, signal.SIGKILL)
         eventually(
             lambda: len(self._supervisor.restarts), lambda now: now > restarts, PROGRESS_SECONDS
         )
+
+    def _is_at_work(self) -> bool:
+        progress = Progress.read(self._driver.files.progress)
+        pids = {process.pid for process in self._driver.processes(java=False)}
+        return progress is not None and progress.trigger_active and progress.pid in pids
 
     def batch_planned(self) -> None:
         """Spark has written down what the next batch is, and nothing of it is done."""
