@@ -89,7 +89,23 @@ def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
     if finished is None:
         # Batch 0 never finished: it starts again where its offset log says it started.
         return {}
-    path = checkpoint / "offsets" / str(finished)
+    return _offsets_of(checkpoint, finished)
+
+
+def other_topics(checkpoint: Path, topic: str) -> set[str]:
+    """Topics that the newest planned batch names and the job does not read.
+
+    Raises:
+        UnusableCheckpoint: the offset log is damaged.
+    """
+    planned = _newest(checkpoint / "offsets")
+    if planned is None:
+        return set()
+    return {name for name, _ in _offsets_of(checkpoint, planned)} - {topic}
+
+
+def _offsets_of(checkpoint: Path, batch_id: int) -> dict[tuple[str, int], int]:
+    path = checkpoint / "offsets" / str(batch_id)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         by_topic: Mapping[str, Mapping[str, int]] = json.loads(lines[2])
@@ -144,6 +160,15 @@ def explain_loss(checkpoint: Path, lost: list[LostOffsets]) -> str:
         f"job unless you can produce them again (`firstcause replay`). To go on, move "
         f"{checkpoint} away and start the job again: it reads from the earliest offset, and "
         "logs that are stored already stay once. Then raise the topic's retention."
+    )
+
+
+def explain_other_topics(checkpoint: Path, topic: str, others: set[str]) -> str:
+    """One line for people: the checkpoint belongs to another topic, and how to go on."""
+    return (
+        f"The checkpoint {checkpoint} was made for {', '.join(sorted(others))}, and the job reads "
+        f"{topic}: set KAFKA_LOGS_TOPIC back, or move the checkpoint away and start the job "
+        "again. It then reads from the earliest offset; logs that are stored already stay once."
     )
 
 

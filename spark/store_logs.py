@@ -187,7 +187,8 @@ def store_until_stopped(settings: Settings, stop: threading.Event) -> None:
                 dead_letters.new_run()
                 return start_query(session, settings, checkpoint, store)
 
-            run(StreamingJob(JOB, start, checkpoint), settings, progress, stop)
+            job = StreamingJob(JOB, start, settings.kafka_logs_topic, checkpoint)
+            run(job, settings, progress, stop)
             session.stop()
         except UnusableCheckpoint as error:
             progress.write_fatal(str(error))

@@ -23,7 +23,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
-from spark.checkpoint import UnusableCheckpoint, committed_offsets, explain_loss, lost_offsets
+from spark.checkpoint import (
+    UnusableCheckpoint,
+    committed_offsets,
+    explain_loss,
+    explain_other_topics,
+    lost_offsets,
+    other_topics,
+)
 from spark.progress import ProgressFile
 
 log = structlog.get_logger(__name__)
@@ -48,12 +55,14 @@ class StreamingJob:
     Attributes:
         name: the job's name; also that of its checkpoint.
         start: starts the query; may raise ServiceAway. Called again after each failure.
+        topic: the Kafka topic that it reads.
         checkpoint: the query's checkpoint folder.
         give_up_seconds: after failures without a break for so long, the driver ends with an error.
     """
 
     name: str
     start: Callable[[], StreamingQuery]
+    topic: str
     checkpoint: Path
     give_up_seconds: float = GIVE_UP_SECONDS
 
@@ -107,7 +116,8 @@ def run(
     """Runs until `stop` is set; then lets the batch at work finish, 30 s at the most.
 
     Raises:
-        UnusableCheckpoint: Kafka lost what the checkpoint wants, or the checkpoint is damaged.
+        UnusableCheckpoint: Kafka lost what the checkpoint wants, or the checkpoint is damaged or
+            of another topic.
         FirstcauseError: one failure followed the other for too long.
     """
     outage, last_batch = Outage(), -1
@@ -172,6 +182,9 @@ def _stop_gracefully(query: StreamingQuery, progress: ProgressFile, batch: int) 
 
 
 def _check_offsets(job: StreamingJob, settings: Settings) -> None:
+    others = other_topics(job.checkpoint, job.topic)
+    if others:
+        raise UnusableCheckpoint(explain_other_topics(job.checkpoint, job.topic, others))
     committed = committed_offsets(job.checkpoint)
     if not committed:
         return

@@ -17,7 +17,9 @@ from spark.checkpoint import (
     UnusableCheckpoint,
     committed_offsets,
     explain_loss,
+    explain_other_topics,
     lost_offsets,
+    other_topics,
     planned_at_ms,
 )
 
@@ -97,6 +99,22 @@ def test_the_explanation_is_one_line_with_offsets_and_what_to_do() -> None:
     assert "logs/0: offsets 5 to 7" in text
     assert "logs/1: wanted offset 50, but the topic ends at 3" in text
     assert "move /data/job away" in text
+    assert "\n" not in text
+
+
+def test_a_checkpoint_of_another_topic_is_known_by_its_newest_batch(tmp_path: Path) -> None:
+    assert other_topics(tmp_path, "logs") == set()
+    write_batch(tmp_path, 0, {"old": {"0": 5}}, finished=False)
+    assert other_topics(tmp_path, "logs") == {"old"}
+    write_batch(tmp_path, 1, {"logs": {"0": 5}}, finished=False)
+    assert other_topics(tmp_path, "logs") == set()
+
+
+def test_another_topic_is_explained_in_one_line_with_what_to_do(tmp_path: Path) -> None:
+    text = explain_other_topics(tmp_path, "logs", {"b", "a"})
+    assert str(tmp_path) in text
+    assert "a, b" in text
+    assert "KAFKA_LOGS_TOPIC" in text
     assert "\n" not in text
 
 
