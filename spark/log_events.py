@@ -35,39 +35,46 @@ _STRICT_JSON: Final = {
 }
 
 
-def read_log_events(records: DataFrame) -> DataFrame:
-    """Parses and checks Kafka records.
+class LogEventReader:
+    """Parses and checks Kafka records; to be made once a Spark session and used for each batch.
 
-    Args:
-        records: rows of Spark's Kafka source (`value`, `topic`, `partition`, `offset`,
-            `timestamp`).
-
-    Returns:
-        The same rows with two columns more: `event`, a struct of the table `logs`' columns, and
-        `reason`, the text of an `UnreadableReason` or null. Where `reason` is set, `event`
-        has no meaning.
+    Its expressions are hundreds of objects in the JVM: making them anew takes half a second.
     """
-    text = F.decode("value", "UTF-8")
-    # In an array, whatever stands behind the object makes it unreadable instead of being lost.
-    parsed = F.from_json(F.concat(F.lit("["), text, F.lit("]")), _SCHEMA, _STRICT_JSON)
-    split = records.withColumn("objects", parsed)
-    raw = F.col("objects").getItem(0)
-    fields = split.withColumns(
-        {
-            "raw": raw,
-            "readable_json": (F.size("objects") == 1) & raw.isNotNull(),
-            # Decoding replaces what is no UTF-8, so that the way back differs.
-            "readable_utf8": F.encode(text, "UTF-8") == F.col("value"),
-        }
-    )
-    read = fields.select(
-        *(F.col(name) for name in records.columns),
-        _event().alias("event"),
-        _reason().alias("reason"),
-    )
-    # An observation is a barrier: without it Spark pushes a filter on `reason` below the parsing,
-    # and parses each record once for every field that a check looks at.
-    return read.observe("log_events_read", F.count(F.lit(1)).alias("records"))
+
+    def __init__(self) -> None:
+        self._text = F.decode("value", "UTF-8")
+        # In an array, whatever stands behind the object makes it unreadable instead of being lost.
+        json_array = F.concat(F.lit("["), self._text, F.lit("]"))
+        self._parsed = F.from_json(json_array, _SCHEMA, _STRICT_JSON)
+        self._event = _event().alias("event")
+        self._reason = _reason().alias("reason")
+
+    def read(self, records: DataFrame) -> DataFrame:
+        """Plans the reading of `records`; runs nothing.
+
+        Args:
+            records: rows of Spark's Kafka source (`value`, `topic`, `partition`, `offset`,
+                `timestamp`).
+
+        Returns:
+            The same rows with two columns more: `event`, a struct of the table `logs`' columns,
+            and `reason`, the text of an `UnreadableReason` or null. Where `reason` is set,
+            `event` has no meaning.
+        """
+        split = records.withColumn("objects", self._parsed)
+        raw = F.col("objects").getItem(0)
+        fields = split.withColumns(
+            {
+                "raw": raw,
+                "readable_json": (F.size("objects") == 1) & raw.isNotNull(),
+                # Decoding replaces what is no UTF-8, so that the way back differs.
+                "readable_utf8": F.encode(self._text, "UTF-8") == F.col("value"),
+            }
+        )
+        read = fields.select(*(F.col(name) for name in records.columns), self._event, self._reason)
+        # An observation is a barrier: without it Spark pushes a filter on `reason` below the
+        # parsing, and parses each record once for every field that a check looks at.
+        return read.observe("log_events_read", F.count(F.lit(1)).alias("records"))
 
 
 def _raw(name: str) -> Column:

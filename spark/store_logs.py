@@ -27,7 +27,7 @@ from firstcause.settings import Settings, load_settings
 from firstcause.structured_logging import configure_logging
 from spark.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.dead_letters import DeadLetterSink
-from spark.log_events import read_log_events
+from spark.log_events import LogEventReader
 from spark.progress import ProgressFile, progress_path
 from spark.service_activity import ServiceActivityTable, activity_of
 from spark.session import build_session, close_connections
@@ -48,6 +48,7 @@ class StoreBatch:
         self._settings = settings
         self._activity = activity
         self._dead_letters = dead_letters
+        self._reader = LogEventReader()
 
     def __call__(self, records: DataFrame, batch_id: int) -> None:
         """Writes readable records to Cassandra and the others to the dead-letter topic.
@@ -55,7 +56,7 @@ class StoreBatch:
         Blocks until both are durable; raises whatever either raises, and Spark then repeats
         the batch. One pass over the records; a second one only where some can't be read.
         """
-        events = read_log_events(records)
+        events = self._reader.read(records)
         readable = F.col("reason").isNull()
         seen = Observation("seen")
         observed = events.observe(

@@ -57,7 +57,7 @@ def rate_jobs():
     StreamingDriverOperator(
         task_id="rate_stream", job="rate_stream",
         application="tests/integration/apps/rate_stream.py",
-        limits=StallLimits(120, 20, 60), budget=RestartBudget(2, 3600, 0.5),
+        limits=StallLimits(120, 12, 60), budget=RestartBudget(2, 3600, 0.5),
     )
 rate_jobs()
 """
@@ -103,8 +103,13 @@ def kafka(settings: Settings) -> dict[str, Any]:
     return {"bootstrap.servers": settings.kafka_bootstrap_servers, "acks": "all"}
 
 
-def test_every_dag_and_task_says_what_to_do_when_it_fails(runs: DagRuns) -> None:
-    told = json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+@pytest.fixture(scope="module")
+def told(runs: DagRuns) -> Any:
+    """What Airflow finds in the folder of the DAGs."""
+    return json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+
+
+def test_every_dag_and_task_says_what_to_do_when_it_fails(told: Any) -> None:
     assert told["errors"] == {}
     assert set(told["dags"]) == DAGS
     for dag in told["dags"].values():
@@ -114,8 +119,7 @@ def test_every_dag_and_task_says_what_to_do_when_it_fails(runs: DagRuns) -> None
             assert all(title_and_description)
 
 
-def test_the_dag_files_are_parsed_without_heavy_imports(runs: DagRuns) -> None:
-    told = json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+def test_the_dag_files_are_parsed_without_heavy_imports(told: Any) -> None:
     assert told["heavy"] == []
 
 
@@ -203,11 +207,18 @@ def test_dead_letter_replay_sends_once(runs: DagRuns, settings: Settings) -> Non
     assert counts == [1, 0]
 
 
-def test_stream_jobs_stores_logs_and_stops_gracefully(runs: DagRuns, settings: Settings) -> None:
+def test_stream_jobs_stores_logs_and_stops_gracefully(
+    runs: DagRuns, settings: Settings, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    run = runs.start("stream_jobs", log=log, run_for_seconds=75)
     runs.run("kafka_stream", seconds=2, rate=40)
-    result = runs.run("stream_jobs", run_for_seconds=75)
+    run.wait(240)
     files = DriverFiles.of(runs.settings, "store_logs")
-    assert result["state"] == "success", result["log"][-3000:]
+    _, _, told = log.read_text().rpartition("\nRESULT ")
+    assert told, log.read_text()[-3000:]
+    result = json.loads(told.splitlines()[0])
+    assert result["state"] == "success", log.read_text()[-3000:]
     assert result["xcoms"]["store_logs"] == {"job": "store_logs", "restarts": 0}
     assert driver_processes(files) == []
     assert '"event": "stopped"' in "".join(last_log_lines(files.log, 20))

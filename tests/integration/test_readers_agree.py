@@ -20,7 +20,7 @@ from firstcause.log_event import (
     UnreadableReason,
     read_log_event,
 )
-from spark.log_events import read_log_events
+from spark.log_events import LogEventReader
 from tests.hostile import GOOD, HOSTILE, with_fields
 
 pytestmark = pytest.mark.integration
@@ -50,7 +50,8 @@ def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
         "key binary, value binary, topic string, partition int, offset long, timestamp timestamp",
     )
     return (
-        read_log_events(records)
+        LogEventReader()
+        .read(records)
         .orderBy("offset")
         .select(
             "reason",
