@@ -26,6 +26,13 @@ from spark.progress import progress_path
 
 DRIVER_MARK: Final = "FIRSTCAUSE_DRIVER"
 
+# What `spark-submit` is told of every driver, as --conf.
+SUBMIT_CONF: Final[Mapping[str, str]] = {
+    "spark.ui.enabled": "false",
+    # A stream runs all day: throughput before the shortest pause.
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+}
+
 LOCK_WAIT_SECONDS: Final = 60.0
 KILL_WAIT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings
+
+# Rows of one Cassandra partition travel together: fewer, bigger mutations.
+BATCH_BYTES: Final = 64 * 1024
 
 
 def build_session(settings: Settings, job: str) -> SparkSession:
@@ -24,7 +27,7 @@ def build_session(settings: Settings, job: str) -> SparkSession:
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
         "spark.cassandra.output.ignoreNulls": "true",
         "spark.cassandra.output.batch.grouping.key": "partition",
-        "spark.cassandra.output.batch.size.bytes": "8192",
+        "spark.cassandra.output.batch.size.bytes": str(BATCH_BYTES),
         "spark.cassandra.output.concurrent.writes": "32",
     }
     if settings.spark_master.startswith("local"):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,8 @@ from spark.streaming import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, sto
 
 JOB: Final = "store_logs"
 CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
+# So many unreadable records of a batch are looked for by offset.
+POSITIONS_MAX: Final = 5_000
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +57,8 @@ class StoreBatch:
         """Writes readable records to Cassandra and the others to the dead-letter topic.
 
         Blocks until both are durable; raises whatever either raises, and Spark then repeats
-        the batch. One pass over the records; a second one only where some can't be read.
+        the batch. One pass over the records; where some can't be read, a second one that parses
+        only those, unless they are very many.
         """
         events = self._reader.read(records)
         readable = F.col("reason").isNull()
@@ -65,6 +69,7 @@ class StoreBatch:
             F.count("reason").alias("unreadable"),
             # As text, since py4j hands arrays over as objects of the JVM.
             F.to_json(F.collect_set(F.when(readable, _heard()))).alias("heard"),
+            F.to_json(F.collect_list(F.when(~readable, _position()))).alias("positions"),
         )
         (
             observed.where(readable)
@@ -77,7 +82,8 @@ class StoreBatch:
         )
         counts = seen.get
         if counts["unreadable"]:
-            self._dead_letters.write(events.where(~readable), batch_id)
+            some = records.where(_is_at(orjson.loads(counts["positions"])))
+            self._dead_letters.write(self._reader.read(some).where(~readable), batch_id)
         self._activity.write(activity_of(_read_heard(counts["heard"])))
         log.info(
             "batch_stored",
@@ -90,6 +96,26 @@ class StoreBatch:
 def _heard() -> Column:
     second = F.unix_timestamp(F.col("event.timestamp"))
     return F.struct(F.col("event.service_name"), second.alias("second"))
+
+
+def _position() -> Column:
+    return F.struct("partition", "offset")
+
+
+def _is_at(positions: Sequence[Mapping[str, int]]) -> Column:
+    """Whether a record of the topic is at one of these; true for all when they are very many."""
+    if len(positions) > POSITIONS_MAX:
+        return F.lit(True)
+    offsets: dict[int, list[str]] = defaultdict(list)
+    for position in positions:
+        offsets[position["partition"]].append(str(position["offset"]))
+    # As text: a thousand values one by one would be a thousand calls into the JVM.
+    return F.expr(
+        " OR ".join(
+            f"(partition = {partition} AND offset IN ({', '.join(those)}))"
+            for partition, those in offsets.items()
+        )
+    )
 
 
 def _read_heard(text: str) -> Iterator[tuple[str, datetime]]:

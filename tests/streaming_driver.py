@@ -21,7 +21,14 @@ from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 from spark.checkpoint import committed_offsets
-from spark.driver import DriverFiles, driver_processes, running_driver, start_driver, stop_driver
+from spark.driver import (
+    SUBMIT_CONF,
+    DriverFiles,
+    driver_processes,
+    running_driver,
+    start_driver,
+    stop_driver,
+)
 from spark.driver_progress import Progress, StallLimits, StallWatch
 from spark.restart_budget import RestartBudget
 
@@ -57,7 +64,7 @@ class StoreDriver:
             *("--master", self.settings.spark_master),
             *("--driver-memory", self.settings.spark_driver_memory),
             *("--jars", ",".join(map(str, jars))),
-            *("--conf", "spark.ui.enabled=false"),
+            *(part for item in SUBMIT_CONF.items() for part in ("--conf", "=".join(item))),
             str(PROJECT_ROOT / "spark" / f"{JOB}.py"),
         ]
 

@@ -26,7 +26,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver import DriverFiles, running_driver, start_driver, stop_driver
+from spark.driver import SUBMIT_CONF, DriverFiles, running_driver, start_driver, stop_driver
 from spark.driver_progress import Progress, StallLimits
 from spark.restart_budget import RestartBudget
 
@@ -218,7 +218,7 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
         name=f"firstcause-{job}",
         jars=",".join(map(str, jars)),
         driver_memory=settings.spark_driver_memory,
-        conf={"spark.ui.enabled": "false"},
+        conf=dict(SUBMIT_CONF),
     )
     return hook._build_spark_submit_command(str(application))
 
