@@ -20,9 +20,9 @@ from log_analyzer.consumer import LogConsumer
 from log_analyzer.dead_letters import DeadLetters
 from log_analyzer.delivery import Delivery, run_passes
 from log_analyzer.health import serve_health
+from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.incident_view import IncidentReader
 from log_analyzer.model import MistralModel
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.prompts import PromptTemplates
