@@ -111,10 +111,15 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A service that may be the cause, and why, as sentences with figures and log ids."""
+    """A service that may be the cause, and why, as sentences with figures and log ids.
+
+    `score` is how strongly the ranking holds it, 0 to 1; `log_ids` are the lines that show it.
+    """
 
     service_name: str
     reasons: tuple[str, ...]
+    score: float = 0.0
+    log_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
