@@ -12,6 +12,8 @@ from cassandra.concurrent import execute_concurrent
 
 from log_analyzer.incident_store import WRITES_AT_ONCE, prepare_all
 
+LOAD_SECONDS: Final = 5.0
+
 # Caller and callee, by service name.
 Call = tuple[str, str]
 
@@ -68,9 +70,9 @@ class CallGraphStore:
         self._session = session
         self._statements = prepare_all(session, _CQL)
 
-    def load(self) -> CallGraph:
+    def load(self, timeout_seconds: float = LOAD_SECONDS) -> CallGraph:
         """All calls seen in the last 30 days: one row each, a few hundred in a big shop."""
-        rows = self._session.execute(self._statements["load"])
+        rows = self._session.execute(self._statements["load"], timeout=timeout_seconds)
         return CallGraph((row.caller, row.callee) for row in rows)
 
     def save(self, seen: Mapping[Call, int]) -> None:

@@ -52,9 +52,7 @@ def blame(logs: tuple[LogEvent, ...], call_graph: CallGraph) -> Blame | None:
         # It ended badly and said no more than WARN: its caller's error tells the story.
         told = next((one for one in above if one.errors), None)
         if told is not None:
-            return Blame(
-                span.service_name, told.errors[0], told.service_name, _names(above, span)
-            )
+            return Blame(span.service_name, told.errors[0], told.service_name, _names(above, span))
         return Blame(span.service_name, shown, None, _names(above, span))
     for error in span.errors:
         callee = _silent_callee(trace, span, error, call_graph)

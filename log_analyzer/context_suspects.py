@@ -15,6 +15,7 @@ from log_analyzer.incident_view import ErrorGroup, Suspect
 
 SUSPECTS_SHOWN: Final = 10
 LOG_IDS_SHOWN: Final = 3
+SAME_TIME_MS: Final = 100
 
 
 @dataclass(slots=True)
@@ -103,9 +104,11 @@ def _reasons(name: str, found: _Findings, traces: int, first_ms: int) -> tuple[s
         reasons.append(f"{name} fails above {below} in {count} of {_shared(traces)}.")
     if found.errors:
         late_ms = found.onset_ms - first_ms
-        when = "the first of all" if late_ms <= 0 else f"{late_ms / 1000:.1f} s after the first"
-        count = f"{found.errors:,} error" + ("s" if found.errors != 1 else "")
-        reasons.append(f"{name} logged {count} since {clock(found.onset_ms)}, {when}.")
+        # Clocks of two hosts agree no better than this.
+        early = late_ms < SAME_TIME_MS
+        when = "among the first" if early else f"{late_ms / 1000:.1f} s after the first"
+        errors = f"{found.errors:,} error" + ("s" if found.errors != 1 else "")
+        reasons.append(f"{name} logged {errors} since {clock(found.onset_ms)}, {when}.")
     return tuple(reasons)
 
 

@@ -146,13 +146,18 @@ class ContextLog:
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """A template that a suspect logs more or less often than in the hour before, per minute."""
+    """A template that a suspect logs more or less often than in the hour before, per minute.
+
+    The rates are those of samples; the seconds say of how much event time on each side.
+    """
 
     service_name: str
     level: str
     template: str
     before_per_minute: float
     now_per_minute: float
+    before_seconds: float = 0.0
+    now_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
