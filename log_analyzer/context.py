@@ -1,24 +1,19 @@
-"""What was read of an incident becomes its context, and when to gather it. Pure."""
+"""What was read of an incident becomes its context. Pure."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from firstcause.log_event import LogEvent
-from log_analyzer.context_choice import groups_of, learned, logs_before, trace_logs
+from log_analyzer.context_choice import learned, logs_before, trace_logs
 from log_analyzer.context_rates import new_logs, rate_changes, usual
-from log_analyzer.context_store import Gathers
 from log_analyzer.context_windows import LogSample
-from log_analyzer.incident_view import IncidentContext, IncidentView, Suspect
+from log_analyzer.incident_view import IncidentContext, Suspect
 
 SUSPECTS_SAMPLED: Final = 3
-GATHERS_OF_AN_INCIDENT: Final = 6
-GATHER_PAUSE_MS: Final = 30_000
-MODEL_WAIT_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +60,10 @@ def make_context(
     for one in samples:
         normal = usual(one.hour_before, one.minute_before)
         changes.append(rate_changes(normal, one.since.until(stored_ms + 1), miner))
-        older = tuple(sample for sample in normal if sample is not one.minute_before)
-        lately = (*one.warnings.logs, *one.minute_before.logs, *one.since.logs)
-        timeline.append(new_logs(older, lately, miner))
+        # What the minute before is compared with must not be that minute itself.
+        young = one.minute_before in normal
+        minute = () if young else (*one.warnings.logs, *one.minute_before.logs)
+        timeline.append(new_logs(normal, (*minute, *one.since.logs), miner))
         before.append(logs_before((*one.warnings.logs, *one.minute_before.logs), miner))
     shown = itertools.chain.from_iterable(one.log_ids for one in suspects)
     return IncidentContext(
@@ -83,31 +79,3 @@ def make_context(
         logs_before=tuple(itertools.chain.from_iterable(before)),
         rate_changes=tuple(itertools.chain.from_iterable(changes)),
     )
-
-
-def state_of(view: IncidentView) -> str:
-    """How far an incident has grown: its services, its groups, the size of its error count."""
-    magnitude = int(math.log10(max(1, view.error_count)))
-    services = ",".join(sorted({*view.services, *(one.service_name for one in groups_of(view))}))
-    return f"{len(groups_of(view))} groups, 10^{magnitude} errors, {services}"
-
-
-def gather_due(gathers: Gathers, state: str, now_ms: int) -> bool:
-    """True when an incident's context is to be gathered, for the first time or again.
-
-    Again when the incident has grown since, or the last gathering did not end well: at most each
-    30 s and 6 times an incident.
-    """
-    if gathers.count == 0:
-        return True
-    if gathers.count >= GATHERS_OF_AN_INCIDENT:
-        return False
-    return now_ms - gathers.claimed_ms >= GATHER_PAUSE_MS and gathers.state != state
-
-
-def may_ask_model(view: IncidentView, waited_ms: int) -> bool:
-    """True when the model may be asked: the context is there, or was waited for long enough.
-
-    `waited_ms` counts from when the asker first found the incident ready but for its context.
-    """
-    return view.context is not None or waited_ms >= MODEL_WAIT_MS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import pydantic
 import structlog
 from cassandra.cluster import Session
 
+from log_analyzer.context_schedule import Gathers
 from log_analyzer.incident_store import milliseconds, moment, prepare_all
 from log_analyzer.incident_view import IncidentContext
 
@@ -31,18 +31,6 @@ _CQL: Final = {
 _CONTEXT: Final = pydantic.TypeAdapter(IncidentContext)
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Gathers:
-    """How often an incident's context was gathered, when last, and how the incident stood then.
-
-    `state` is empty when the last gathering has not ended well: it died, or found too little.
-    """
-
-    count: int = 0
-    claimed_ms: int = 0
-    state: str = ""
 
 
 class ContextStore:

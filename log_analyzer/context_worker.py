@@ -10,8 +10,8 @@ from uuid import UUID
 import structlog
 
 from log_analyzer import metrics
-from log_analyzer.context import gather_due, state_of
 from log_analyzer.context_gatherer import ContextGatherer
+from log_analyzer.context_schedule import gather_due, state_of
 from log_analyzer.context_store import ContextStore
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView
