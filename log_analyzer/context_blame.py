@@ -25,13 +25,13 @@ class Blame:
         service_name: the service that failed first.
         log: the log line that shows it, of the service itself or of its caller.
         waiting: the caller that got no good answer, where the service itself logged no error.
-        above: the services that fail above it, nearest first.
+        above: the first failing log of each service above it, nearest first.
     """
 
     service_name: str
     log: LogEvent
     waiting: str | None
-    above: tuple[str, ...]
+    above: tuple[LogEvent, ...]
 
 
 def blame(logs: tuple[LogEvent, ...], call_graph: CallGraph) -> Blame | None:
@@ -45,23 +45,20 @@ def blame(logs: tuple[LogEvent, ...], call_graph: CallGraph) -> Blame | None:
     if not trace.failing:
         return None
     span = trace.deepest_failing[0]
-    failing = {one.key for one in trace.failing}
-    above = [one for one in trace.above(span) if one.key in failing]
+    above = [one for one in trace.above(span) if one.first_failure is not None]
     shown = span.first_failure or span.logs[0]
     if not span.errors:
         # It ended badly and said no more than WARN: its caller's error tells the story.
         told = next((one for one in above if one.errors), None)
         if told is not None:
-            return Blame(span.service_name, told.errors[0], told.service_name, _names(above, span))
-        return Blame(span.service_name, shown, None, _names(above, span))
+            shown = told.errors[0]
+        waiting = told.service_name if told is not None else None
+        return Blame(span.service_name, shown, waiting, _failures(above, span.service_name))
     for error in span.errors:
         callee = _silent_callee(trace, span, error, call_graph)
         if callee is not None:
-            names = tuple(dict.fromkeys((span.service_name, *_names(above, span))))
-            return Blame(
-                callee, error, span.service_name, tuple(one for one in names if one != callee)
-            )
-    return Blame(span.service_name, shown, None, _names(above, span))
+            return Blame(callee, error, span.service_name, _failures([span, *above], callee))
+    return Blame(span.service_name, shown, None, _failures(above, span.service_name))
 
 
 def _silent_callee(
@@ -98,6 +95,13 @@ def _named_in(message: str, services: set[str]) -> str | None:
     return min(found)[1] if found else None
 
 
-def _names(spans: list[Span], below: Span) -> tuple[str, ...]:
-    names = dict.fromkeys(one.service_name for one in spans)
-    return tuple(name for name in names if name != below.service_name)
+def _failures(spans: list[Span], below: str) -> tuple[LogEvent, ...]:
+    """The first failing log of each service but `below`, in the order of the spans."""
+    found: dict[str, LogEvent] = {}
+    for span in spans:
+        log = span.first_failure
+        if log is not None and span.service_name != below:
+            known = found.setdefault(span.service_name, log)
+            if (log.timestamp_ms, log.log_id) < (known.timestamp_ms, known.log_id):
+                found[span.service_name] = log
+    return tuple(found.values())

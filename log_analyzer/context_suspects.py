@@ -54,8 +54,10 @@ def rank_suspects(
         found = findings.setdefault(one.service_name, _Findings())
         found.blames.append(one)
         found.onset_ms = min(found.onset_ms, one.log.timestamp_ms)
-        for name in one.above:
-            findings.setdefault(name, _Findings()).fails_above[one.service_name] += 1
+        for log in one.above:
+            found = findings.setdefault(log.service_name, _Findings())
+            found.fails_above[one.service_name] += 1
+            found.onset_ms = min(found.onset_ms, log.timestamp_ms)
     # A callee's trouble explains its caller's, unless the two call each other.
     explained = {
         name
@@ -88,7 +90,7 @@ def _reasons(name: str, found: _Findings, traces: int, first_ms: int) -> tuple[s
     reasons: list[str] = []
     own = [one for one in found.blames if one.waiting is None]
     if own:
-        above = _joined(name for name in _most_common(one.above for one in own))
+        above = _joined(_most_common(own))
         tail = f"; {above} above it" if above else ""
         reasons.append(
             f"{name} failed first in {len(own)} of {_shared(traces)} (log {_first_id(own)}){tail}."
@@ -120,14 +122,13 @@ def _shared(traces: int) -> str:
     return f"{traces} failing trace" + ("s" if traces != 1 else "")
 
 
-def _most_common(names: Iterable[tuple[str, ...]]) -> list[str]:
-    counts = Counter(name for some in names for name in some)
+def _most_common(blames: Iterable[Blame]) -> list[str]:
+    counts = Counter(log.service_name for one in blames for log in one.above)
     return sorted(counts, key=lambda name: (-counts[name], name))[:4]
 
 
-def _joined(names: Iterable[str]) -> str:
+def _joined(found: list[str]) -> str:
     """`a fails`, `a and b fail`, `a, b and c fail`; empty for none."""
-    found = list(names)
     if not found:
         return ""
     if len(found) == 1:
