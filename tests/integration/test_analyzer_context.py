@@ -135,8 +135,10 @@ def test_each_scenarios_culprit_is_found_in_the_stored_logs(session: Session, na
         assert view.context is not None
         suspect = view.context.suspects[0]
         assert suspect.service_name == culprit, view.title
-        assert suspect.log_ids
-        assert any(one.level not in ERROR_LEVELS for one in view.context.trace_logs)
+        # A health check fails outside of any trace.
+        if any(one.trace_id for one in view.evidence):
+            assert suspect.log_ids
+            assert any(one.level not in ERROR_LEVELS for one in view.context.trace_logs)
         assert deterministic_report(view, "").culprit_service == culprit
         assert "Timeline" in [one.title for one in report_sections(view)]
     told = [one for view in views if view.context for one in view.context.rate_changes]
