@@ -24,14 +24,19 @@ from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import IncidentContext, IncidentView, Suspect
 from log_analyzer.trace_spans import calls_of
 
-# Together the 3 s that a gathering may take.
-HOLDS_SECONDS: Final = 0.3
-GRAPH_SECONDS: Final = 0.2
-TRACES_SECONDS: Final = 1.2
-WINDOWS_SECONDS: Final = 1.3
 GRAPH_KEPT_SECONDS: Final = 60.0
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class GatherLimits:
+    """How long each step waits for Cassandra at the most; together 3 s."""
+
+    holds_seconds: float = 0.3
+    graph_seconds: float = 0.2
+    traces_seconds: float = 1.2
+    windows_seconds: float = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,14 @@ class Gathered:
 class ContextGatherer:
     """Reads what a person would look at. Owned by one thread.
 
-    Methods block, for the sum of the seconds above and what the
-    program itself needs; a slow or absent Cassandra makes a smaller context, never an error.
+    `is_stored` and `gather` block, as long as the limits say and the program itself needs; a slow
+    or absent Cassandra makes a smaller context, never an error.
     """
 
     def __init__(
         self,
         session: Session,
+        limits: GatherLimits = GatherLimits(),
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +69,7 @@ class ContextGatherer:
         self._graphs = CallGraphStore(session)
         self._graph = CallGraph()
         self._graph_until = 0.0
+        self._limits = limits
         self._clock_ms = clock_ms
         self._monotonic = monotonic
 
@@ -71,11 +78,11 @@ class ContextGatherer:
         if not view.evidence:
             return False
         newest = max(view.evidence, key=lambda one: (one.timestamp_ms, one.log_id))
-        return self._logs.holds(newest, HOLDS_SECONDS)
+        return self._logs.holds(newest, self._limits.holds_seconds)
 
     def gather(self, view: IncidentView) -> Gathered:
         """The context of an incident as it stands."""
-        read = self._logs.of_traces(choose_traces(view.evidence), TRACES_SECONDS)
+        read = self._logs.of_traces(choose_traces(view.evidence), self._limits.traces_seconds)
         traces = with_evidence((one for one in read if one is not None), view.evidence)
         calls = calls_of(traces)
         self._graph = self._known_calls().with_calls(calls)
@@ -104,8 +111,8 @@ class ContextGatherer:
             for name, hour in zip(names, of_hour, strict=True)
             for window in (window_before(name, first), window_since(name, first, last), *hour)
         ]
-        ends_at = self._monotonic() + WINDOWS_SECONDS
-        samples = iter(self._logs.of_windows(windows, WINDOWS_SECONDS))
+        ends_at = self._monotonic() + self._limits.windows_seconds
+        samples = iter(self._logs.of_windows(windows, self._limits.windows_seconds))
         warnings = self._logs.of_windows(
             [window_before(name, first) for name in names], ends_at - self._monotonic(), "WARN"
         )
@@ -123,7 +130,7 @@ class ContextGatherer:
         if self._monotonic() < self._graph_until:
             return self._graph
         try:
-            self._graph = self._graphs.load(GRAPH_SECONDS)
+            self._graph = self._graphs.load(self._limits.graph_seconds)
             self._graph_until = self._monotonic() + GRAPH_KEPT_SECONDS
         except STORE_AWAY as error:
             # What the traces show is enough for most incidents.
