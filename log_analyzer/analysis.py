@@ -15,8 +15,9 @@ from cassandra.cluster import Session
 
 from firstcause.identity import derived_id
 from log_analyzer import metrics
+from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import moment, prepare_all
-from log_analyzer.incident_view import Analysis, IncidentReader, IncidentView
+from log_analyzer.incident_view import Analysis, IncidentView
 from log_analyzer.model import ModelAnswer, ModelFailedError, estimated_tokens
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.prompts import PromptTemplates

@@ -58,7 +58,7 @@ def incidents(
     from firstcause.errors import FirstcauseError
     from firstcause.settings import load_settings
     from firstcause.since import parse_since
-    from log_analyzer.incident_view import IncidentReader
+    from log_analyzer.incident_reader import IncidentReader
     from log_analyzer.report import incident_json
     from log_analyzer.terminal import incident_detail, incidents_table
 

@@ -13,8 +13,8 @@ import structlog
 
 from log_analyzer import metrics
 from log_analyzer.channels import Channel, MaybeSentError, NotSentError, Posted
+from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import STORE_AWAY
-from log_analyzer.incident_view import IncidentReader
 from log_analyzer.notice import Notice, render_notice
 from log_analyzer.outbox import MessageOutbox, MessageRow
 from log_analyzer.report import current_analysis

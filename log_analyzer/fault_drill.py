@@ -12,7 +12,8 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
-from log_analyzer.incident_view import IncidentReader, IncidentView
+from log_analyzer.incident_reader import IncidentReader
+from log_analyzer.incident_view import IncidentView
 
 POLL_SECONDS: Final = 1.0
 

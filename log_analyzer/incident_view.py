@@ -1,27 +1,12 @@
-"""One incident as people see it: read from Cassandra whole, shown by all doors alike."""
+"""One incident as people see it, whole: what all doors show alike. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Literal
 from uuid import UUID
 
-from cassandra.cluster import Session
-
-from log_analyzer.incident import Severity, Status, severity
-from log_analyzer.incident_store import milliseconds, prepare_all
-
-_CQL: Final = {
-    "incident": "SELECT * FROM incidents WHERE incident_id = ?",
-    "tallies": "SELECT * FROM incident_tallies WHERE incident_id = ?",
-    "evidence": "SELECT * FROM incident_evidence WHERE incident_id = ?",
-    "analyses": "SELECT * FROM incident_analyses WHERE incident_id = ?",
-    "message": "SELECT * FROM incident_messages WHERE incident_id = ?",
-    "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ?",
-    "of_day": "SELECT incident_id FROM incidents_by_day WHERE day = ? AND opened_at >= ?",
-}
+from log_analyzer.incident import Severity, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +54,125 @@ class SentMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """The errors of one service and one template within an incident."""
+
+    fingerprint: UUID
+    service_name: str
+    template: str
+    error_count: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMinute:
+    """How many errors of an incident one service logged in one minute of event time."""
+
+    service_name: str
+    minute_ms: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierIncident:
+    """An earlier incident of the same fingerprint, and what it was."""
+
+    incident_id: UUID
+    first_ms: int
+    last_ms: int
+    culprit_service: str
+    root_cause: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An escalation of one of the incident's services while it lasted."""
+
+    escalation_id: UUID
+    service_name: str
+    alert_count: int
+    first_alert_ms: int
+    last_alert_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What people did with an incident. `feedback` judges the analysis shown at that time."""
+
+    acknowledged_by: str | None = None
+    acknowledged_ms: int | None = None
+    silenced_by: str | None = None
+    silenced_until_ms: int | None = None
+    feedback: Literal["right", "wrong"] | None = None
+    feedback_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A service that may be the cause, and why, as sentences with figures and log ids.
+
+    `score` is how strongly the ranking holds it, 0 to 1; `log_ids` are the lines that show it.
+    """
+
+    service_name: str
+    reasons: tuple[str, ...]
+    score: float = 0.0
+    log_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened; `log_id` where one log line shows it."""
+
+    timestamp_ms: int
+    service_name: str
+    text: str
+    log_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLog:
+    """A log line of any level that helps to understand an incident."""
+
+    log_id: str
+    timestamp_ms: int
+    service_name: str
+    level: str
+    message: str
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """A template that a suspect logs more or less often than in the hour before, per minute.
+
+    The rates are those of samples; the seconds say of how much event time on each side.
+    """
+
+    service_name: str
+    level: str
+    template: str
+    before_per_minute: float
+    now_per_minute: float
+    before_seconds: float = 0.0
+    now_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentContext:
+    """What a person would look at: fetched from the stored logs, kept with the incident."""
+
+    gathered_ms: int
+    suspects: tuple[Suspect, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    trace_logs: tuple[ContextLog, ...] = ()
+    logs_before: tuple[ContextLog, ...] = ()
+    rate_changes: tuple[RateChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     """An incident whole. Times in ms since the epoch; `template` names its group."""
 
@@ -86,97 +190,16 @@ class IncidentView:
     evidence: tuple[Evidence, ...]
     analyses: tuple[Analysis, ...]
     message: SentMessage | None
+    groups: tuple[ErrorGroup, ...] = ()
+    error_minutes: tuple[ErrorMinute, ...] = ()
+    earlier: tuple[EarlierIncident, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    handling: Handling = Handling()
+    context: IncidentContext | None = None
+    merged_into: UUID | None = None
 
     @property
     def stored_analysis(self) -> Analysis | None:
         """The model's last answer, or the last word on why there is none; None before either."""
         answers = [one for one in self.analyses if one.source == "mistral"] or self.analyses
         return max(answers, key=lambda one: one.analysed_ms, default=None)
-
-
-class IncidentReader:
-    """Reads incidents; every method blocks and raises the driver's errors."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._statements = prepare_all(session, _CQL)
-
-    def _rows(self, name: str, *values: object) -> list[Any]:
-        return list(self._session.execute(self._statements[name], values))
-
-    def read(self, incident: UUID) -> IncidentView | None:
-        """One incident whole, or None when there is none of this id."""
-        rows = self._rows("incident", incident)
-        if not rows or rows[0].opened_at is None:
-            return None
-        row = rows[0]
-        tallies = self._rows("tallies", incident)
-        count = sum((one.remembered or 0) + (one.overflow or 0) for one in tallies)
-        opened = milliseconds(row.opened_at) or 0
-        firsts = [ms for one in tallies if (ms := milliseconds(one.first_seen)) is not None]
-        lasts = [ms for one in tallies if (ms := milliseconds(one.last_seen)) is not None]
-        messages = self._rows("message", incident)
-        return IncidentView(
-            incident_id=incident,
-            status=row.status,
-            service_name=row.service_name,
-            template=row.template,
-            title=row.title,
-            severity=severity(count, any(one.fatal for one in tallies)),
-            suspects=tuple(row.suspects or (row.service_name,)),
-            services=tuple(row.services or (row.service_name,)),
-            error_count=count,
-            first_ms=min([opened, *firsts]),
-            last_ms=max([opened, *lasts]),
-            evidence=tuple(map(_evidence, self._rows("evidence", incident))),
-            analyses=tuple(map(_analysis, self._rows("analyses", incident))),
-            message=SentMessage(
-                messages[0].state,
-                messages[0].channel,
-                messages[0].ts,
-                messages[0].sends or 0,
-                messages[0].last_error,
-            )
-            if messages
-            else None,
-        )
-
-    def since(self, start: datetime) -> Iterator[IncidentView]:
-        """Incidents opened at or after `start` (event time), newest first."""
-        start = start.astimezone(UTC)
-        for day in self._rows("days", start.date()):
-            for row in self._rows("of_day", day.day, start):
-                view = self.read(row.incident_id)
-                if view is not None:
-                    yield view
-
-
-def _evidence(row: Any) -> Evidence:
-    return Evidence(
-        str(row.log_id),
-        milliseconds(row.timestamp) or 0,
-        row.service_name,
-        row.level,
-        row.message or "",
-        row.error_code,
-        row.trace_id,
-        row.span_id,
-        row.parent_span_id,
-    )
-
-
-def _analysis(row: Any) -> Analysis:
-    return Analysis(
-        source=row.source,
-        root_cause=row.root_cause or "",
-        culprit_service=row.culprit_service or "",
-        confidence=row.confidence or "inconclusive",
-        evidence=tuple(row.evidence or ()),
-        actions=tuple(row.actions or ()),
-        struck_out=tuple(row.struck_out or ()),
-        note=row.note or "",
-        model=row.model or "",
-        llm_calls=row.llm_calls or 0,
-        llm_tokens=row.llm_tokens or 0,
-        analysed_ms=milliseconds(row.analysed_at) or 0,
-    )

@@ -37,6 +37,16 @@ SLACK_SENDS = Counter(
 )
 MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome", ["outcome"])
 MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
+CONTEXTS_GATHERED = Counter(
+    "firstcause_contexts_gathered",
+    "Contexts gathered from the stored logs; incomplete: something was late or not stored yet",
+    ["outcome"],
+)
+CONTEXT_SECONDS = Histogram(
+    "firstcause_context_seconds",
+    "Time to gather a context",
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5),
+)
 PROMPT_BROKEN = Gauge("firstcause_prompt_broken", "1 while an edited prompt does not work")
 WORKER_FAILURES = Counter(
     "firstcause_analyzer_worker_failures",

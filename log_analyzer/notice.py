@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+from log_analyzer.event_time import clock
 from log_analyzer.incident_view import Analysis, IncidentView
-from log_analyzer.report import clock
 
 # https://docs.slack.dev/reference/block-kit/blocks
 HEADER_CHARS: Final = 150

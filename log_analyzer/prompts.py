@@ -12,9 +12,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from rich.console import Console
 
 from log_analyzer import metrics
+from log_analyzer.event_time import iso
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.redaction import redact
-from log_analyzer.report import iso
 
 ROOT_CAUSE: Final = "root_cause.md.j2"
 DEFAULTS_DIR: Final = Path(__file__).parent / "default_prompts"

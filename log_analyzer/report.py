@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from log_analyzer.incident_view import Analysis, IncidentView
+from log_analyzer.event_time import clock, iso
+from log_analyzer.incident_view import Analysis, IncidentView, Suspect
+from log_analyzer.report_sections import (
+    changes,
+    next_actions,
+    seen_before,
+    suspect_names,
+    suspects,
+)
+
+__all__ = ["clock", "current_analysis", "deterministic_report", "incident_json", "iso"]
 
 EVIDENCE_SHOWN: Final = 5
+CHANGES_TOLD: Final = 2
+LIKELY_SHARE: Final = 0.5
+LIKELY_LOGS: Final = 2
 NO_MODEL_NOTE: Final = "Deterministic report: no model is configured (MISTRAL_API_KEY)."
 MODEL_ASKED_NOTE: Final = "Deterministic report: the model's answer follows."
 
@@ -32,42 +44,51 @@ def current_analysis(view: IncidentView, *, model_configured: bool) -> Analysis:
 
 
 def deterministic_report(view: IncidentView, note: str) -> Analysis:
-    """Suspects by the failing spans, evidence by log id, actions that follow from both."""
-    culprit = view.suspects[0]
-    first = view.evidence[0] if view.evidence else None
-    others = [name for name in view.services if name != culprit]
-    if culprit != view.service_name:
+    """What the rules say: the first suspect and why, evidence by log id, what to do next.
+
+    Never "confirmed": rules see what failed first, not what broke it. "likely" takes two
+    traces that blame the suspect and half of all that fail; without context, a deeper failing
+    service in the shared traces.
+    """
+    first, *others = suspects(view) or (Suspect(view.service_name, ()),)
+    culprit = first.service_name
+    if first.log_ids:
+        cause = " ".join(first.reasons)
+        likely = first.score >= LIKELY_SHARE and len(first.log_ids) >= LIKELY_LOGS
+    elif culprit != view.service_name:
         cause = (
             f"{culprit} failed deepest in the traces that these errors share; "
             f"{view.service_name} fails because of it."
         )
-        confidence = "likely"
+        likely = True
     else:
         cause = (
             f"{view.service_name} reports the error itself; no deeper failing service was seen in "
             "its traces."
         )
-        confidence = "likely" if others else "inconclusive"
-    if first is not None:
-        cause += f" First seen at {clock(first.timestamp_ms)}."
-    code = next((one.error_code for one in view.evidence if one.error_code), None)
-    actions = [
-        f"Look at what changed in {culprit} before {clock(view.first_ms)}.",
-        f"Read its logs: firstcause logs --service {culprit} --from {iso(view.first_ms - 60_000)}",
-    ]
-    if first is not None and first.trace_id:
-        actions.append(f"Follow one trace: firstcause logs --trace {first.trace_id}")
-    if code:
-        actions.append(f"Error code {code}: see what your runbook says about it.")
+        likely = bool(others)
+    sentences = [cause]
+    if view.evidence:
+        sentences.append(f"First seen at {clock(view.evidence[0].timestamp_ms)}.")
+    changed = [one for one in changes(view) if one.startswith(f"{culprit} ")]
+    sentences += [f"Changed: {one}." for one in changed[:CHANGES_TOLD]]
+    before = seen_before(view)
     return Analysis(
         source="deterministic",
-        root_cause=cause,
+        root_cause=" ".join([*sentences, *([before] if before else [])]),
         culprit_service=culprit,
-        confidence=confidence,
-        evidence=tuple(one.log_id for one in view.evidence[:EVIDENCE_SHOWN]),
-        actions=tuple(actions),
+        confidence="likely" if likely else "inconclusive",
+        evidence=_evidence_ids(view, first),
+        actions=next_actions(view),
         note=note,
     )
+
+
+def _evidence_ids(view: IncidentView, culprit: Suspect) -> tuple[str, ...]:
+    """The lines that show the culprit, then its own errors, then the first of all."""
+    own = [one.log_id for one in view.evidence if one.service_name == culprit.service_name]
+    found = dict.fromkeys((*culprit.log_ids, *own, *(one.log_id for one in view.evidence)))
+    return tuple(found)[:EVIDENCE_SHOWN]
 
 
 def incident_json(view: IncidentView, *, model_configured: bool) -> dict[str, Any]:
@@ -78,7 +99,7 @@ def incident_json(view: IncidentView, *, model_configured: bool) -> dict[str, An
         "status": view.status,
         "severity": view.severity,
         "title": view.title,
-        "suspects": list(view.suspects),
+        "suspects": list(suspect_names(view)),
         "services": list(view.services),
         "error_count": view.error_count,
         "first_seen": iso(view.first_ms),
@@ -95,14 +116,3 @@ def incident_json(view: IncidentView, *, model_configured: bool) -> dict[str, An
         "llm_calls": sum(one.llm_calls for one in view.analyses),
         "llm_tokens": sum(one.llm_tokens for one in view.analyses),
     }
-
-
-def iso(moment_ms: int) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def clock(moment_ms: int) -> str:
-    """Date and time of day in UTC, for people."""
-    return f"{datetime.fromtimestamp(moment_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

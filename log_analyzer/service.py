@@ -17,12 +17,15 @@ from firstcause.settings import Settings
 from log_analyzer.analysis import AnalysisStore, AnalysisWorker
 from log_analyzer.channels import Channel, PreviewChannel, SlackChannel
 from log_analyzer.consumer import LogConsumer
+from log_analyzer.context_gatherer import ContextGatherer
+from log_analyzer.context_store import ContextStore
+from log_analyzer.context_worker import ContextWorker
 from log_analyzer.dead_letters import DeadLetters
 from log_analyzer.delivery import Delivery, run_passes
 from log_analyzer.health import serve_health
+from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.incident_view import IncidentReader
 from log_analyzer.model import MistralModel
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.prompts import PromptTemplates
@@ -105,6 +108,15 @@ class Analyzer:
             model_configured=with_model,
         )
         self._start("delivery", delivery.run_once)
+        contexts = ContextWorker(
+            store=ContextStore(session),
+            gatherer=ContextGatherer(session),
+            outbox=outbox,
+            reader=reader,
+            owner=owner,
+            changed=delivery.poke,
+        )
+        self._start("context", contexts.run_once)
         if with_model:
             worker = AnalysisWorker(
                 store=AnalysisStore(session),

@@ -12,9 +12,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from log_analyzer.event_time import clock
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.notice import Notice, render_notice
-from log_analyzer.report import clock, current_analysis
+from log_analyzer.report import current_analysis
+from log_analyzer.report_sections import report_sections, suspect_names
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
@@ -72,7 +74,7 @@ def incidents_table(views: Iterable[IncidentView]) -> Table:
             Text(_printable(view.title)).append(f"\n{view.incident_id}", style="dim"),
             state.append(f"\n{view.status}", style="not bold default"),
             f"{view.error_count:,}",
-            Text(_printable(view.suspects[0])),
+            Text(_printable(suspect_names(view)[0])),
             seen,
         )
     return table
@@ -114,8 +116,22 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
         else "Message: none"
     )
     return Group(
-        render_for_terminal(render_notice(view, analysis)), evidence, analyses, Text(where)
+        render_for_terminal(render_notice(view, analysis)),
+        *_report(view),
+        evidence,
+        analyses,
+        Text(where),
     )
+
+
+def _report(view: IncidentView) -> list[RenderableType]:
+    """The deterministic report, whatever the model says."""
+    parts: list[RenderableType] = []
+    for section in report_sections(view):
+        parts.append(Text(section.title, style="bold"))
+        parts += [Text(f"  {_printable(line)}") for line in section.lines]
+        parts.append(Text(""))
+    return parts
 
 
 def _printable(text: str) -> str:

@@ -27,7 +27,8 @@ from firstcause.topic_snapshot import messages_now
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.kafka_producer import connect_producer, produce
 from generators.message_batch import MessageBatch, paced
-from log_analyzer.incident_view import IncidentReader, IncidentView
+from log_analyzer.incident_reader import IncidentReader
+from log_analyzer.incident_view import IncidentView
 from tests.hostile import HOSTILE
 from tests.stubs.slack import CHANNEL_ID
 

@@ -20,9 +20,10 @@ from confluent_kafka import Producer
 from firstcause.log_event import read_log_event
 from firstcause.settings import PROJECT_ROOT, Settings
 from log_analyzer.incident import ConsumedError
+from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.incident_view import IncidentReader, IncidentView
+from log_analyzer.incident_view import IncidentView
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.templates import TemplateMiner
 

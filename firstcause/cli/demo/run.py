@@ -19,7 +19,8 @@ from firstcause.local.airflow_api import AirflowApi
 from firstcause.settings import Settings
 from firstcause.stream_audit import StreamAudit, Tally
 from log_analyzer.fault_drill import stored_at_ms
-from log_analyzer.incident_view import IncidentReader, IncidentView
+from log_analyzer.incident_reader import IncidentReader
+from log_analyzer.incident_view import IncidentView
 
 HEALTHY: Final = {"rate": 40, "seconds": 20}
 DRILL: Final = {"rate": 60, "seconds": 25, "timeout_seconds": 90}
