@@ -1,0 +1,174 @@
+"""The parse tree: patterns learned from messages, and the rules by which they are learned. Pure.
+
+A fixed-depth tree in the manner of Drain (He et al., ICWS 2017): number of tokens, first constant
+word, then the patterns of a leaf. Two things are different. A leaf is a log: patterns are only
+appended, the first that fits a message decides, and a generalised pattern is appended with the
+id of the one that it comes from; so the id that a message once got is its id for ever. And one
+differing word does not merge two patterns: it must stand where a variable is expected, or the
+place must have proved to be one by many distinct values.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from firstcause.identity import derived_id
+from log_analyzer.template_mask import VARIABLE
+from log_analyzer.template_tokens import (
+    ANY,
+    MASK,
+    as_any,
+    fits,
+    is_word,
+    may_vary,
+    route_word,
+    tells_apart,
+)
+
+# Together they bound the memory: hostile text can't learn more patterns than this.
+LEAVES: Final = 256
+PATTERNS_OF_A_LEAF: Final = 128
+
+# So many distinct words at one place, all else equal, and it is a variable; states are fewer.
+DISTINCT_VALUES: Final = 10
+DIFFERENCES_AT_ONCE: Final = 2
+
+Tokens = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One entry of a leaf: `tokens` that messages must fit, and the template they belong to."""
+
+    leaf: int
+    template_id: UUID
+    tokens: Tokens
+
+    @property
+    def text(self) -> str:
+        """The template's text as this pattern knows it."""
+        return text_of(self.tokens)
+
+
+def text_of(tokens: Tokens) -> str:
+    """Tokens as people read them."""
+    return "".join(tokens).replace(VARIABLE, MASK).replace(ANY, MASK)
+
+
+def template_id_of(text: str) -> UUID:
+    """The id of a template by the text that it was first seen with."""
+    return derived_id("template", text)
+
+
+CATCH_ALL: Final = template_id_of(MASK)
+
+
+def leaf_of(tokens: Tokens) -> int:
+    """The leaf that a message belongs to; the same in every process."""
+    return zlib.crc32(f"{len(tokens)} {route_word(tokens)}".encode()) % LEAVES
+
+
+@dataclass(slots=True)
+class TemplateTree:
+    """The patterns that one process knows, by leaf, in the order in which they were learned."""
+
+    _leaves: dict[int, list[Pattern]] = field(default_factory=dict)
+    _texts: dict[UUID, str] = field(default_factory=dict)
+
+    def size(self, leaf: int) -> int:
+        """How many patterns a leaf has."""
+        return len(self._leaves.get(leaf, ()))
+
+    def match(self, leaf: int, tokens: Tokens) -> Pattern | None:
+        """The first pattern of the leaf that fits; None for a message not seen yet."""
+        for pattern in self._leaves.get(leaf, ()):
+            if len(pattern.tokens) == len(tokens) and all(
+                known == token or fits(known, token)
+                for known, token in zip(pattern.tokens, tokens, strict=True)
+            ):
+                return pattern
+        return None
+
+    def propose(self, leaf: int, tokens: Tokens) -> Pattern | None:
+        """What to learn from a message that nothing fits; None when the leaf is full.
+
+        Depends on the leaf's patterns and the message alone, so all instances propose the same.
+        """
+        known = self._leaves.get(leaf, [])
+        if len(known) >= PATTERNS_OF_A_LEAF:
+            return None
+        general = _generalised(known, tokens)
+        return general or Pattern(leaf, template_id_of(text_of(tokens)), tokens)
+
+    def learn(self, pattern: Pattern) -> None:
+        """Appends a pattern to its leaf."""
+        self._leaves.setdefault(pattern.leaf, []).append(pattern)
+        self._texts[pattern.template_id] = pattern.text
+
+    def text(self, template_id: UUID) -> str:
+        """The newest text of a template."""
+        return self._texts.get(template_id, MASK)
+
+    def patterns(self) -> Iterator[Pattern]:
+        """All patterns; learned in this order by another tree they make it the same."""
+        for leaf in self._leaves.values():
+            yield from leaf
+
+
+def _generalised(known: list[Pattern], tokens: Tokens) -> Pattern | None:
+    """The nearest pattern with its differing places open, if all of these are variables."""
+    near: list[tuple[int, Pattern, list[int]]] = []
+    words: dict[int, set[str]] = {}
+    # The newest pattern of each template: what is generalised further must fit all it fitted.
+    for pattern in {one.template_id: one for one in known}.values():
+        differing = _differences(pattern.tokens, tokens)
+        if differing is None:
+            continue
+        unexpected = [place for place in differing if not _is_expected(pattern, tokens, place)]
+        if len(unexpected) > DIFFERENCES_AT_ONCE:
+            continue
+        near.append((len(differing), pattern, unexpected))
+        for place in unexpected:
+            words.setdefault(place, set()).add(pattern.tokens[place])
+    for _, pattern, unexpected in sorted(near, key=lambda one: one[0]):
+        if all(_proved(words[place], tokens[place]) for place in unexpected):
+            opened = tuple(
+                one if fits(one, token) else as_any(one)
+                for one, token in zip(pattern.tokens, tokens, strict=True)
+            )
+            return Pattern(pattern.leaf, pattern.template_id, opened)
+    return None
+
+
+def _differences(known: Tokens, tokens: Tokens) -> list[int] | None:
+    """The places at which two messages differ; None when they are no forms of one template."""
+    if len(known) != len(tokens):
+        return None
+    differing: list[int] = []
+    for place, (one, other) in enumerate(zip(known, tokens, strict=True)):
+        if fits(one, other):
+            continue
+        same_kind = is_word(one) and is_word(other) and (one[0] == " ") == (other[0] == " ")
+        if not same_kind or 2 * len(differing) > len(tokens):
+            return None
+        differing.append(place)
+    return differing
+
+
+def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
+    if not may_vary(tokens, place):
+        return False
+    return not tells_apart(tokens[place]) and not tells_apart(pattern.tokens[place])
+
+
+def _proved(words: set[str], word: str) -> bool:
+    return (
+        len(words) + 1 >= DISTINCT_VALUES
+        and VARIABLE not in word
+        and not tells_apart(word)
+        and not any(tells_apart(one) or one[-1] == VARIABLE for one in words)
+    )
