@@ -40,6 +40,7 @@ _IN_WORD: Final = re.compile(
             r"(?::\d+)?(?!\.?\w)",
             r"(?<![\w.\-@])(?!(?:com|org|net|edu|io|java|javax)\.)(?:[A-Za-z0-9][\w\-]*\.){2,}"
             r"[a-z]{2}(?::\d+)?(?!\.?\w)",
+            r"(?<![\w.\-@])[a-z0-9\-]+(?:\.[a-z0-9\-]+)+:\d+(?!\w)",
             r"(?<![\w/.<>])/(?=[\w.%~$@+\-])[^\s,;:\"'()\[\]{}<>|=\x00]+",
             # Hex without a digit, if it is longer than words of these letters are.
             r"(?<![A-Za-z0-9])(?:[a-f]{8,}|[A-F]{8,})(?![A-Za-z0-9])",

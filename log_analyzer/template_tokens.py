@@ -54,6 +54,8 @@ _TELLING: Final = frozenset(
     "running paused resumed idle busy ready available unavailable valid invalid unknown accepted "
     "rejected allowed denied present missing found created deleted updated added removed".split()
 )
+# Participles name states, and the names of errors say what went wrong.
+_TELLING_ENDS: Final = ("ed", "ing", "Exception", "Error", "Failure", "Throwable")
 
 
 def tokens_of(text: str) -> tuple[str, ...]:
@@ -98,7 +100,14 @@ def tells_apart(token: str) -> bool:
     """True for a word that names a state, an outcome or a constant, and so is never a variable."""
     word = token.lstrip(" ")
     last = word.rpartition(".")[2]
-    return word.lower() in _TELLING or (len(last) > 1 and last.isupper())
+    if len(last) > 1 and last.isupper():
+        return True
+    return word.lower() in _TELLING or last.endswith(_TELLING_ENDS)
+
+
+def is_qualified_name(token: str) -> bool:
+    """True for dotted names (packages, tasks, activities), but not for what was thrown."""
+    return token.count(".") > 1 and token[-1].isalpha() and not tells_apart(token)
 
 
 def fits(pattern: str, token: str) -> bool:
@@ -117,7 +126,7 @@ def route_word(tokens: tuple[str, ...]) -> str:
     """The word by which a message finds its branch of the tree: the first that can't vary."""
     for place, token in enumerate(tokens[:12]):
         word = token.lstrip(" ")
-        if word[0].isalpha() and not may_vary(tokens, place):
+        if word[0].isalpha() and not may_vary(tokens, place) and not is_qualified_name(word):
             return word
     return ""
 

@@ -23,6 +23,7 @@ from log_analyzer.template_tokens import (
     MASK,
     as_any,
     fits,
+    is_qualified_name,
     is_word,
     may_vary,
     route_word,
@@ -160,9 +161,10 @@ def _differences(known: Tokens, tokens: Tokens) -> list[int] | None:
 
 
 def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
-    if not may_vary(tokens, place):
-        return False
-    return not tells_apart(tokens[place]) and not tells_apart(pattern.tokens[place])
+    one, other = pattern.tokens[place], tokens[place]
+    if is_qualified_name(one) and is_qualified_name(other):
+        return True
+    return may_vary(tokens, place) and not tells_apart(one) and not tells_apart(other)
 
 
 def _proved(words: set[str], word: str) -> bool:
