@@ -29,7 +29,7 @@ _IN_WORD: Final = re.compile(
         (
             r"<\*>",
             r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.\-]*://[^\s\"'<>\[\](){},\x00]+",
-            r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+",
+            r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)+",
             # Windows paths, then UUIDs, then MAC and IPv6 addresses, which may start with letters.
             r"(?<![A-Za-z0-9])[A-Za-z]:\\[^\s,;\"'<>|\x00]*",
             r"(?<![\w\-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w\-])",

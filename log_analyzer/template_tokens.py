@@ -24,13 +24,13 @@ _CLOSES: Final = frozenset(",;)]}|>\"'")
 # Objects as programs print them, innermost first: Name(key=value, key=value), {key=value, ...},
 # maps of variables, and a value that is no more than a named variable: Name{...}.
 _OBJECT: Final = re.compile(
-    r"[\w$.\x00]+\(\w+=[^()=]*(?:, ?\w+=[^()=]*)+\)"
-    r"|(?:[\w$.]+\{\w+=[^{}=]*|\{\w+=[^{}=]*, ?\w+=[^{}=]*)(?:, ?\w+=[^{}=]*)*\}"
+    r"(?<![\w$.\x00])[\w$.\x00]+\(\w+=[^()=]*(?:, ?\w+=[^()=]*)+\)"
+    r"|(?:(?<![\w$.])[\w$.]+\{\w+=[^{}=]*|\{\w+=[^{}=]*, ?\w+=[^{}=]*)(?:, ?\w+=[^{}=]*)*\}"
     r"|\{(?! )(?=[^{}]*[=:] ?\x00)[\w\x00:=.,\- ]*(?<! )\}"
     r"|(?<==)[\w$.]+\{\x00\}"
 )
 # The opening of an object: where it is never closed, the rest of the line belongs to it.
-_OPENING: Final = re.compile(r"[\w$.\x00]+[({](?=\w+=)|[()\[\]{}]")
+_OPENING: Final = re.compile(r"(?<![\w$.\x00])[\w$.\x00]+[({](?=\w+=)|[()\[\]{}]")
 _OBJECT_DEPTH: Final = 8
 _ITEM: Final = r"[\w\-.$:/@\x00]+"
 # As a value, a list of one is a list too; elsewhere a word in brackets is a tag.
