@@ -41,19 +41,24 @@ _EMPTY_PARENTHESES: Final = re.compile(r" \(\)")
 
 _BLOCK_TOKENS: Final = 12
 
+# fmt: off
 # After one of these words stands the name of a thing: it varies.
 _NAMED_THINGS: Final = frozenset(
-    "user username login account owner host hostname peer file filename directory database table "
-    "topic queue named called".split()
+    (
+        "user", "username", "login", "account", "owner", "host", "hostname", "peer", "file",
+        "filename", "directory", "database", "table", "topic", "queue", "named", "called",
+    )
 )
 # Values that tell one event from another: they stay, whatever they are the value of.
 _TELLING: Final = frozenset(
-    "true false yes no on off ok done up down open opened close closed enabled disabled enable "
-    "disable active inactive success successful succeeded succeed fail failed failure failing "
-    "error start started starting stop stopped stopping begin end finished complete completed "
-    "running paused resumed idle busy ready available unavailable valid invalid unknown accepted "
-    "rejected allowed denied present missing found created deleted updated added removed".split()
+    (
+        "true", "false", "yes", "no", "on", "off", "ok", "done", "up", "down", "open", "close",
+        "enable", "disable", "active", "inactive", "success", "successful", "succeed", "fail",
+        "failure", "error", "start", "stop", "begin", "end", "complete", "idle", "busy", "ready",
+        "available", "unavailable", "valid", "invalid", "unknown", "present", "found",
+    )
 )
+# fmt: on
 # Participles name states, and the names of errors say what went wrong.
 _TELLING_ENDS: Final = ("ed", "ing", "Exception", "Error", "Failure", "Throwable")
 

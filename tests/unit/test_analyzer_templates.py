@@ -127,9 +127,13 @@ def test_a_place_with_many_distinct_words_proves_to_be_a_variable() -> None:
     assert again[-1].text == "unit <*> of the fleet lost its bearing"
 
 
-WORDS = st.sampled_from("order for user failed timeout while ok = : , [ ] ( ) { } <*> ' \" a7".split())
+WORDS = st.sampled_from(
+    "order for user failed timeout while ok = : , [ ] ( ) { } <*> ' \" a7".split()
+)
 VALUES = st.one_of(
-    st.integers(-5, 10**9).map(str), st.uuids().map(str), st.sampled_from(["ann", "bob", "/a/b", "x=y"])
+    st.integers(-5, 10**9).map(str),
+    st.uuids().map(str),
+    st.sampled_from(["ann", "bob", "/a/b", "x=y"]),
 )
 MESSAGES = st.lists(st.one_of(WORDS, VALUES), max_size=12).map(" ".join) | st.text(max_size=80)
 
@@ -176,7 +180,9 @@ def test_any_text_has_a_short_nonempty_template(message: str) -> None:
     template.text.encode()
 
 
-@pytest.mark.parametrize("part", ["/", "a.", "(", "[{(", "\x00", "0:", "=\x00", "a=b,", "{a=", "'\"", "é "])
+@pytest.mark.parametrize(
+    "part", ["/", "a.", "(", "[{(", "\x00", "0:", "=\x00", "a=b,", "{a=", "'\"", "é "]
+)
 def test_a_message_of_a_megabyte_is_named_like_any_other(part: str) -> None:
     template = TemplateMiner().add(part * (1_000_000 // len(part)))
     assert 0 < len(template.text) <= MAX_TEMPLATE_CHARS
@@ -194,7 +200,9 @@ def test_memory_is_bounded_and_what_exceeds_it_has_one_template() -> None:
     letters = "abcdefghij"
 
     def words(number: int) -> str:
-        return " ".join("".join(letters[int(d)] for d in f"{number:06d}")[::step] for step in (1, -1, 2))
+        return " ".join(
+            "".join(letters[int(d)] for d in f"{number:06d}")[::step] for step in (1, -1, 2)
+        )
 
     first = miner.add(f"same {words(0)} x").template_id
     for number in range(3 * PATTERNS_OF_A_LEAF):
