@@ -58,6 +58,10 @@ _TELLING: Final = frozenset(
         "available", "unavailable", "valid", "invalid", "unknown", "present", "found",
     )
 )
+# Between the words of a name.
+_PARTICLES: Final = frozenset(
+    ("de", "du", "des", "di", "da", "la", "le", "les", "von", "van", "der", "am", "im", "sur")
+)
 # fmt: on
 # Participles name states, and the names of errors say what went wrong.
 _TELLING_ENDS: Final = ("ed", "ing", "Exception", "Error", "Failure", "Throwable")
@@ -67,7 +71,7 @@ def tokens_of(text: str) -> tuple[str, ...]:
     """The tokens of a masked line; lists, objects and repetitions as one variable each."""
     if "(" in text or "[" in text or "{" in text:
         text = _without_structures(text)
-    return tuple(_cut(_without_repetitions(_TOKEN.findall(text))))
+    return tuple(_cut(_without_repetitions(_with_whole_names(_TOKEN.findall(text)))))
 
 
 def _cut(tokens: list[str]) -> list[str]:
@@ -127,11 +131,19 @@ def as_any(token: str) -> str:
     return " " + ANY if token[0] == " " else ANY
 
 
+def are_names(one: str, other: str) -> bool:
+    """True for two names of persons, places or products, one of several words at least."""
+    first, second = one.lstrip(" "), other.lstrip(" ")
+    of_several = " " in first or " " in second
+    return of_several and _is_capitalised(first.split()[0]) and _is_capitalised(second.split()[0])
+
+
 def route_word(tokens: tuple[str, ...]) -> str:
     """The word by which a message finds its branch of the tree: the first that can't vary."""
     for place, token in enumerate(tokens[:12]):
         word = token.lstrip(" ")
-        if word[0].isalpha() and not may_vary(tokens, place) and not is_qualified_name(word):
+        names = " " in word or is_qualified_name(word)
+        if word[0].isalpha() and not names and not may_vary(tokens, place):
             return word
     return ""
 
@@ -146,6 +158,34 @@ def _without_structures(text: str) -> str:
     text = _without_cut_object(text)
     text = _PHRASE.sub("\\1\x00", text)
     return joined_runs(_EMPTY_PARENTHESES.sub(" (\x00)", text))
+
+
+def _is_capitalised(word: str) -> bool:
+    if not word[0].isupper() or tells_apart(word):
+        return False
+    return all(sign.isalpha() or sign in "-." for sign in word)
+
+
+def _with_whole_names(tokens: list[str]) -> list[str]:
+    """Neighbouring capitalised words as one token, so that a name's length makes no difference."""
+    kept: list[str] = []
+    particles = 0
+    in_name = False
+    for token in tokens:
+        word = token.lstrip(" ")
+        spaced = token[0] == " "
+        if in_name and spaced and _is_capitalised(word):
+            kept[-1 - particles :] = ["".join(kept[-1 - particles :]) + token]
+            particles = 0
+        elif in_name and spaced and word in _PARTICLES:
+            kept.append(token)
+            particles += 1
+        else:
+            # Capitalised words in brackets are a label more often than a name.
+            labelled = bool(kept) and kept[-1][-1] in "[(<{"
+            kept.append(token)
+            in_name, particles = _is_capitalised(word) and not labelled, 0
+    return kept
 
 
 def _without_cut_object(text: str) -> str:

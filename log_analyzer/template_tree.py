@@ -21,6 +21,7 @@ from log_analyzer.template_mask import VARIABLE
 from log_analyzer.template_tokens import (
     ANY,
     MASK,
+    are_names,
     as_any,
     fits,
     is_qualified_name,
@@ -73,12 +74,52 @@ def leaf_of(tokens: Tokens) -> int:
     return zlib.crc32(f"{len(tokens)} {route_word(tokens)}".encode()) % LEAVES
 
 
+class KnownTemplate:
+    """A template as the newest of its patterns has it."""
+
+    __slots__ = ("_between", "_first", "_last", "template_id", "text")
+
+    def __init__(self, template_id: UUID, text: str) -> None:
+        self.template_id = template_id
+        self.generalise(text)
+
+    def generalise(self, text: str) -> None:
+        """Takes a newer text."""
+        self.text = text
+        self._first, *between = text.split(MASK)
+        self._last = between.pop() if between else None
+        self._between = between
+
+    def parameters(self, line: str) -> tuple[str, ...]:
+        """What stands in `line` at the places of `<*>`; leftmost where that is open.
+
+        A line that doesn't fit the text is one parameter: the whole line.
+        """
+        first, last = self._first, self._last
+        if last is None:
+            return () if line == self.text else (line,)
+        place, end = len(first), len(line) - len(last)
+        if end < place or not line.startswith(first) or not line.endswith(last):
+            return (line,)
+        found: list[str] = []
+        for constant in self._between:
+            at = line.find(constant, place, end)
+            if at < 0:
+                return (line,)
+            found.append(line[place:at])
+            place = at + len(constant)
+        found.append(line[place:end])
+        return tuple(found)
+
+
 @dataclass(slots=True)
 class TemplateTree:
     """The patterns that one process knows, by leaf, in the order in which they were learned."""
 
     _leaves: dict[int, list[Pattern]] = field(default_factory=dict)
-    _texts: dict[UUID, str] = field(default_factory=dict)
+    _templates: dict[UUID, KnownTemplate] = field(
+        default_factory=lambda: {CATCH_ALL: KnownTemplate(CATCH_ALL, MASK)}
+    )
 
     def size(self, leaf: int) -> int:
         """How many patterns a leaf has."""
@@ -108,11 +149,15 @@ class TemplateTree:
     def learn(self, pattern: Pattern) -> None:
         """Appends a pattern to its leaf."""
         self._leaves.setdefault(pattern.leaf, []).append(pattern)
-        self._texts[pattern.template_id] = pattern.text
+        known = self._templates.get(pattern.template_id)
+        if known is None:
+            known = KnownTemplate(pattern.template_id, pattern.text)
+            self._templates[pattern.template_id] = known
+        known.generalise(pattern.text)
 
-    def text(self, template_id: UUID) -> str:
-        """The newest text of a template."""
-        return self._texts.get(template_id, MASK)
+    def template(self, template_id: UUID) -> KnownTemplate:
+        """A template that some pattern names, or the one of all that found no place."""
+        return self._templates[template_id]
 
     def patterns(self) -> Iterator[Pattern]:
         """All patterns; learned in this order by another tree they make it the same."""
@@ -162,7 +207,7 @@ def _differences(known: Tokens, tokens: Tokens) -> list[int] | None:
 
 def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
     one, other = pattern.tokens[place], tokens[place]
-    if is_qualified_name(one) and is_qualified_name(other):
+    if (is_qualified_name(one) and is_qualified_name(other)) or are_names(one, other):
         return True
     return may_vary(tokens, place) and not tells_apart(one) and not tells_apart(other)
 

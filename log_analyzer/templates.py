@@ -15,6 +15,7 @@ from log_analyzer.template_mask import clean_line, masked_line
 from log_analyzer.template_tokens import MASK, MAX_TEMPLATE_CHARS, tokens_of
 from log_analyzer.template_tree import (
     CATCH_ALL,
+    KnownTemplate,
     Pattern,
     TemplateTree,
     Tokens,
@@ -51,7 +52,7 @@ class TemplateMiner:
     def __init__(self) -> None:
         self._tree = TemplateTree()
         # Only a short cut: what the tree would say again.
-        self._ids: dict[str, UUID] = {}
+        self._lines: dict[str, KnownTemplate] = {}
 
     def add(self, message: str) -> Template:
         """The template of `message`, learned if it is new. Raises nothing, whatever the text."""
@@ -59,14 +60,13 @@ class TemplateMiner:
         if not line:
             return Template(template_id_of(EMPTY), EMPTY, ())
         masked = masked_line(line)
-        template_id = self._ids.get(masked)
-        if template_id is None:
-            template_id = self._find(tokens_of(masked))
-            if len(self._ids) >= _REMEMBERED_LINES:
-                self._ids.clear()
-            self._ids[masked] = template_id
-        text = self._tree.text(template_id)
-        return Template(template_id, text, parameters_of(text, line))
+        known = self._lines.get(masked)
+        if known is None:
+            known = self._tree.template(self._find(tokens_of(masked)))
+            if len(self._lines) >= _REMEMBERED_LINES:
+                self._lines.clear()
+            self._lines[masked] = known
+        return Template(known.template_id, known.text, known.parameters(line))
 
     def patterns(self) -> tuple[Pattern, ...]:
         """All that was learned, for `restore`."""
@@ -90,25 +90,3 @@ class TemplateMiner:
             return CATCH_ALL
         self._tree.learn(proposed)
         return proposed.template_id
-
-
-def parameters_of(text: str, line: str) -> tuple[str, ...]:
-    """What stands in `line` at the places of `text` that are `<*>`; leftmost where it is open.
-
-    A line that doesn't fit the text is one parameter: the whole line.
-    """
-    first, *constants = text.split(MASK)
-    if not constants:
-        return () if line == text else (line,)
-    last = constants.pop()
-    place, end = len(first), len(line) - len(last)
-    if not line.startswith(first) or not line.endswith(last) or end < place:
-        return (line,)
-    found: list[str] = []
-    for constant in constants:
-        at = line.find(constant, place, end)
-        if at < 0:
-            return (line,)
-        found.append(line[place:at])
-        place = at + len(constant)
-    return (*found, line[place:end])
