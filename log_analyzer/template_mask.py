@@ -10,6 +10,8 @@ import functools
 import re
 from typing import Final
 
+from log_analyzer.template_words import tells_outcome
+
 VARIABLE: Final = "\x00"
 
 # What comes after so many characters of a message names nothing any more.
@@ -22,6 +24,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _QUOTED: Final = re.compile(
     r"(?<!\w)\"(?:(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )?[^\"]*\"|(?<![\w\\])'[^']*'(?!\w)"
 )
+_SENTENCE_SPACES: Final = 3
 
 # Forms within one word, in this order: what may hold the others comes first.
 _IN_WORD: Final = re.compile(
@@ -87,7 +90,7 @@ def clean_line(message: str) -> str:
 def masked_line(line: str) -> str:
     """A cleaned line with every part that is surely variable as `VARIABLE`."""
     if '"' in line or "'" in line:
-        line = _QUOTED.sub(_keep_verb, line)
+        line = _QUOTED.sub(_quotation, line)
     text = " ".join([_masked_word(word) for word in line.split(" ")])
     if VARIABLE not in text:
         return text.replace(_CALENDAR, "")
@@ -104,11 +107,15 @@ def joined_runs(text: str) -> str:
     return _RUN.sub(VARIABLE, text)
 
 
-def _keep_verb(match: re.Match[str]) -> str:
+def _quotation(match: re.Match[str]) -> str:
     if match[1]:
         return f'"{match[1]} {VARIABLE}"'
-    # A line that is nothing but a quotation is worth reading.
-    return match[0] if len(match[0]) == len(match.string) else VARIABLE
+    quoted = match[0][1:-1]
+    # A state, a whole sentence, and a line that is nothing but a quotation: worth reading.
+    is_sentence = quoted.endswith(".") and quoted.count(" ") >= _SENTENCE_SPACES
+    if (tells_outcome(quoted) and " " not in quoted) or is_sentence or match[0] == match.string:
+        return match[0]
+    return VARIABLE
 
 
 @functools.lru_cache(maxsize=20_000)

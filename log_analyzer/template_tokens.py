@@ -10,6 +10,13 @@ import re
 from typing import Final
 
 from log_analyzer.template_mask import VARIABLE, joined_runs
+from log_analyzer.template_words import (
+    NAMED_THINGS,
+    PARTICLES,
+    TELLING_KEYS,
+    is_capitalised,
+    is_qualified_name,
+)
 
 # A place where the values seen differ: any word or variable fits.
 ANY: Final = "\x01"
@@ -41,31 +48,6 @@ _EMPTY_PARENTHESES: Final = re.compile(r" \(\)")
 
 _BLOCK_TOKENS: Final = 12
 
-# fmt: off
-# After one of these words stands the name of a thing: it varies.
-_NAMED_THINGS: Final = frozenset(
-    (
-        "user", "username", "login", "account", "owner", "host", "hostname", "peer", "file",
-        "filename", "directory", "database", "table", "topic", "queue", "named", "called",
-    )
-)
-# Values that tell one event from another: they stay, whatever they are the value of.
-_TELLING: Final = frozenset(
-    (
-        "true", "false", "yes", "no", "on", "off", "ok", "done", "up", "down", "open", "close",
-        "enable", "disable", "active", "inactive", "success", "successful", "succeed", "fail",
-        "failure", "error", "start", "stop", "begin", "end", "complete", "idle", "busy", "ready",
-        "available", "unavailable", "valid", "invalid", "unknown", "present", "found",
-    )
-)
-# Between the words of a name.
-_PARTICLES: Final = frozenset(
-    ("de", "du", "des", "di", "da", "la", "le", "les", "von", "van", "der", "am", "im", "sur")
-)
-# fmt: on
-# Participles name states, and the names of errors say what went wrong.
-_TELLING_ENDS: Final = ("ed", "ing", "Exception", "Error", "Failure", "Throwable")
-
 
 def tokens_of(text: str) -> tuple[str, ...]:
     """The tokens of a masked line; lists, objects and repetitions as one variable each."""
@@ -95,6 +77,8 @@ def may_vary(tokens: tuple[str, ...], place: int) -> bool:
     if place == 0 or not is_word(tokens[place]):
         return False
     before = tokens[place - 1].lstrip(" ")
+    if before in ("=", ":") and place > 1 and tokens[place - 2].lower().endswith(TELLING_KEYS):
+        return False
     if before == "=":
         return True
     after = tokens[place + 1].lstrip(" ") if place + 1 < len(tokens) else ""
@@ -102,21 +86,7 @@ def may_vary(tokens: tuple[str, ...], place: int) -> bool:
         return not after or after in _CLOSES
     if before == "[":
         return place > 1 and tokens[place - 2].lstrip(" ") in ("=", ":")
-    return before.lower() in _NAMED_THINGS or (before == "for" and after == "from")
-
-
-def tells_apart(token: str) -> bool:
-    """True for a word that names a state, an outcome or a constant, and so is never a variable."""
-    word = token.lstrip(" ")
-    last = word.rpartition(".")[2]
-    if len(last) > 1 and last.isupper():
-        return True
-    return word.lower() in _TELLING or last.endswith(_TELLING_ENDS)
-
-
-def is_qualified_name(token: str) -> bool:
-    """True for dotted names (packages, tasks, activities), but not for what was thrown."""
-    return token.count(".") > 1 and token[-1].isalpha() and not tells_apart(token)
+    return before.lower() in NAMED_THINGS or (before == "for" and after == "from")
 
 
 def fits(pattern: str, token: str) -> bool:
@@ -129,13 +99,6 @@ def fits(pattern: str, token: str) -> bool:
 def as_any(token: str) -> str:
     """The place of a token, open for any other."""
     return " " + ANY if token[0] == " " else ANY
-
-
-def are_names(one: str, other: str) -> bool:
-    """True for two names of persons, places or products, one of several words at least."""
-    first, second = one.lstrip(" "), other.lstrip(" ")
-    of_several = " " in first or " " in second
-    return of_several and _is_capitalised(first.split()[0]) and _is_capitalised(second.split()[0])
 
 
 def route_word(tokens: tuple[str, ...]) -> str:
@@ -160,12 +123,6 @@ def _without_structures(text: str) -> str:
     return joined_runs(_EMPTY_PARENTHESES.sub(" (\x00)", text))
 
 
-def _is_capitalised(word: str) -> bool:
-    if not word[0].isupper() or tells_apart(word):
-        return False
-    return all(sign.isalpha() or sign in "-." for sign in word)
-
-
 def _with_whole_names(tokens: list[str]) -> list[str]:
     """Neighbouring capitalised words as one token, so that a name's length makes no difference."""
     kept: list[str] = []
@@ -174,17 +131,17 @@ def _with_whole_names(tokens: list[str]) -> list[str]:
     for token in tokens:
         word = token.lstrip(" ")
         spaced = token[0] == " "
-        if in_name and spaced and _is_capitalised(word):
+        if in_name and spaced and is_capitalised(word):
             kept[-1 - particles :] = ["".join(kept[-1 - particles :]) + token]
             particles = 0
-        elif in_name and spaced and word in _PARTICLES:
+        elif in_name and spaced and word in PARTICLES:
             kept.append(token)
             particles += 1
         else:
             # Capitalised words in brackets are a label more often than a name.
             labelled = bool(kept) and kept[-1][-1] in "[(<{"
             kept.append(token)
-            in_name, particles = _is_capitalised(word) and not labelled, 0
+            in_name, particles = is_capitalised(word) and not labelled, 0
     return kept
 
 

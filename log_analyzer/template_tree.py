@@ -21,15 +21,13 @@ from log_analyzer.template_mask import VARIABLE
 from log_analyzer.template_tokens import (
     ANY,
     MASK,
-    are_names,
     as_any,
     fits,
-    is_qualified_name,
     is_word,
     may_vary,
     route_word,
-    tells_apart,
 )
+from log_analyzer.template_words import are_names, is_qualified_name, tells_apart
 
 # Together they bound the memory: hostile text can't learn more patterns than this.
 LEAVES: Final = 256

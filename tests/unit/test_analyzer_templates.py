@@ -76,6 +76,9 @@ def test_variables_are_masked_and_words_stay(message: str, template: str) -> Non
         ("thrown: java.io.IOException: x", "thrown: java.lang.IllegalStateException: x"),
         ('"GET /cart" status 200', '"POST /cart" status 200'),
         ("link up", "link down"),
+        ("put refused, errorCode = NoNode", "put refused, errorCode = NodeExists"),
+        ("icon is now in state 'Active'", "icon is now in state 'Inactive'"),
+        ('call gave "The peer is not there."', 'call gave "No answer came in time."'),
         ("Link Up on port", "Link Down on port"),
     ],
 )
