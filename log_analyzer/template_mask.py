@@ -37,6 +37,8 @@ _IN_WORD: Final = re.compile(
             r"(?<![A-Za-z0-9])[A-Za-z]:\\[^\s,;\"'<>|\x00]*",
             r"(?<![\w\-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w\-])",
             r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:{1,2}){3,}[0-9a-fA-F]{1,4}(?!\w)",
+            # A UUID in Base64.
+            r"(?<![\w\-])(?=[\w\-]*\d)(?=[\w\-]*[a-z])(?=[\w\-]*[A-Z])[\w\-]{22}(?![\w\-])",
             # Host names: a known last label, or a country's after two others; no Java package.
             r"(?<![\w.\-@])(?!(?:com|org|net|edu|io|java|javax)\.)(?:[A-Za-z0-9][\w\-]*\.)+"
             r"(?:com|net|org|edu|gov|mil|info|biz|arpa|local|localdomain|lan|internal|cloud)"

@@ -34,7 +34,7 @@ LEAVES: Final = 256
 PATTERNS_OF_A_LEAF: Final = 128
 
 # So many distinct words at one place, all else equal, and it is a variable; states are fewer.
-DISTINCT_VALUES: Final = 10
+DISTINCT_VALUES: Final = 8
 DIFFERENCES_AT_ONCE: Final = 2
 
 Tokens = tuple[str, ...]
@@ -179,7 +179,10 @@ def _generalised(known: list[Pattern], tokens: Tokens) -> Pattern | None:
         for place in unexpected:
             words.setdefault(place, set()).add(pattern.tokens[place])
     for _, pattern, unexpected in sorted(near, key=lambda one: one[0]):
-        if all(_proved(words[place], tokens[place]) for place in unexpected):
+        if all(
+            _proved(words[place] | {tokens[place]}, pattern.tokens[place], tokens[place])
+            for place in unexpected
+        ):
             opened = tuple(
                 one if fits(one, token) else as_any(one)
                 for one, token in zip(pattern.tokens, tokens, strict=True)
@@ -210,10 +213,7 @@ def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
     return may_vary(tokens, place) and not tells_apart(one) and not tells_apart(other)
 
 
-def _proved(words: set[str], word: str) -> bool:
-    return (
-        len(words) + 1 >= DISTINCT_VALUES
-        and VARIABLE not in word
-        and not tells_apart(word)
-        and not any(tells_apart(one) or one[-1] == VARIABLE for one in words)
-    )
+def _proved(words: set[str], one: str, other: str) -> bool:
+    if tells_apart(one) or tells_apart(other):
+        return False
+    return sum(not tells_apart(word) for word in words) >= DISTINCT_VALUES
