@@ -19,6 +19,7 @@ import psutil
 from bench.freshness import Freshness, measure_freshness
 from bench.generator import Figure, measure_building, measure_sending
 from bench.store_job import measure_catch_up
+from bench.template_miner import measure_rate
 from firstcause.local import installation as local
 from firstcause.local.service_status import ServiceStatus, service_statuses
 from firstcause.migrations import migrate
@@ -45,6 +46,7 @@ def main() -> None:
         try:
             made.up("kafka,cassandra")
             figures = measure_building(given.events)
+            figures.append(measure_rate(given.events // 8))
             figures += measure_sending(
                 made.settings.kafka_bootstrap_servers,
                 made.settings.jars_dir / "kafka",

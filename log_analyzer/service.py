@@ -29,7 +29,7 @@ from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.model import MistralModel
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.prompts import PromptTemplates
-from log_analyzer.templates import TemplateMiner
+from log_analyzer.template_store import SharedTemplateMiner
 from log_analyzer.terminal import print_preview
 
 ALIVE_SECONDS: Final = 60.0
@@ -139,7 +139,7 @@ class Analyzer:
             settings=settings,
             tracker=tracker,
             dead_letters=DeadLetters(settings),
-            miner=TemplateMiner(),
+            miner=SharedTemplateMiner(session),
         )
         _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)
         self._consumer.run(self.stopping)

@@ -1,84 +1,92 @@
 """Message templates: what is left of a log message when its variables are masked.
 
-The door is `TemplateMiner.add`; what stands behind it may learn from the stream later.
+The door is `TemplateMiner.add`. `SharedTemplateMiner` (template_store.py) has the same door and
+keeps what it learns in Cassandra.
 """
 
 from __future__ import annotations
 
-import functools
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from firstcause.identity import derived_id
-
-MASK: Final = "<*>"
-
-# A template is a name for a group. What comes after so many characters names nothing any more.
-MAX_MESSAGE_CHARS: Final = 600
-MAX_TEMPLATE_CHARS: Final = 300
-
-# In this order: what may hold the others comes first.
-_MASKS: Final = re.compile(
-    "|".join(
-        (
-            r"https?://[^\s\"'<>]+",
-            r"(?<!\w)\"[^\"]*\"",
-            r"(?<!\w)'[^']*'(?!\w)",
-            r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-            r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
-            r"\b0[xX][0-9a-fA-F]+\b",
-            # Hex that could be a word ("added", "facade") stays; 8 digits and more are an id.
-            r"\b[0-9a-fA-F]{8,}\b",
-            r"(?<![\w/])/(?:[\w.%~@+\-]+/?)[\w.%~@+\-/]*",
-            # Any run that holds a digit: numbers, times, addresses, versions, order-4711, 3.5ms.
-            r"[\w\-.:,+]*\d[\w\-.:,+%]*",
-        )
-    )
+from log_analyzer.template_mask import clean_line, masked_line
+from log_analyzer.template_tokens import MASK, MAX_TEMPLATE_CHARS, tokens_of
+from log_analyzer.template_tree import (
+    CATCH_ALL,
+    KnownTemplate,
+    Pattern,
+    TemplateTree,
+    Tokens,
+    leaf_of,
+    template_id_of,
 )
-_MASK_RUN: Final = re.compile(r"<\*>(?:[\s,;]*<\*>)+")
+
+__all__ = ["MASK", "MAX_TEMPLATE_CHARS", "Template", "TemplateMiner"]
+
+EMPTY: Final = "<empty>"
+_REMEMBERED_LINES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What a message was made of: a name for it, its constant text, its variable parts."""
+    """What a message was made of: a name for it, its constant text, its variable parts.
+
+    `parameters` put in order into the `<*>` of `text` give the message's first line back, with
+    single spaces. `template_id` stays when the text is generalised by later messages.
+    """
 
     template_id: UUID
     text: str
     parameters: tuple[str, ...]
 
 
-def mask(message: str) -> tuple[str, tuple[str, ...]]:
-    """The message's first line with its variables as `<*>`, and those variables in order.
-
-    Pure. Lists of variables become one `<*>`, so that their length makes no difference; a
-    message without any text is named `<empty>`.
-    """
-    line = next((part for part in message[:MAX_MESSAGE_CHARS].splitlines() if part.strip()), "")
-    parameters: list[str] = []
-
-    def replace(match: re.Match[str]) -> str:
-        parameters.append(match[0])
-        return MASK
-
-    masked = _MASK_RUN.sub(MASK, _MASKS.sub(replace, line))
-    text = " ".join(masked.split())[:MAX_TEMPLATE_CHARS].rstrip()
-    return text or "<empty>", tuple(parameters)
-
-
 class TemplateMiner:
-    """Names the template of each message.
+    """Learns the templates of a stream of messages and names that of each. Not for two threads.
 
-    This version masks only and keeps no state, so all instances of the group agree at any time.
+    Memory is bounded; what exceeds the bound gets the template `<*>`. A message that is added
+    again gets the same id again, at any time and after any other messages.
     """
+
+    def __init__(self) -> None:
+        self._tree = TemplateTree()
+        # Only a short cut: what the tree would say again.
+        self._lines: dict[str, KnownTemplate] = {}
 
     def add(self, message: str) -> Template:
-        """The template of `message`. Raises nothing, whatever the text."""
-        text, parameters = mask(message)
-        return Template(_template_id(text), text, parameters)
+        """The template of `message`, learned if it is new. Raises nothing, whatever the text."""
+        line = clean_line(message)
+        if not line:
+            return Template(template_id_of(EMPTY), EMPTY, ())
+        masked = masked_line(line)
+        known = self._lines.get(masked)
+        if known is None:
+            known = self._tree.template(self._find(tokens_of(masked)))
+            if len(self._lines) >= _REMEMBERED_LINES:
+                self._lines.clear()
+            self._lines[masked] = known
+        return Template(known.template_id, known.text, known.parameters(line))
 
+    def patterns(self) -> tuple[Pattern, ...]:
+        """All that was learned, for `restore`."""
+        return tuple(self._tree.patterns())
 
-@functools.lru_cache(maxsize=10_000)
-def _template_id(text: str) -> UUID:
-    return derived_id("template", text)
+    def restore(self, patterns: Iterable[Pattern]) -> None:
+        """Learns what another miner has learned, in its order, before the first `add`."""
+        for pattern in patterns:
+            self._tree.learn(pattern)
+
+    def _find(self, tokens: Tokens) -> UUID:
+        leaf = leaf_of(tokens)
+        known = self._tree.match(leaf, tokens)
+        if known is not None:
+            return known.template_id
+        return self._learn(leaf, tokens)
+
+    def _learn(self, leaf: int, tokens: Tokens) -> UUID:
+        proposed = self._tree.propose(leaf, tokens)
+        if proposed is None:
+            return CATCH_ALL
+        self._tree.learn(proposed)
+        return proposed.template_id
