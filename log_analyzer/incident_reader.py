@@ -69,6 +69,7 @@ class IncidentReader:
             )
             if messages
             else None,
+            reopened=row.status == "open" and row.resolved_at is not None,
         )
 
     def since(self, start: datetime) -> Iterator[IncidentView]:
@@ -109,4 +110,6 @@ def _analysis(row: Any) -> Analysis:
         llm_calls=row.llm_calls or 0,
         llm_tokens=row.llm_tokens or 0,
         analysed_ms=milliseconds(row.analysed_at) or 0,
+        state=row.state or "",
+        originals=dict(row.originals or {}),
     )

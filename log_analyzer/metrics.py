@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Enum, Gauge, Histogram
 
 MESSAGES = Counter("firstcause_analyzer_messages", "Messages consumed, of any level")
 UNREADABLE = Counter(
@@ -37,6 +37,12 @@ SLACK_SENDS = Counter(
 )
 MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome", ["outcome"])
 MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
+MODEL_BREAKER = Enum(
+    "firstcause_model_breaker",
+    "Whether the model is called: closed yes, open not for a while, half_open one probe",
+    states=["closed", "open", "half_open"],
+)
+MODEL_CALLS_RUNNING = Gauge("firstcause_model_calls_running", "Calls to the model under way")
 PROMPT_BROKEN = Gauge("firstcause_prompt_broken", "1 while an edited prompt does not work")
 WORKER_FAILURES = Counter(
     "firstcause_analyzer_worker_failures",
