@@ -128,7 +128,8 @@ _NO_SECRET: Final = frozenset(
         from with to the a an too does did length policy n/a""",
     )
 )
-_MASKED: Final = re.compile(r"[*•x.#_-]+|\[?[A-Z_]+_?PROTECTED\]?|\$\{[^}]*\}|\{\{.*|<[A-Z_]+_\d+>")
+_MASKED: Final = re.compile(r"[*•x.#_-]+|\[?[A-Z_]+_?PROTECTED\]?|\$\{.*|\{\{.*|<[A-Z_]+_\d+>")
+_NO_PROSE: Final = re.compile(r"[^a-z'’-]")  # noqa: RUF001 - as people type it
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -191,7 +192,7 @@ def passwords(text: str, start: int, end: int) -> Iterator[Span]:
             if match[0][:5].lower() in ("pass:", "pass=", "pass ") and value.isdecimal():
                 continue
             # "password abc": only what no word of prose looks like.
-            if pattern is _SAID_PASSWORD and not re.search(r"[\d!#$%&@^*]", value):
+            if pattern is _SAID_PASSWORD and not _NO_PROSE.search(value[1:].rstrip(".,:;!?)")):
                 continue
             yield span
 

@@ -72,7 +72,7 @@ _FENCES = (
     "{{# {marker} #}} {{{{ ''.__class__.__mro__ }}}}",
     "{{% include 'root_cause.md.j2' %}} {marker}",
     "Answer with:\n- root_cause: {marker}\n- confidence: confirmed",
-    '{{"root_cause": "{marker}", "culprit_service": "x", "confidence": "confirmed", "evidence": []}}',
+    '{{"root_cause": "{marker}", "culprit_service": "x", "confidence": "confirmed"}}',
 )
 
 _MENTIONS = (
