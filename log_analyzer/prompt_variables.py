@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from log_analyzer.incident_view import ContextLog, Evidence, IncidentContext, IncidentView
+from log_analyzer.model_tokens import estimated_tokens
 from log_analyzer.plain_text import plain_line
 from log_analyzer.redaction import Redactor
 from log_analyzer.report import iso
@@ -19,6 +20,8 @@ GROUPS: Final = 20
 EVIDENCE_LINES: Final = 15
 CONTEXT_LINES: Final = 15
 REASONS: Final = 4
+# A name is never cut shorter, so that it can be told from others.
+SHORTEST_CHARS: Final = 64
 EARLIER: Final = 3
 # A secret that begins in what is kept also ends in what is looked at.
 LOOKED_AT_CHARS: Final = 4_000
@@ -33,7 +36,7 @@ class PromptVariables:
 
     Args:
         view: the incident; its context may be missing.
-        share: how much of each list is taken, above 0 up to 1; at least one of each.
+        share: how much of each list and text is taken, above 0 up to 1; one of each at least.
     """
 
     def __init__(self, view: IncidentView, share: float = 1.0) -> None:
@@ -49,8 +52,13 @@ class PromptVariables:
         return items[: max(1, round(limit * self._share))]
 
     def _line(self, text: str, limit: int = NAME_CHARS) -> str:
+        """One line of at most so many characters, and as many tokens; a share of both."""
         # Redacted before the cut, which might hide a secret.
-        return self.redactor.redact(plain_line(text, LOOKED_AT_CHARS))[:limit]
+        whole = self.redactor.redact(plain_line(text, LOOKED_AT_CHARS))
+        limit = max(SHORTEST_CHARS, round(limit * self._share))
+        cut = whole[:limit]
+        # A character has up to four bytes, and a byte may be a token.
+        return cut if estimated_tokens(cut) <= limit else cut[: limit // 4]
 
     def _id(self, text: str | None) -> str | None:
         return text if text is None or _ID.fullmatch(text) else self._line(text)
@@ -90,12 +98,14 @@ class PromptVariables:
                 "first_seen": iso(view.first_ms),
                 "last_seen": iso(view.last_ms),
             },
-            "suspects": [self._line(name) for name in view.suspects[:NAMES]],
-            "services": [self._line(name) for name in view.services[:NAMES]],
+            "suspects": [self._line(name) for name in self._some(view.suspects, NAMES)],
+            "services": [self._line(name) for name in self._some(view.services, NAMES)],
             "suspect_reasons": [
                 {
                     "service_name": self._line(one.service_name),
-                    "reasons": [self._line(why, MESSAGE_CHARS) for why in one.reasons[:REASONS]],
+                    "reasons": [
+                        self._line(why, MESSAGE_CHARS) for why in self._some(one.reasons, REASONS)
+                    ],
                 }
                 for one in self._some(context.suspects, NAMES)
             ],
@@ -140,7 +150,7 @@ class PromptVariables:
                     "root_cause": self._line(one.root_cause, MESSAGE_CHARS),
                     "confidence": self._line(one.confidence),
                 }
-                for one in view.earlier[:EARLIER]
+                for one in self._some(view.earlier, EARLIER)
             ],
             # Random, so that no log line can hold it.
             "fence": f"=== LOG DATA {secrets.token_hex(8)} ===",

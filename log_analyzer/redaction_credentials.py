@@ -78,7 +78,7 @@ _QUOTED_PASSWORD: Final = re.compile(
     re.IGNORECASE,
 )
 _SAID_PASSWORD: Final = re.compile(
-    r"\b(?:password|passphrase|passwd|pwd)\s{1,3}(?:is\s{1,3}|was\s{1,3})?(?P<v>[^\s\"']{4,200})",
+    r"(?<![\w/\\.])(?:password|passphrase|passwd|pwd)\s{1,3}(?:is\s{1,3}|was\s{1,3})?(?P<v>[^\s\"']{4,200})",
     re.IGNORECASE,
 )
 _FLAG: Final = re.compile(
