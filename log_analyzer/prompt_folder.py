@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from log_analyzer.incident_view import IncidentView
@@ -85,10 +85,10 @@ def template_for(view: IncidentView, sources: Sources) -> str:
     return next((name for name in overrides_of(view) if name in sources), ROOT_CAUSE)
 
 
-def render_template(name: str, sources: Sources, variables: Mapping[str, object]) -> str:
-    """Renders one template; it may extend or include others of `sources`, nothing else.
+def load_template(name: str, sources: Sources) -> Template:
+    """One template, sandboxed; it may extend or include others of `sources`, nothing else.
 
-    Raises one of `TEMPLATE_ERRORS`; ValueError if nothing comes out.
+    Raises one of `TEMPLATE_ERRORS`.
     """
 
     def load(wanted: str) -> tuple[str, str, None] | None:
@@ -101,10 +101,7 @@ def render_template(name: str, sources: Sources, variables: Mapping[str, object]
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    prompt = environment.get_template(name).render(variables).strip()
-    if not prompt:
-        raise ValueError("the template renders to nothing")
-    return prompt
+    return environment.get_template(name)
 
 
 def digest_of(sources: Sources) -> str:

@@ -19,8 +19,8 @@ from log_analyzer.prompt_folder import (
     TEMPLATE_ERRORS,
     Sources,
     digest_of,
+    load_template,
     read_folder,
-    render_template,
     template_for,
     told,
 )
@@ -56,10 +56,13 @@ def render_prompt(view: IncidentView, name: str, sources: Sources) -> Prompt:
 
     Raises one of `TEMPLATE_ERRORS`; ValueError when it is too long whatever is left out.
     """
+    template = load_template(name, sources)
     tokens = 0
     for share in SHARES:
         variables = PromptVariables(view, share)
-        text = render_template(name, sources, variables.values)
+        text = template.render(variables.values).strip()
+        if not text:
+            raise ValueError("the template renders to nothing")
         tokens = estimated_tokens(text)
         if tokens <= MAX_PROMPT_TOKENS:
             return Prompt(

@@ -21,6 +21,7 @@ from generators.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incident_view import Evidence
 from log_analyzer.model import MistralModel
 from log_analyzer.prompts import DEFAULTS_DIR, PromptTemplates
+from log_analyzer.redaction import redact
 from log_analyzer.report import iso
 from tests.planted_secrets import KINDS, PlantedSecret, planted_secrets
 from tests.stubs.mistral import MistralStub
@@ -28,7 +29,7 @@ from tests.unit.test_analyzer_notice import a_view
 
 TRAINTICKET = PROJECT_ROOT.parent / "shared" / "data" / "trainticket"
 SECRETS = 1_000
-LINES_OF_A_PROMPT = 4
+LINES_OF_A_PROMPT = 8
 WANTED_SHARE = 0.995
 # What is planted must stand in the part of a message that a prompt shows.
 BEFORE_CHARS = 120
@@ -137,11 +138,6 @@ def test_real_lines_without_a_secret_stay_whole() -> None:
     lines = [str(one["message"]) for one in trainticket_lines(SECRETS)]
     # These lines do hold tokens of logged-in users.
     clean = [one for one in lines if "eyJ" not in one]
-    templates = PromptTemplates(DEFAULTS_DIR)
+    assert len(clean) > SECRETS // 2
     for message in clean:
-        assert not re.search(r"<[A-Z]+_\d+>", _shown(templates, message)), message
-
-
-def _shown(templates: PromptTemplates, message: str) -> str:
-    view = a_view(message, title="order: it")
-    return templates.render(view).text.split("Error lines:")[1]
+        assert redact(message) == message
