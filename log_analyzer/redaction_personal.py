@@ -41,12 +41,14 @@ _CARD: Final = re.compile(
     r"|\d{4}(?P<b>[ \-.\u00a0])\d{6}(?P=b)\d{4,5})(?![0-9A-Za-z]|[.,]\d)"
 )
 # Issuer ranges of ISO/IEC 7812 with the lengths that they issue: Visa, Mastercard,
-# American Express, Diners, JCB, Discover, UnionPay, Maestro.
+# American Express, Diners, JCB, Discover, UnionPay, Maestro. Those of 12 and 13 digits are not among
+# them: such a number is a time in milliseconds unless it is named a card.
 _ISSUED: Final = re.compile(
-    r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
+    r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
     r"|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}"
-    r"|6(?:011|5\d\d|4[4-9]\d)\d{12}|62\d{14,17}|(?:50|5[6-9]|6[0-9])\d{10,17}"
+    r"|6(?:011|5\d\d|4[4-9]\d)\d{12}|62\d{14,17}|(?:50|5[6-9]|6[0-9])\d{14,17}"
 )
+_CARD_WORD: Final = re.compile(r"(?i)(?:card|(?<![a-z])(?:pan|cc))[\w ]{0,10}[\"'\s:=#\[]{0,6}$")
 
 # Lengths by country: the IBAN registry of ISO 13616.
 _IBAN_CHARS: Final = {
@@ -100,13 +102,16 @@ _INFRASTRUCTURE: Final = tuple(
 )
 
 _SEPARATED: Final = r"(?:[ .\-/\u00a0]{0,2}\(?\d{1,8}\)?){1,8}"
+_EXTENSION: Final = r"(?:\s?(?:x|ext\.?)\s?\d{1,6})?"
 _PHONES: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?<![\w+.])\+[1-9]\d{{0,2}}{_SEPARATED}(?![\w])",
         rf"(?<![\w.+-])00[1-9]\d{{0,2}}[ \-/]{_SEPARATED}(?![\w])",
-        r"(?<![\w.+-])(?:1[ .-])?\([2-9]\d{2}\)\s?\d{3}[ .-]\d{4}(?![\w-])",
-        r"(?<![\w.+-])(?:1(?P<s>[.-]))?[2-9]\d{2}(?P<t>[.-])\d{3}(?P=t)\d{4}(?![\w-])",
+        r"(?<![\w.+-])(?:1[ .-])?\([2-9]\d{2}\)\s?\d{3}[ .-]\d{4}" + _EXTENSION + r"(?![\w-])",
+        r"(?<![\w.+-])(?:1(?P<s>[.-]))?[2-9]\d{2}(?P<t>[.-])\d{3}(?P=t)\d{4}"
+        + _EXTENSION
+        + r"(?![\w-])",
         r"(?<![\w.:+-])0[1-9](?:[ .]\d{2}){4}(?![\w:])",
         r"(?<![\w.:+-])0[1-9]\d{1,3}[ /]\d{3,4}[ -]\d{3,4}(?![\w:.-])",
         r"(?<![\w.:+-])0[1-9]\d{1,3}[ /]\d{6,8}(?![\w:.-])",
@@ -115,12 +120,14 @@ _PHONES: Final = tuple(
 )
 _NAMED_PHONE: Final = re.compile(
     r"(?:phone|telephone|telefon|mobile|handy|msisdn|whatsapp|cellphone|(?<![a-z])(?:tel|cell|fax|sms))"
-    r"[\w -]{0,12}[\"'\\\]]{0,3}\s{0,3}[=:]?\s{0,3}[\"'\\\[]{0,3}(?P<v>\+?\(?\d[\d ()./-]{5,22}\d)"
+    r"[\w -]{0,12}[\"'\\\]]{0,3}\s{0,3}[=:.]?\s{0,3}[\"'\\\[]{0,3}(?P<v>\+?\(?\d[\d ()./-]{5,22}\d"
+    + _EXTENSION
+    + r")"
     r"(?!\w)",
     re.IGNORECASE,
 )
-PHONE_DIGITS: Final = range(7, 16)  # E.164: at most 15
-DIGITS_WITH_COUNTRY: Final = range(8, 16)
+PHONE_DIGITS: Final = range(7, 22)  # E.164: at most 15, and an extension
+DIGITS_WITH_COUNTRY: Final = range(8, 22)
 CARD_DIGITS: Final = range(12, 20)
 
 
@@ -145,10 +152,12 @@ def passes_luhn(digits: str) -> bool:
 
 
 def cards(text: str, start: int, end: int) -> Iterator[Span]:
-    """Payment card numbers: of an issuer's range, with a right check digit."""
+    """Payment card numbers: of an issuer's range or named as one, with a right check digit."""
     for match in _CARD.finditer(text, start, end):
         digits = re.sub(r"\D", "", match[0])
-        if len(digits) in CARD_DIGITS and _ISSUED.fullmatch(digits) and passes_luhn(digits):
+        named = _CARD_WORD.search(text, max(0, match.start() - 24), match.start())
+        issued = named or _ISSUED.fullmatch(digits)
+        if len(digits) in CARD_DIGITS and issued and passes_luhn(digits):
             yield match.span()
 
 
