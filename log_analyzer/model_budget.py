@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ Purpose = Literal["analysis", "try"]
 COUNTED: Final = frozenset({"asked", "answered", "invalid", "timeout"})
 
 _CQL: Final = {
-    "used": "SELECT sum(tokens) AS tokens FROM llm_usage WHERE hour IN ?",
+    "used": "SELECT tokens FROM llm_usage WHERE hour IN ?",
     "calls": "SELECT outcome, purpose FROM llm_usage WHERE incident_id = ?",
     "write": "INSERT INTO llm_usage (hour, call_id, incident_id, model, tokens, called_at, "
     "purpose, outcome, requests, input_tokens, output_tokens) "
@@ -71,13 +72,14 @@ class ModelBudget:
         self._per_hour = tokens_per_hour
         self._per_day = tokens_per_day
         self._clock = clock
+        self._reserving = threading.Lock()
 
     def _execute(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values)
 
     def used(self, hours: list[datetime]) -> int:
         """Tokens spent or reserved in these hours, by all instances."""
-        return self._execute("used", hours).one().tokens or 0
+        return sum(one.tokens or 0 for one in self._execute("used", hours))
 
     def calls_of(self, incident: UUID) -> int:
         """Calls that an incident has had, as far as they may have cost something.
@@ -93,6 +95,11 @@ class ModelBudget:
         Raises:
             OverBudgetError: they are more than is left; nothing stays reserved.
         """
+        # One after the other here, or questions that start together refuse each other.
+        with self._reserving:
+            return self._reserve(incident, model, tokens, purpose)
+
+    def _reserve(self, incident: UUID, model: str, tokens: int, purpose: Purpose) -> Charge:
         now = self._clock()
         hour = now.replace(minute=0, second=0, microsecond=0)
         day = hour.replace(hour=0)

@@ -41,7 +41,7 @@ _CARD: Final = re.compile(
     r"|\d{4}(?P<b>[ \-.\u00a0])\d{6}(?P=b)\d{4,5})(?![0-9A-Za-z]|[.,]\d)"
 )
 # Issuer ranges of ISO/IEC 7812 with the lengths that they issue: Visa, Mastercard,
-# American Express, Diners, JCB, Discover, UnionPay, Maestro. Those of 12 and 13 digits are not among
+# American Express, Diners, JCB, Discover, UnionPay, Maestro. 12 and 13 digits are not among
 # them: such a number is a time in milliseconds unless it is named a card.
 _ISSUED: Final = re.compile(
     r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
