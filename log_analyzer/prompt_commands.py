@@ -88,7 +88,11 @@ def try_(
         with cassandra.session(settings) as session:
             answer, note = _ask(settings, session, view, prompt)
     if as_json:
-        found = {"incident": which, "template": prompt.template, "prompt": prompt.text}
+        found: dict[str, Any] = {
+            "incident": which,
+            "template": prompt.template,
+            "prompt": prompt.text,
+        }
         found |= {"tokens": prompt.tokens, "answer": answer, "note": note}
         typer.echo(orjson.dumps(found))
         return
