@@ -133,7 +133,7 @@ class Questioner:
         )
         metrics.MODEL_CALLS.labels(outcome="answered").inc()
         analysis = self._answered(state, prompt, answer)
-        if not answer.struck_out and not PLACEHOLDER.search(_text_of(answer.answer)):
+        if _fits_another(view, answer):
             self._cache.keep(
                 group_fingerprint(view.service_name, view.template),
                 digest,
@@ -231,6 +231,13 @@ def questioner(settings: Settings, session: Session, reader: IncidentReader) -> 
         reader=reader,
         calls_per_incident=settings.analyzer_llm_calls_per_incident,
     )
+
+
+def _fits_another(view: IncidentView, answer: ModelAnswer) -> bool:
+    """True if an answer says nothing that only this incident has: it rests on error lines alone."""
+    cited, lines = set(answer.answer.evidence), {one.log_id for one in view.evidence}
+    plain = not PLACEHOLDER.search(_text_of(answer.answer))
+    return bool(cited) and cited <= lines and not answer.struck_out and plain
 
 
 def _text_of(answer: RootCause) -> str:

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+import orjson
 import pytest
 from cassandra.cluster import Session
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from firstcause import cassandra
+from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.analysis import AT_ONCE, AnalysisWorker
 from log_analyzer.analysis_store import AnalysisStore
@@ -24,6 +28,7 @@ from log_analyzer.model_breaker import CircuitBreaker
 from log_analyzer.model_budget import ModelBudget
 from log_analyzer.model_cache import AnswerCache
 from log_analyzer.outbox import MessageOutbox
+from log_analyzer.prompt_commands import app
 from log_analyzer.prompts import DEFAULTS_DIR, PromptTemplates
 from log_analyzer.question import Questioner
 from tests.hostile_lines import HOSTILE_LINES
@@ -345,3 +350,32 @@ def test_hostile_lines_reach_the_model_as_data_and_change_nothing_else(
         assert "OWNED" not in outside
         assert "\x1b" not in prompt
         assert "\u202e" not in prompt
+
+
+def test_people_try_a_prompt_and_its_tokens_count(
+    session, settings, service, stub, clock, monkeypatch
+) -> None:
+    errors(session, service, range(3), message="Mail to ann@example.com lost")
+    incident = the_view(session, service).incident_id
+    changed = {"mistral_server_url": stub.url, "mistral_api_key": SecretStr("key")}
+    for keyed in (False, True):
+        own = settings.model_copy(update=changed if keyed else {})
+        monkeypatch.setattr("firstcause.settings.load_settings", lambda own=own: own)
+        result = CliRunner().invoke(app, ["try", str(incident), "--json"])
+        assert result.exit_code == 0, result.output
+        found = orjson.loads(result.stdout)
+        assert (found["template"], found["tokens"] > 0) == ("root_cause.md.j2", True)
+        assert "<EMAIL_1>" in found["prompt"]
+        if not keyed:
+            assert found["answer"] is None
+            assert "MISTRAL_API_KEY" in found["note"]
+    assert found["answer"]["culprit_service"] == service
+    assert len(stub.prompts) == 1
+    [row] = usage_of(session, incident)
+    assert (row.purpose, row.outcome, row.tokens > 0) == ("try", "answered", True)
+    shown = CliRunner().invoke(app, ["try", str(incident)])
+    assert "The stub blames" in shown.stdout
+    missing = CliRunner().invoke(app, ["try", str(uuid.uuid4())])
+    assert isinstance(missing.exception, FirstcauseError)
+    checked = CliRunner().invoke(app, ["check", str(incident)])
+    assert (checked.exit_code, str(incident) in checked.stdout) == (0, True)
