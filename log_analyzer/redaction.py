@@ -79,7 +79,8 @@ class Redactor:
         """
         if not allowed:
             return text
-        return PLACEHOLDER.sub(lambda match: self.kept_of(text).get(match[0], match[0]), text)
+        kept = self.kept_of(text)
+        return PLACEHOLDER.sub(lambda match: kept.get(match[0], match[0]), text)
 
     def kept_of(self, *texts: str) -> dict[str, str]:
         """Placeholder -> value, for the placeholders in these texts that may be put back."""
