@@ -36,7 +36,7 @@ _URL_TOKEN: Final = re.compile(r"[a-z][a-z0-9+.-]{1,20}://(?P<v>[\w.~%+-]{16,200
 _SCHEME: Final = r"(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256)"
 _AUTHORIZATION: Final = re.compile(
     r"authorization[\"'\\]{0,3}\s{0,3}[=:]\s{0,3}[\"'\\\[]{0,3}"
-    rf"(?:{_SCHEME}\s{{1,3}}(?P<v>[^\s\"',;\]}}<>\\]{{4,4000}})|(?P<w>[^\s\"',;\]}}<>\\]{{6,4000}}))",
+    rf"(?:{_SCHEME}\s{{1,3}}(?P<v>[^\s\"',;\]}}<>\\]{{1,4000}})|(?P<w>[^\s\"',;\]}}<>\\]{{6,4000}}))",
     re.IGNORECASE,
 )
 _BEARER: Final = re.compile(r"\b(?:bearer|basic)\s{1,3}(?P<v>[\w.~+/=-]{8,4000})", re.IGNORECASE)
@@ -78,9 +78,15 @@ _QUOTED_PASSWORD: Final = re.compile(
     re.IGNORECASE,
 )
 _SAID_PASSWORD: Final = re.compile(
-    r"(?<![\w/\\.])(?:password|passphrase|passwd|pwd)\s{1,3}(?:is\s{1,3}|was\s{1,3})?(?P<v>[^\s\"']{4,200})",
+    r"(?<![\w/\\.])(?:password|passphrase|passwd|pwd)\s{1,3}(?:(?:is|was|to):?\s{1,3})?(?P<v>[^\s\"']{4,200})",
     re.IGNORECASE,
 )
+_SAID_TOKEN: Final = re.compile(
+    r"(?<![\w/\\.])(?:token|secret|(?:api|access)[ _-]?key)\s{1,3}(?:(?:is|was|to):?\s{1,3})?"
+    r"[\"'`]?(?P<v>[\w.+/=-]{16,1000})",
+    re.IGNORECASE,
+)
+_ORACLE: Final = re.compile(r"\bthin:[\w$#]{1,60}/(?P<v>[^\s@]{1,100})@", re.IGNORECASE)
 _FLAG: Final = re.compile(
     r"(?<!\w)--?[\w-]{0,30}(?:password|passwd|passphrase|pwd|secret|token|api-?key|access-?key)"
     r"[\w-]{0,10}(?:\s{1,3}|=)[\"']?(?P<v>[^\s\"'-][^\s\"']{0,1000})",
@@ -116,6 +122,15 @@ _KNOWN_KEYS: Final = re.compile(
 _RANDOM_LOOKING: Final = re.compile(
     r"(?<![\w+/=.-])(?P<v>[A-Za-z0-9]{32,255}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)"
     r"(?![\w+/=-])"
+)
+
+_SHOWN_PASSWORDS: Final = (
+    _URL_PASSWORD,
+    _PASSWORD,
+    _QUOTED_PASSWORD,
+    _SAID_PASSWORD,
+    _CLIENT_FLAG,
+    _ORACLE,
 )
 
 # What stands after a key word and is no secret.
@@ -157,11 +172,20 @@ def _said_nothing(value: str) -> bool:
     return value.strip(".:!?").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
 
 
-def _looks_like_a_token(value: str) -> bool:
-    """True unless it is a word, a small number, or prose."""
+def _looks_like_a_token(value: str, shown: str) -> bool:
+    """True unless it is a word, or prose after a colon; `shown` is the value with its name."""
     if len(value) < TOKEN_CHARS or _said_nothing(value):
         return False
-    return not value.isalpha() or (len(value) >= KEY_VALUE_CHARS and not value.islower())
+    assigned = "=" in shown[: -len(value)] or shown[-1] in "\"'`"
+    return assigned or not value.isalpha() or len(value) >= KEY_VALUE_CHARS
+
+
+def _looks_random(value: str) -> bool:
+    return (
+        any(one.isdigit() for one in value)
+        and entropy_bits(value) >= RANDOM_BITS_OF_A_CHAR
+        and not _UUID.fullmatch(value)
+    )
 
 
 def _group(match: re.Match[str]) -> Span | None:
@@ -183,7 +207,7 @@ def jwts(text: str, start: int, end: int) -> Iterator[Span]:
 
 def passwords(text: str, start: int, end: int) -> Iterator[Span]:
     """Passwords: in URLs, assignments, JSON, XML, connection strings, flags and plain words."""
-    for pattern in (_URL_PASSWORD, _PASSWORD, _QUOTED_PASSWORD, _SAID_PASSWORD, _CLIENT_FLAG):
+    for pattern in _SHOWN_PASSWORDS:
         for match in pattern.finditer(text, start, end):
             span = _group(match)
             if span is None or _said_nothing(value := text[slice(*span)]):
@@ -214,15 +238,13 @@ def tokens(text: str, start: int, end: int) -> Iterator[Span]:
             continue
         value = text[slice(*span)]
         bare_key = match[0][:3].lower() == "key"
-        if bare_key and (
-            len(value) < KEY_VALUE_CHARS
-            or entropy_bits(value) < RANDOM_BITS_OF_A_CHAR
-            or not any(one.isdigit() for one in value)
-            or _UUID.fullmatch(value)
-        ):
+        if bare_key and (len(value) < KEY_VALUE_CHARS or not _looks_random(value)):
             continue
-        if _looks_like_a_token(value):
+        if _looks_like_a_token(value, match[0]):
             yield span
+    for match in _SAID_TOKEN.finditer(text, start, end):
+        if _looks_random(match["v"]):
+            yield match.span("v")
 
 
 def api_keys(text: str, start: int, end: int) -> Iterator[Span]:
