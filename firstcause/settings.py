@@ -99,6 +99,10 @@ class Settings(BaseSettings):
         default=None, description="Without it: a preview on the terminal and in a file"
     )
     slack_channel: str = Field(default="#incidents", description="Where incidents go")
+    slack_show_redacted: bool = Field(
+        default=False,
+        description="Put e-mail, IP, phone, IBAN back in what goes to Slack; credentials never",
+    )
     slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
 
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
@@ -108,6 +112,12 @@ class Settings(BaseSettings):
     )
     analyzer_llm_tokens_per_hour: int = Field(
         default=200_000, ge=0, description="Beyond it the deterministic report goes out"
+    )
+    analyzer_llm_tokens_per_day: int = Field(
+        default=1_000_000, ge=0, description="The same for a day (UTC), of all instances together"
+    )
+    analyzer_llm_calls_per_incident: int = Field(
+        default=3, ge=0, description="Model calls for one incident at the most"
     )
     analyzer_quiet_seconds: float = Field(
         default=900.0, gt=0, description="An incident without errors for so long is resolved"

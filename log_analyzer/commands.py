@@ -1,4 +1,4 @@
-"""`firstcause analyzer` and `firstcause incidents`."""
+"""`firstcause analyzer`, `firstcause incidents`, and the prompts' commands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from log_analyzer import prompt_commands
+
 
 def register(app: typer.Typer) -> None:
     """Adds the analyzer's commands to the program."""
     app.command()(analyzer)
     app.command()(incidents)
+    app.add_typer(prompt_commands.app, name="prompts")
 
 
 def analyzer() -> None:

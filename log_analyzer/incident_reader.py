@@ -72,6 +72,7 @@ class IncidentReader:
             if messages
             else None,
             context=self._contexts.read(incident),
+            reopened=row.status == "open" and row.resolved_at is not None,
         )
 
     def since(self, start: datetime) -> Iterator[IncidentView]:
@@ -112,4 +113,6 @@ def _analysis(row: Any) -> Analysis:
         llm_calls=row.llm_calls or 0,
         llm_tokens=row.llm_tokens or 0,
         analysed_ms=milliseconds(row.analysed_at) or 0,
+        state=row.state or "",
+        originals=dict(row.originals or {}),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -26,7 +27,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was said about an incident. `note` tells why the model's answer is missing."""
+    """What was said about an incident. `note` tells why the model's answer is missing.
+
+    `state` is the digest of the incident's state that this answers for good, empty while it may
+    be asked again. `originals` are the values of those placeholders in the text that may be put
+    back into what goes to Slack, where a setting allows it.
+    """
 
     source: str
     root_cause: str
@@ -40,6 +46,8 @@ class Analysis:
     llm_calls: int = 0
     llm_tokens: int = 0
     analysed_ms: int = 0
+    state: str = ""
+    originals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +205,7 @@ class IncidentView:
     handling: Handling = Handling()
     context: IncidentContext | None = None
     merged_into: UUID | None = None
+    reopened: bool = False
 
     @property
     def stored_analysis(self) -> Analysis | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Enum, Gauge, Histogram
 
 MESSAGES = Counter("firstcause_analyzer_messages", "Messages consumed, of any level")
 UNREADABLE = Counter(
@@ -47,6 +47,12 @@ CONTEXT_SECONDS = Histogram(
     "Time to gather a context",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5),
 )
+MODEL_BREAKER = Enum(
+    "firstcause_model_breaker",
+    "Whether the model is called: closed yes, open not for a while, half_open one probe",
+    states=["closed", "open", "half_open"],
+)
+MODEL_CALLS_RUNNING = Gauge("firstcause_model_calls_running", "Calls to the model under way")
 PROMPT_BROKEN = Gauge("firstcause_prompt_broken", "1 while an edited prompt does not work")
 WORKER_FAILURES = Counter(
     "firstcause_analyzer_worker_failures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -15,13 +16,22 @@ from mistralai.client.errors import MistralError, NoResponseError
 from pydantic import BaseModel, Field
 
 from firstcause.settings import Settings
+from log_analyzer.model_tokens import estimated_tokens
+from log_analyzer.plain_text import plain_line
 
 TIMEOUT_MS: Final = 30_000
 ATTEMPTS: Final = 3
 RETRY_AFTER_MAX_SECONDS: Final = 30.0
 MAX_ANSWER_TOKENS: Final = 800
-CHARS_OF_A_TOKEN: Final = 4
+MAX_INPUT_TOKENS: Final = 4_000
+ROOT_CAUSE_CHARS: Final = 1_500
+ACTION_CHARS: Final = 300
+ACTIONS: Final = 5
+ID_CHARS: Final = 100
+UNKNOWN_CULPRIT: Final = "unknown"
 _RETRIED_STATUS: Final = frozenset({429, 500, 502, 503, 504})
+# A wrong or blocked key as well: somebody may mend it, and no call helps until then.
+_UNAVAILABLE_STATUS: Final = _RETRIED_STATUS | {401, 403, 408}
 
 Confidence = Literal["confirmed", "likely", "inconclusive"]
 _LOWER: Final[dict[Confidence, Confidence]] = {
@@ -42,11 +52,26 @@ class RootCause(BaseModel):
 
 
 class ModelFailedError(Exception):
-    """No usable answer; the text says why, in words for people. `calls` were made."""
+    """No usable answer; the text says why, in words for people. `calls` were made.
 
-    def __init__(self, reason: str, calls: int) -> None:
+    `unavailable`: the same question may be answered later. `free`: no tokens were spent.
+    `asked_seconds`: how long the server wants to be left alone, if longer than a call may wait.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        calls: int,
+        *,
+        unavailable: bool = False,
+        free: bool = False,
+        asked_seconds: float | None = None,
+    ) -> None:
         super().__init__(reason)
         self.calls = calls
+        self.unavailable = unavailable
+        self.free = free
+        self.asked_seconds = asked_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +82,43 @@ class ModelAnswer:
     struck_out: tuple[str, ...]
     tokens: int
     calls: int
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 def check_answer(
     answer: RootCause, log_ids: Collection[str], services: Collection[str]
 ) -> tuple[RootCause, tuple[str, ...]]:
-    """Strikes out cited log ids that are not in the evidence.
+    """Strikes out cited log ids that are not in the evidence, and makes the text plain.
 
     The confidence falls by one level if there were any, if none is left, or if the culprit is
-    no service of the incident. Pure.
+    no service of the incident; such a culprit is not named. Texts become single lines of bounded
+    length without invisible characters. Pure.
     """
-    cited = list(dict.fromkeys(one.strip().lower() for one in answer.evidence))
+    cited = list(dict.fromkeys(plain_line(one, ID_CHARS).lower() for one in answer.evidence))
     kept = [one for one in cited if one in log_ids]
     struck = tuple(one for one in cited if one not in log_ids)
-    doubtful = bool(struck) or not kept or answer.culprit_service not in services
-    confidence = _LOWER[answer.confidence] if doubtful else answer.confidence
-    return answer.model_copy(update={"evidence": kept, "confidence": confidence}), struck
+    known = answer.culprit_service in services
+    confidence = answer.confidence if known and kept and not struck else _LOWER[answer.confidence]
+    actions = [line for one in answer.actions if (line := plain_line(one, ACTION_CHARS))]
+    checked = RootCause.model_construct(
+        root_cause=plain_line(answer.root_cause, ROOT_CAUSE_CHARS),
+        culprit_service=answer.culprit_service if known else UNKNOWN_CULPRIT,
+        confidence=confidence,
+        evidence=kept,
+        actions=actions[:ACTIONS],
+    )
+    return checked, struck
 
 
-def estimated_tokens(prompt: str) -> int:
-    """Tokens that a call may cost: the prompt by its length, and the longest answer."""
-    return len(prompt) // CHARS_OF_A_TOKEN + MAX_ANSWER_TOKENS
+# What the API adds to a prompt: the schema of the answer, and the marks of a conversation.
+ADDED_TOKENS: Final = estimated_tokens(json.dumps(RootCause.model_json_schema())) + 50
+MAX_PROMPT_TOKENS: Final = MAX_INPUT_TOKENS - ADDED_TOKENS
+
+
+def call_tokens(prompt: str) -> int:
+    """Tokens that a call may cost at the most: its input, and the longest answer."""
+    return estimated_tokens(prompt) + ADDED_TOKENS + MAX_ANSWER_TOKENS
 
 
 class MistralModel:
@@ -97,7 +138,8 @@ class MistralModel:
     def ask(self, prompt: str, log_ids: Collection[str], services: Collection[str]) -> ModelAnswer:
         """One answer, checked against the evidence.
 
-        429 and 5xx are asked again after Retry-After (at most 30 s) or a growing pause.
+        429 and 5xx are asked again after Retry-After or a growing pause; not where the server asks
+        for more than 30 s.
 
         Raises:
             ModelFailedError: no attempt brought an answer in the schema.
@@ -118,12 +160,24 @@ class MistralModel:
                         timeout_ms=self._timeout_ms,
                     )
         except MistralError as error:
-            raise ModelFailedError(f"HTTP {error.status_code}", calls) from error
+            busy = error.status_code in _UNAVAILABLE_STATUS
+            asked = _retry_after_seconds(error.headers.get("retry-after"))
+            raise ModelFailedError(
+                f"HTTP {error.status_code}",
+                calls,
+                unavailable=busy,
+                free=True,
+                asked_seconds=asked if busy and asked and asked > RETRY_AFTER_MAX_SECONDS else None,
+            ) from error
         except httpx2.TimeoutException as error:
             seconds = self._timeout_ms // 1000
-            raise ModelFailedError(f"no answer within {seconds} s", calls) from error
+            raise ModelFailedError(
+                f"no answer within {seconds} s", calls, unavailable=True
+            ) from error
         except (httpx2.HTTPError, NoResponseError) as error:
-            raise ModelFailedError(f"{type(error).__name__}", calls) from error
+            raise ModelFailedError(
+                f"{type(error).__name__}", calls, unavailable=True, free=True
+            ) from error
         except (ValueError, TypeError) as error:
             # Not JSON, half of it, or not our schema: pydantic and json raise ValueError.
             raise ModelFailedError("an answer that is not in the schema", calls) from error
@@ -132,8 +186,15 @@ class MistralModel:
         if answer is None:
             raise ModelFailedError("an empty answer", calls)
         checked, struck = check_answer(answer, log_ids, services)
-        tokens = (response.usage.total_tokens or 0) if response.usage else 0
-        return ModelAnswer(checked, struck, tokens or estimated_tokens(prompt), calls)
+        usage = response.usage
+        return ModelAnswer(
+            checked,
+            struck,
+            tokens=(usage.total_tokens if usage else 0) or call_tokens(prompt),
+            calls=calls,
+            input_tokens=(usage.prompt_tokens if usage else 0) or 0,
+            output_tokens=(usage.completion_tokens if usage else 0) or 0,
+        )
 
 
 def _retry(error: Exception) -> bool | float:
@@ -141,7 +202,10 @@ def _retry(error: Exception) -> bool | float:
     if isinstance(error, MistralError):
         if error.status_code not in _RETRIED_STATUS:
             return False
-        return _retry_after_seconds(error.headers.get("retry-after")) or True
+        asked = _retry_after_seconds(error.headers.get("retry-after"))
+        if asked and asked > RETRY_AFTER_MAX_SECONDS:
+            return False
+        return asked or True
     return isinstance(error, httpx2.NetworkError)
 
 
@@ -156,4 +220,4 @@ def _retry_after_seconds(value: str | None) -> float | None:
         except ValueError:
             return None
         seconds = (moment - dt.datetime.now(dt.UTC)).total_seconds()
-    return min(RETRY_AFTER_MAX_SECONDS, max(0.1, seconds))
+    return max(0.1, seconds)

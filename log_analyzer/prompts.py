@@ -2,76 +2,123 @@
 
 from __future__ import annotations
 
-import secrets
+import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 from rich.console import Console
 
 from log_analyzer import metrics
-from log_analyzer.event_time import iso
 from log_analyzer.incident_view import IncidentView
-from log_analyzer.redaction import redact
+from log_analyzer.model import MAX_PROMPT_TOKENS
+from log_analyzer.model_tokens import estimated_tokens
+from log_analyzer.prompt_folder import (
+    ROOT_CAUSE,
+    TEMPLATE_ERRORS,
+    Sources,
+    digest_of,
+    load_template,
+    read_folder,
+    template_for,
+    told,
+)
+from log_analyzer.prompt_variables import PromptVariables
+from log_analyzer.redaction import Redactor
 
-ROOT_CAUSE: Final = "root_cause.md.j2"
 DEFAULTS_DIR: Final = Path(__file__).parent / "default_prompts"
 
-# About 2,500 tokens of evidence at the most, at four characters a token.
-EVIDENCE_LINES: Final = 15
-MESSAGE_CHARS: Final = 400
-NAME_CHARS: Final = 200
-NAMES: Final = 10
-PROMPT_CHARS: Final = 16_000
+# A prompt that is too long is tried again with shorter lists.
+SHARES: Final = (1.0, 0.7, 0.5, 0.35, 0.2, 0.1, 0.01)
 
 _log = structlog.get_logger()
 
 
-class PromptTemplates:
-    """The templates of one folder.
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt: redacted, and short enough for one call.
 
-    A template is tried on the incident at hand. When the edited one does not work (syntax, an
-    unknown variable, not readable), that is reported once for each version of the file, and the
-    last version that worked is used, at first the shipped one.
+    `tokens` is an upper estimate. `log_ids` are those that it shows, `redactor` knows what its
+    placeholders stand for, `templates` is the digest of all templates of its folder.
+    """
+
+    text: str
+    template: str
+    tokens: int
+    log_ids: frozenset[str]
+    redactor: Redactor
+    templates: str
+
+
+def render_prompt(view: IncidentView, name: str, sources: Sources) -> Prompt:
+    """One template for one incident, its lists shortened until it fits into a call.
+
+    Raises one of `TEMPLATE_ERRORS`; ValueError when it is too long whatever is left out.
+    """
+    template = load_template(name, sources)
+    tokens = 0
+    for share in SHARES:
+        variables = PromptVariables(view, share)
+        text = template.render(variables.values).strip()
+        if not text:
+            raise ValueError("the template renders to nothing")
+        tokens = estimated_tokens(text)
+        if tokens <= MAX_PROMPT_TOKENS:
+            return Prompt(
+                text,
+                name,
+                tokens,
+                frozenset(variables.log_ids),
+                variables.redactor,
+                digest_of(sources),
+            )
+    raise ValueError(f"it needs {tokens:,} tokens, at most {MAX_PROMPT_TOKENS:,} are allowed")
+
+
+class PromptTemplates:
+    """The templates of one folder. Safe to use from several threads.
+
+    The templates are tried on the incident at hand. When an edited one does not work (syntax, an
+    unknown variable, not readable, too long), that is reported once for each version of the file,
+    and the last version that worked is used; before there is one, the base template for an
+    override, and the shipped one for the base.
     """
 
     def __init__(self, folder: Path, complaint: Console | None = None) -> None:
         self._folder = folder
         self._complaint = complaint or Console(stderr=True, highlight=False, soft_wrap=True)
-        self._environment = SandboxedEnvironment(
-            undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-        )
-        self._last_good: dict[str, str] = {}
+        self._last_good: dict[str, Sources] = {}
         self._reported: dict[str, str] = {}
+        self._lock = threading.Lock()
 
-    def render(self, view: IncidentView, name: str = ROOT_CAUSE) -> str:
-        """The prompt for an incident, redacted and cut to `PROMPT_CHARS`. Reads the file."""
-        variables = prompt_variables(view)
-        try:
-            text = (self._folder / name).read_text(encoding="utf-8")
-            prompt = self._try(text, variables)
-        except (OSError, UnicodeDecodeError, TemplateError, TypeError, ValueError) as error:
-            self._report(name, error)
-            shipped = (DEFAULTS_DIR / name).read_text(encoding="utf-8")
-            return self._try(self._last_good.get(name, shipped), variables)
-        self._last_good[name] = text
-        self._reported.pop(name, None)
-        metrics.PROMPT_BROKEN.set(0)
-        return prompt
+    def render(self, view: IncidentView) -> Prompt:
+        """The prompt for an incident, by the template that is for it. Reads the files."""
+        with self._lock:
+            sources: Sources = {}
+            try:
+                sources = read_folder(self._folder)
+            except OSError as error:
+                self._report(ROOT_CAUSE, error)
+            return self._render(view, sources)
 
-    def _try(self, text: str, variables: dict[str, Any]) -> str:
-        template: Template = self._environment.from_string(text)
-        prompt = template.render(variables).strip()
-        if not prompt:
-            raise ValueError("the template renders to nothing")
-        return prompt[:PROMPT_CHARS]
+    def _render(self, view: IncidentView, sources: Sources) -> Prompt:
+        for name in dict.fromkeys((template_for(view, sources), ROOT_CAUSE)):
+            try:
+                prompt = render_prompt(view, name, sources)
+            except TEMPLATE_ERRORS as error:
+                self._report(name, error)
+                if name in self._last_good:
+                    return render_prompt(view, name, self._last_good[name])
+            else:
+                self._last_good[name] = sources
+                self._reported.pop(name, None)
+                metrics.PROMPT_BROKEN.set(bool(self._reported))
+                return prompt
+        return render_prompt(view, ROOT_CAUSE, read_folder(DEFAULTS_DIR))
 
     def _report(self, name: str, error: Exception) -> None:
-        line = getattr(error, "lineno", None)
-        where = f"{self._folder / name}" + (f", line {line}" if line else "")
-        reason = f"{where}: {error}"
+        reason = told(error, self._folder / name)
         metrics.PROMPT_BROKEN.set(1)
         if self._reported.get(name) == reason:
             return
@@ -80,43 +127,3 @@ class PromptTemplates:
         self._complaint.print(
             f"firstcause: prompt {reason}. The last one that worked is used.", markup=False
         )
-
-
-def prompt_variables(view: IncidentView) -> dict[str, Any]:
-    """What a template may name; text from logs is inert as `_line` makes it."""
-    evidence = [
-        {
-            "log_id": one.log_id,
-            "timestamp": iso(one.timestamp_ms),
-            "service_name": _line(one.service_name),
-            "level": one.level,
-            "message": _line(one.message, MESSAGE_CHARS),
-            "error_code": _line(one.error_code) if one.error_code else None,
-            "trace_id": one.trace_id,
-            "span_id": one.span_id,
-            "parent_span_id": one.parent_span_id,
-        }
-        for one in view.evidence[:EVIDENCE_LINES]
-    ]
-    return {
-        "incident": {
-            "title": _line(view.title),
-            "service_name": _line(view.service_name),
-            "template": _line(view.template, MESSAGE_CHARS),
-            "severity": view.severity,
-            "status": view.status,
-            "error_count": view.error_count,
-            "first_seen": iso(view.first_ms),
-            "last_seen": iso(view.last_ms),
-        },
-        "suspects": [_line(name) for name in view.suspects[:NAMES]],
-        "services": [_line(name) for name in view.services[:NAMES]],
-        "evidence": evidence,
-        # Random, so that no log line can hold it.
-        "fence": f"=== LOG DATA {secrets.token_hex(8)} ===",
-    }
-
-
-def _line(text: str, limit: int = NAME_CHARS) -> str:
-    """Text from logs as one redacted line; redacted before the cut, which might hide a secret."""
-    return redact(" ".join(text.split()))[:limit]

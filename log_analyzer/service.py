@@ -14,7 +14,8 @@ from cassandra.cluster import DriverException, NoHostAvailable, Session
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
-from log_analyzer.analysis import AnalysisStore, AnalysisWorker
+from log_analyzer.analysis import AnalysisWorker
+from log_analyzer.analysis_store import AnalysisStore
 from log_analyzer.channels import Channel, PreviewChannel, SlackChannel
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.context_gatherer import ContextGatherer
@@ -26,9 +27,8 @@ from log_analyzer.health import serve_health
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.model import MistralModel
 from log_analyzer.outbox import MessageOutbox
-from log_analyzer.prompts import PromptTemplates
+from log_analyzer.question import questioner
 from log_analyzer.template_store import SharedTemplateMiner
 from log_analyzer.terminal import print_preview
 
@@ -122,9 +122,7 @@ class Analyzer:
                 store=AnalysisStore(session),
                 outbox=outbox,
                 reader=reader,
-                prompts=PromptTemplates(settings.prompts_dir),
-                model=MistralModel(settings),
-                tokens_per_hour=settings.analyzer_llm_tokens_per_hour,
+                questioner=questioner(settings, session, reader),
                 owner=owner,
                 changed=delivery.poke,
             )

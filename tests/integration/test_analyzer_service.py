@@ -288,7 +288,6 @@ def test_a_model_that_hangs_holds_nothing_back(own, session, service, stubs, sta
             )
             eventually(lambda: mistral.prompts, len)
         eventually(lambda: committed(own), lambda count: count == 10)
-        assert len(mistral.prompts) == 1
 
 
 def test_over_the_token_budget_the_model_is_not_asked(own, session, service, stubs, start) -> None:

@@ -51,6 +51,8 @@ class StubServer:
                     fault = stub.next_fault(request)
                     stub.recorded.append(request | {"fault": fault and fault["kind"]})
                     reply = stub.answer(request, fault)
+                if fault and fault.get("delay_seconds"):
+                    stub.released.wait(fault["delay_seconds"])
                 if reply == "hang":
                     stub.released.wait(120)
                     reply = None

@@ -2,7 +2,8 @@
 
 Answers in the schema, citing the log ids that it finds in the prompt. Faults, by "kind":
 `rate_limited` (429, "retry_after"), `http_500`, `nonsense` (text that is no JSON), `half` (an
-answer cut in the middle), `other_schema`, `hang`, `drop`, `cites_unknown` (ids that it made up).
+answer cut in the middle), `other_schema`, `hang`, `drop`, `slow` (a good answer after
+"delay_seconds"), `cites_unknown` (ids that it made up), `says` (a good answer changed by "answer").
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class MistralStub(StubServer):
         ):
             return 422, {"detail": []}
         prompt = body["messages"][-1]["content"]
-        content = json.dumps(self.root_cause(prompt, kind))
+        answer = self.root_cause(prompt, kind)
+        if fault and kind == "says":
+            answer |= fault["answer"]
+        content = json.dumps(answer)
         if kind == "nonsense":
             content = "The root cause is, as so often, DNS."
         if kind == "half":

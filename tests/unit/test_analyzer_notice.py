@@ -13,7 +13,6 @@ from rich.console import Console
 
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView
 from log_analyzer.notice import inert, render_notice
-from log_analyzer.redaction import redact
 from log_analyzer.report import current_analysis, deterministic_report, incident_json
 from log_analyzer.terminal import incident_detail, incidents_table, render_for_terminal
 
@@ -150,18 +149,3 @@ def test_the_terminal_shows_what_slack_shows() -> None:
     assert "Payment [bold]7[/] <b> & failed" in shown
     assert "1,234" in shown
     assert FIRST_ID in shown
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("mail ann@example.com now", "mail <EMAIL> now"),
-        ("Authorization: Bearer abcdef123456", "Authorization: <BEARER>"),
-        ("jwt eyJhbGciOi.eyJzdWIiOi.c2lnbmF0", "jwt <JWT>"),
-        ("key AKIAIOSFODNN7EXAMPLE", "key <KEY>"),
-        ("password=hunter22 user=7", "<SECRET> user=7"),
-        ("took 35 ms at 2023-01-29T09:33:19Z, trace aaf52bf09c4c6882", None),
-    ],
-)
-def test_obvious_secrets_do_not_leave(text: str, safe: str | None) -> None:
-    assert redact(text) == (safe or text)
