@@ -100,6 +100,22 @@ class Settings(BaseSettings):
     )
     slack_channel: str = Field(default="#incidents", description="Where incidents go")
     slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
+    slack_app_token: SecretStr | None = Field(
+        default=None, description="For buttons (Socket Mode); without it: `firstcause incidents ack`"
+    )
+    slack_routes: Path = Field(
+        default=Path("deploy/slack_routes.yaml"),
+        description="Channels by severity and service; without the file all go to SLACK_CHANNEL",
+    )
+    slack_incident_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s<>|\"]+$",
+        max_length=500,
+        description="Your page of an incident, with {incident_id}; without it messages link nowhere",
+    )
+    slack_picture_after_seconds: float = Field(
+        default=60.0, ge=0, description="A message so old gets its picture and details in the thread"
+    )
 
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
     analyzer_batch_size: int = Field(default=10, ge=1, description="Errors of a batch")
@@ -132,7 +148,7 @@ class Settings(BaseSettings):
         default="info", description="Least important log lines to write"
     )
 
-    @field_validator("firstcause_home", "jars_dir", "prompts_dir")
+    @field_validator("firstcause_home", "jars_dir", "prompts_dir", "slack_routes")
     @classmethod
     def _from_project_root(cls, path: Path) -> Path:
         return (PROJECT_ROOT / path.expanduser()).resolve()
