@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     slack_channel: str = Field(default="#incidents", description="Where incidents go")
     slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
     slack_app_token: SecretStr | None = Field(
-        default=None, description="For buttons (Socket Mode); without it: `firstcause incidents ack`"
+        default=None, description="For buttons (Socket Mode); else: `firstcause incidents ack`"
     )
     slack_routes: Path = Field(
         default=Path("deploy/slack_routes.yaml"),
@@ -111,10 +111,10 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^https?://[^\s<>|\"]+$",
         max_length=500,
-        description="Your page of an incident, with {incident_id}; without it messages link nowhere",
+        description="Your page of an incident, with {incident_id}; unset: no links",
     )
     slack_picture_after_seconds: float = Field(
-        default=60.0, ge=0, description="A message so old gets its picture and details in the thread"
+        default=60.0, ge=0, description="Age of a message that gets picture and details"
     )
 
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident import severity
 from log_analyzer.incident_store import milliseconds, prepare_all
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView, SentMessage
@@ -30,6 +31,7 @@ class IncidentReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
+        self._handling = HandlingStore(session)
 
     def _rows(self, name: str, *values: object) -> list[Any]:
         return list(self._session.execute(self._statements[name], values))
@@ -69,6 +71,7 @@ class IncidentReader:
             )
             if messages
             else None,
+            handling=self._handling.of(incident, row.fingerprint),
         )
 
     def since(self, start: datetime) -> Iterator[IncidentView]:
