@@ -62,8 +62,11 @@ class SlackChannel:
             )
 
         response = self._shortened_if_need_be(channel, "post", post, notice.blocks)
-        self._ids[channel] = str(response["channel"])
-        return Posted(self._ids[channel], str(response["ts"]))
+        posted = Posted(str(response["channel"]), str(response["ts"]))
+        if self._ids.get(channel, channel) != posted.channel:
+            self._ids[channel] = posted.channel
+            self._pace.rename(channel, posted.channel)
+        return posted
 
     def update(self, posted: Posted, incident: UUID, notice: Notice) -> None:
         """Updates; see `Channel`."""
@@ -197,9 +200,7 @@ class SlackChannel:
         for _ in range(CHANNEL_PAGES):
             if channel in self._ids:
                 return self._ids[channel]
-            page = call(
-                lambda after=cursor: self._client.conversations_list(limit=1000, cursor=after)
-            )
+            page = self._list_channels(cursor)
             self._ids |= {f"#{one['name']}": str(one["id"]) for one in page["channels"]}
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:

@@ -48,6 +48,12 @@ class SlackPace:
         if turn > now:
             self._sleep((turn - now) / 1_000)
 
+    def rename(self, name: str, channel_id: str) -> None:
+        """A channel that was known by its name goes by its id from now on."""
+        with self._lock:
+            turn = self._next_ms.pop(name, 0)
+            self._next_ms[channel_id] = max(turn, self._next_ms.get(channel_id, 0))
+
     def hold(self, channel: str, request: str, seconds: float) -> None:
         """No request of this kind in the channel for so long, as Slack asked."""
         with self._lock:
