@@ -12,11 +12,12 @@ ELLIPSIS: Final = "…"
 _JOINER: Final = "\u2060"
 _COMBINING_IN_A_ROW: Final = 2
 # Text is cut to so many characters before anything else is done with it.
-_LOOKED_AT: Final = 20_000
+_LOOKED_AT: Final = 5_000
 
 _ANSI: Final = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 _ADDRESS: Final = re.compile(r"(?i)://|\bwww\.|\bmailto:|\btel:")
-_EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
+# A time of day has colons too, and is to be copied as it is.
+_EMOJI: Final = re.compile(r"(?<!\d):(?=[\w+'-]+:)|:(?=[\w+'-]*[^\W\d][\w+'-]*:)")
 _SINGLE_UNDERSCORE: Final = re.compile(r"(?<!\w)_+|_+(?!\w)")
 _LOOKALIKES: Final = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "'"})
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -33,16 +34,23 @@ def one_line(text: str) -> str:
     Terminal sequences go; control, format and direction characters become blanks, as do line
     breaks of any kind; a pile of combining marks is cut; an `@` is kept from being a mention.
     """
-    plain = _ANSI.sub("", text[:_LOOKED_AT])
-    shown: list[str] = []
+    shown = _ANSI.sub("", text[:_LOOKED_AT])
+    if not shown.isprintable():
+        # Just what Unicode calls control, format, private, unassigned or a separator.
+        shown = "".join(char if char.isprintable() else " " for char in shown)
+    if not shown.isascii():
+        shown = _without_piles(shown)
+    return " ".join(shown.split()).replace("@", "@" + _JOINER)
+
+
+def _without_piles(text: str) -> str:
+    kept: list[str] = []
     marks = 0
-    for char in plain:
-        category = unicodedata.category(char)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if marks > _COMBINING_IN_A_ROW:
-            continue
-        shown.append(" " if category[0] == "C" or category[0] == "Z" else char)
-    return " ".join("".join(shown).split()).replace("@", "@" + _JOINER)
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if marks <= _COMBINING_IN_A_ROW:
+            kept.append(char)
+    return "".join(kept)
 
 
 def plain(text: str, limit: int) -> str:
