@@ -89,8 +89,10 @@ def _whole(view: IncidentView, analysis: Analysis, options: NoticeOptions) -> li
         notice_parts.escalations(view),
         notice_parts.evidence(view, analysis),
         notice_parts.handling(view),
-        notice_parts.source(view, analysis, options.incident_url),
-        notice_parts.doors(view, analysis, buttons=options.buttons),
+        notice_parts.source(
+            view, analysis, incident_url=options.incident_url, buttons=options.buttons
+        ),
+        notice_parts.doors(view, analysis) if options.buttons else [],
     )
     return [block for part in parts for block in part]
 
@@ -101,7 +103,9 @@ def _headline(view: IncidentView) -> str:
         mark, state = RESOLVED_MARK, f"RESOLVED ({severity})"
     else:
         mark, state = SEVERITY_MARKS[view.severity], severity
-    return plain(f"{mark} {state} · {view.title}", block_kit.HEADER_CHARS)
+    # What varies from line to line has no place in a headline.
+    title = view.title.replace("<*>", "…")
+    return plain(f"{mark} {state} · {title}", block_kit.HEADER_CHARS)
 
 
 def _merged(view: IncidentView) -> list[Block]:

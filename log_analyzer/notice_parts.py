@@ -7,6 +7,7 @@ Slack's limits of a message, so that nothing has to be cut from the whole.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Final
 
 from log_analyzer import block_kit
@@ -20,12 +21,11 @@ from log_analyzer.actions import (
 )
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView
-from log_analyzer.report import clock
 from log_analyzer.slack_text import code, inert, whole_lines
 
 NAME_CHARS: Final = 60
 SERVICES_SHOWN: Final = 6
-REASONS_SHOWN: Final = 3
+REASONS_SHOWN: Final = 2
 REASON_CHARS: Final = 220
 ROOT_CAUSE_CHARS: Final = 900
 ACTIONS_SHOWN: Final = 4
@@ -40,7 +40,7 @@ def facts(view: IncidentView) -> list[Block]:
     """How many, where, since when."""
     lines = [
         f"*{view.error_count:,} {_plural(view.error_count, 'error')}* in {_span(view)}, "
-        f"since *{clock(view.first_ms)}*",
+        f"since *{when(view.first_ms)}*",
         f"*Where:* {services(view)}",
     ]
     return [block_kit.section("\n".join(lines))]
@@ -93,7 +93,7 @@ def earlier(view: IncidentView) -> list[Block]:
     was = inert(last.root_cause, NOTE_CHARS) or "not explained"
     return [
         block_kit.context(
-            f"🔁 Seen {times} before, last on {clock(last.last_ms)}. Then it was "
+            f"🔁 Seen {times} before, last on {when(last.last_ms)}. Then it was "
             f"{name(last.culprit_service or view.service_name)} ({name(last.confidence)}): {was}"
         )
     ]
@@ -104,26 +104,23 @@ def escalations(view: IncidentView) -> list[Block]:
     latest = sorted(view.escalations, key=lambda one: -one.last_alert_ms)
     lines = [
         f"⬆️ Escalated: {name(one.service_name)}, {one.alert_count:,} alerts until "
-        f"{clock(one.last_alert_ms)}"
+        f"{when(one.last_alert_ms, view.first_ms)}"
         for one in latest[:ESCALATIONS_SHOWN]
     ]
     return [block_kit.context("\n".join(lines))] if lines else []
 
 
 def evidence(view: IncidentView, analysis: Analysis) -> list[Block]:
-    """One or two of the lines that the analysis names; the thread has more."""
+    """One or two of the lines that the analysis names; the thread has more, and their ids."""
     cited = [one for one in view.evidence if one.log_id in analysis.evidence]
-    lines = [evidence_line(one) for one in (cited or list(view.evidence))[:EVIDENCE_SHOWN]]
-    return [block_kit.section("\n".join(lines))] if lines else []
+    lines = [evidence_line(view, one) for one in (cited or list(view.evidence))[:EVIDENCE_SHOWN]]
+    return [block_kit.context("\n".join(lines))] if lines else []
 
 
-def evidence_line(one: Evidence) -> str:
-    """One log line: when, where, what, and the id to find it by."""
-    at = clock(one.timestamp_ms).removesuffix(" UTC")
-    return (
-        f"`{at}` {name(one.service_name)} `{code(one.message, EVIDENCE_CHARS)}` "
-        f"· `{code(one.log_id, 36)}`"
-    )
+def evidence_line(view: IncidentView, one: Evidence) -> str:
+    """One log line: when, where, what."""
+    at = when(one.timestamp_ms, view.first_ms)
+    return f"{at} {name(one.service_name)} `{code(one.message, EVIDENCE_CHARS)}`"
 
 
 def handling(view: IncidentView) -> list[Block]:
@@ -131,11 +128,11 @@ def handling(view: IncidentView) -> list[Block]:
     told = view.handling
     lines = []
     if told.acknowledged_by:
-        at = f" at {clock(told.acknowledged_ms)}" if told.acknowledged_ms else ""
+        at = f" at {when(told.acknowledged_ms)}" if told.acknowledged_ms else ""
         lines.append(f"👀 Acknowledged by {name(told.acknowledged_by)}{at}")
     if told.silenced_until_ms:
         by = f" by {name(told.silenced_by)}" if told.silenced_by else ""
-        lines.append(f"🔕 Silenced until {clock(told.silenced_until_ms)}{by}")
+        lines.append(f"🔕 Silenced until {when(told.silenced_until_ms)}{by}")
     if told.feedback:
         by = f" by {name(told.feedback_by)}" if told.feedback_by else ""
         mark = "👍" if told.feedback == "right" else "👎"
@@ -143,33 +140,32 @@ def handling(view: IncidentView) -> list[Block]:
     return [block_kit.context("\n".join(lines))] if lines else []
 
 
-def source(view: IncidentView, analysis: Analysis, incident_url: str | None) -> list[Block]:
-    """Where the analysis comes from, why there is no other, and the incident's id."""
+def source(
+    view: IncidentView, analysis: Analysis, *, incident_url: str | None, buttons: bool
+) -> list[Block]:
+    """Why there is no other analysis, what was wrong with it, and how to ask for more."""
     notes = []
     if analysis.note:
         notes.append(inert(analysis.note, NOTE_CHARS))
     if analysis.struck_out:
         struck = len(analysis.struck_out)
         notes.append(
-            f"{struck:,} cited log {_plural(struck, 'id')} not in the evidence, struck out"
+            f"{struck:,} cited log {_plural(struck, 'id')} struck out: not in the evidence"
         )
-    notes.append(f"Incident `{view.incident_id}`")
     if incident_url:
         # Ours alone: the setting is checked, the id is a UUID.
         address = incident_url.replace("{incident_id}", str(view.incident_id))
         notes.append(f"<{address.replace('&', '&amp;')}|Open>")
-    return [block_kit.context(" · ".join(notes))]
+    if buttons:
+        notes.append(f"Incident `{view.incident_id}`")
+    else:
+        notes.append(f"`firstcause incidents ack {view.incident_id}` or `silence`, `feedback`")
+    return [block_kit.context("\n".join(notes))]
 
 
-def doors(view: IncidentView, analysis: Analysis, *, buttons: bool) -> list[Block]:
-    """Buttons to handle the incident, or the commands that do the same."""
+def doors(view: IncidentView, analysis: Analysis) -> list[Block]:
+    """Buttons to handle the incident."""
     key = str(view.incident_id)
-    if not buttons:
-        return [
-            block_kit.context(
-                f"`firstcause incidents ack {key}`, or `silence` it, or give `feedback`"
-            )
-        ]
     row = []
     if not view.handling.acknowledged_by and view.status == "open":
         row.append(block_kit.button(ACKNOWLEDGE, "Acknowledge", key, "primary"))
@@ -191,7 +187,7 @@ def name(text: str) -> str:
 
 
 def _author(analysis: Analysis) -> str:
-    return "Mistral" if analysis.source == "mistral" else "by rules"
+    return "says Mistral" if analysis.source == "mistral" else "by the rules"
 
 
 def _span(view: IncidentView) -> str:
@@ -209,6 +205,15 @@ def duration(span_ms: int) -> str:
     if days < 1:
         return f"{hours} h {minutes % 60} min"
     return f"{days} {_plural(days, 'day')} {hours % 24} h"
+
+
+def when(moment_ms: int, day_ms: int | None = None) -> str:
+    """A moment in UTC, for people; without the day when it is the day of `day_ms`."""
+    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
+    same = (
+        day_ms is not None and datetime.fromtimestamp(day_ms / 1_000, UTC).date() == moment.date()
+    )
+    return f"{moment:%H:%M:%S} UTC" if same else f"{moment:%H:%M} UTC, {moment.day} {moment:%b %Y}"
 
 
 def _plural(count: int, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 from log_analyzer.incident_view import ErrorMinute, IncidentView
-from log_analyzer.slack_text import plain
+from log_analyzer.slack_text import ELLIPSIS, plain
 
 MINUTE_MS: Final = 60_000
 BARS: Final = 60
@@ -22,9 +23,11 @@ TITLE_CHARS: Final = 70
 
 # Twice the width of a phone's screen; the letters are large enough for it.
 WIDTH: Final = 1_000
-HEIGHT: Final = 560
-LEFT, RIGHT, TOP, BOTTOM = 90, 970, 170, 490
-LEGEND_COLUMNS: Final = 3
+HEIGHT: Final = 720
+LEFT, RIGHT, TOP, BOTTOM = 120, 970, 270, 640
+LEGEND_COLUMNS: Final = 2
+MARGIN: Final = 30
+TITLE_SIZE, TEXT_SIZE = 46, 32
 
 BACKGROUND: Final = "#ffffff"
 INK: Final = "#1d1c1d"
@@ -84,8 +87,9 @@ def draw_picture(view: IncidentView) -> bytes:
     draw = ImageDraw.Draw(image)
     minutes = bars.span_ms // MINUTE_MS
     each = "a minute" if minutes == 1 else f"in {minutes:,} minutes"
-    draw.text((LEFT, 18), f"Errors {each}, by service", INK, _font(34))
-    draw.text((LEFT, 64), plain(view.title, TITLE_CHARS), DIM, _font(22))
+    draw.text((MARGIN, 18), f"Errors {each}, by service", INK, _font(TITLE_SIZE))
+    title = _fitting(draw, plain(view.title, TITLE_CHARS), RIGHT - MARGIN)
+    draw.text((MARGIN, 78), title, DIM, _font(TEXT_SIZE))
     _legend(draw, bars)
     _grid(draw, bars)
     _columns(draw, bars)
@@ -94,20 +98,28 @@ def draw_picture(view: IncidentView) -> bytes:
     return buffer.getvalue()
 
 
+@functools.lru_cache(maxsize=4)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
+def _fitting(draw: ImageDraw.ImageDraw, text: str, width: int) -> str:
+    """`text`, its end cut off until it is no wider than `width` pixels."""
+    while len(text) > 1 and draw.textlength(text, _font(TEXT_SIZE)) > width:
+        text = text[:-2].rstrip() + ELLIPSIS
+    return text
+
+
 def _legend(draw: ImageDraw.ImageDraw, bars: Bars) -> None:
-    width = (RIGHT - LEFT) // LEGEND_COLUMNS
+    width = (RIGHT - MARGIN) // LEGEND_COLUMNS
     for place, (name, counts) in enumerate(bars.counts.items()):
-        x = LEFT + place % LEGEND_COLUMNS * width
-        y = 102 + place // LEGEND_COLUMNS * 30
-        draw.rectangle((x, y + 2, x + 18, y + 20), COLOURS[place])
-        text = f"{plain(name, NAME_CHARS)} {sum(counts):,}"
-        while draw.textlength(text, _font(20)) > width - 36 and len(text) > 1:
-            text = text[:-2].rstrip() + "…"
-        draw.text((x + 26, y), text, INK, _font(20))
+        x = MARGIN + place % LEGEND_COLUMNS * width
+        y = 128 + place // LEGEND_COLUMNS * 42
+        draw.rectangle((x, y + 6, x + 26, y + 32), COLOURS[place])
+        number = f" {sum(counts):,}"
+        room = width - 60 - int(draw.textlength(number, _font(TEXT_SIZE)))
+        text = _fitting(draw, plain(name, NAME_CHARS), room) + number
+        draw.text((x + 38, y), text, INK, _font(TEXT_SIZE))
 
 
 def _grid(draw: ImageDraw.ImageDraw, bars: Bars) -> None:
@@ -115,19 +127,18 @@ def _grid(draw: ImageDraw.ImageDraw, bars: Bars) -> None:
         y = BOTTOM - share * (BOTTOM - TOP)
         draw.line((LEFT, y, RIGHT, y), GRID if share else INK, 2)
         value = bars.highest * share
-        text = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
-        draw.text((LEFT - 12, y), text, DIM, _font(20), anchor="rm")
+        # Half of an odd number is no number of errors.
+        text = f"{value:,.0f}" if value == int(value) else ""
+        draw.text((LEFT - 12, y), text, DIM, _font(TEXT_SIZE), anchor="rm")
     end_ms = bars.start_ms + bars.number * bars.span_ms
-    for share, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
+    for share, anchor in ((0.0, "la"), (1.0, "ra")):
         x = LEFT + share * (RIGHT - LEFT)
         moment = bars.start_ms + share * (end_ms - bars.start_ms)
-        draw.text((x, BOTTOM + 14), _clock(moment, bars), DIM, _font(20), anchor=anchor)
+        draw.text((x, BOTTOM + 14), _clock(moment), DIM, _font(TEXT_SIZE), anchor=anchor)
 
 
-def _clock(moment_ms: float, bars: Bars) -> str:
-    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
-    seconds = ":%S" if bars.number * bars.span_ms < 5 * MINUTE_MS else ""
-    return moment.strftime(f"%d %b %H:%M{seconds} UTC")
+def _clock(moment_ms: float) -> str:
+    return f"{datetime.fromtimestamp(moment_ms / 1_000, UTC):%d %b %H:%M} UTC"
 
 
 def _columns(draw: ImageDraw.ImageDraw, bars: Bars) -> None:

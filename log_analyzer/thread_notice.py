@@ -9,9 +9,8 @@ from typing import Final
 from log_analyzer import block_kit
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, IncidentView
-from log_analyzer.notice_parts import duration, evidence_line, name, services
-from log_analyzer.report import clock
-from log_analyzer.slack_text import inert, whole_lines
+from log_analyzer.notice_parts import duration, evidence_line, name, services, when
+from log_analyzer.slack_text import code, inert, whole_lines
 
 PICTURE: Final = "picture"
 DETAIL: Final = "detail"
@@ -23,6 +22,7 @@ RESOLVED_TOLD: Final = 5
 TIMELINE_SHOWN: Final = 20
 EVIDENCE_SHOWN: Final = 8
 ENTRY_CHARS: Final = 200
+ID_CHARS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def render_reply(reply: str, view: IncidentView, analysis: Analysis) -> ThreadNo
     if reply.startswith(RESOLVED):
         return _resolved(view, analysis)
     if reply.startswith(REOPENED):
-        text = f"🔄 It is back: {view.error_count:,} errors by now, last {clock(view.last_ms)}"
+        text = f"🔄 It is back: {view.error_count:,} errors by now, last {when(view.last_ms)}"
         return ThreadNote(text, (block_kit.section(text),))
     raise ValueError(f"no reply is named {reply}")
 
@@ -77,7 +77,7 @@ def render_reply(reply: str, view: IncidentView, analysis: Analysis) -> ThreadNo
 def _resolved(view: IncidentView, analysis: Analysis) -> ThreadNote:
     lasted = duration(view.last_ms - view.first_ms)
     text = (
-        f"✅ Resolved. It lasted {lasted}: {view.error_count:,} errors, last {clock(view.last_ms)}."
+        f"✅ Resolved. It lasted {lasted}: {view.error_count:,} errors, last {when(view.last_ms)}."
     )
     lines = [text, f"*Where:* {services(view)}"]
     blamed = name(analysis.culprit_service or view.service_name)
@@ -90,14 +90,17 @@ def _detail(view: IncidentView) -> ThreadNote:
     text = f"Details of {inert(view.title, block_kit.HEADER_CHARS)}"
     entries = view.context.timeline if view.context else ()
     timeline = [
-        f"`{clock(one.timestamp_ms).removesuffix(' UTC')}` {name(one.service_name)}: "
+        f"{when(one.timestamp_ms, view.first_ms)} *{name(one.service_name)}* "
         f"{inert(one.text, ENTRY_CHARS)}"
         for one in entries[:TIMELINE_SHOWN]
     ]
-    lines = [evidence_line(one) for one in view.evidence[:EVIDENCE_SHOWN]]
+    lines = [
+        f"{evidence_line(view, one)}\n`{code(one.log_id, ID_CHARS)}`"
+        for one in view.evidence[:EVIDENCE_SHOWN]
+    ]
     blocks = [
         block_kit.section(whole_lines([title, *part], block_kit.SECTION_CHARS))
-        for title, part in (("*Timeline* (UTC)", timeline), ("*Log lines* (UTC)", lines))
+        for title, part in (("*Timeline*", timeline), ("*Log lines and their ids*", lines))
         if part
     ]
     more = f"All of it: `firstcause incidents {view.incident_id}`"

@@ -215,11 +215,11 @@ def test_the_message_says_what_where_since_when_who_why_and_what_to_do() -> None
     shown = " ".join(one["text"] for one in text_objects(render_notice(view, said).blocks))
     for wanted in (
         "🟠 HIGH · order: Payment 7 failed",
-        "*1,234 errors* in 60 s, since *2023-11-14 22:13:20 UTC*",
+        "*1,234 errors* in 60 s, since *22:13 UTC, 14 Nov 2023*",
         "order 1,000 · payment 234",
-        "*Suspect: payment* (likely, Mistral)\nPool too small.\n• Its span is the deepest",
+        "*Suspect: payment* (likely, says Mistral)\nPool too small.\n• Its span is the deepest",
         "1. Enlarge it",
-        "Seen 3 times before, last on 1970-01-04 00:00:00 UTC. Then it was payment (likely): Cause",
+        "Seen 3 times before, last on 00:00 UTC, 4 Jan 1970. Then it was payment (likely): Cause",
         "Escalated: order, 6 alerts",
         f"firstcause incidents ack {view.incident_id}",
     ):
