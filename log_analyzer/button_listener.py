@@ -35,6 +35,7 @@ class ButtonListener:
     Slack hears at once that a click arrived, then it is stored; while Cassandra is away that is
     tried again for two minutes. A click that could not be stored is logged and counted; the
     message goes on to show its buttons. Slack tells every click to one of the instances only.
+    The connection is looked after each `ping_seconds`.
     """
 
     def __init__(
@@ -44,16 +45,20 @@ class ButtonListener:
         api_url: str,
         store: HandlingStore,
         changed: Callable[[UUID], None] = lambda _: None,
+        ping_seconds: float = 5.0,
     ) -> None:
         self._app_token = app_token
         self._api_url = api_url
         self._store = store
         self._changed = changed
+        self._ping_seconds = ping_seconds
 
     def run(self, stopping: threading.Event) -> None:
         """Listens until `stopping`; blocks. Once connected, the SDK connects again by itself."""
         web = WebClient(base_url=self._api_url, timeout=HTTP_TIMEOUT_SECONDS, retry_handlers=[])
-        client = SocketModeClient(app_token=self._app_token, web_client=web)
+        client = SocketModeClient(
+            app_token=self._app_token, web_client=web, ping_interval=self._ping_seconds
+        )
         client.socket_mode_request_listeners.append(self.take)
         try:
             self._connect(client, stopping)
