@@ -17,13 +17,13 @@ from log_analyzer.incident_view import IncidentView
 from log_analyzer.notice import DEFAULT_OPTIONS, Notice, NoticeOptions, render_notice
 from log_analyzer.outbox import MessageOutbox, MessageRow
 from log_analyzer.report import current_analysis
-from log_analyzer.routing import Router
+from log_analyzer.routing import CHANNEL_REFUSED, Router
 from log_analyzer.send_rules import (
     LEASE_MS,
     SETTLE_MS,
     UPDATE_MS,
-    backoff_ms,
-    delivered_shape,
+    after_delivery,
+    after_refusal,
     fate_of_unposted,
     update_due,
 )
@@ -32,9 +32,6 @@ from log_analyzer.thread_outbox import ThreadOutbox
 
 # An incident that changed elsewhere is seen after so long.
 LOOK_MS: Final = 10_000
-# A channel of the routes that Slack does not know or let us into; SLACK_CHANNEL stands in.
-_CHANNEL_REFUSED: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
-AVOID_MS: Final = 600_000
 
 _log = structlog.get_logger()
 
@@ -74,7 +71,6 @@ class Delivery:
         self._clock_ms = clock_ms
         self._poked: set[UUID] = set()
         self._next_look_ms: dict[UUID, int] = {}
-        self._avoided_until_ms: dict[str, int] = {}
 
     def poke(self, incident: UUID) -> None:
         """Tells that an incident has changed, so that it is looked at in the next pass."""
@@ -130,17 +126,12 @@ class Delivery:
     def _post_unless_held(self, row: MessageRow, view: IncidentView, notice: Notice) -> None:
         fate = fate_of_unposted(view, self._clock_ms(), was_silenced=row.state == "silenced")
         if fate == "send":
-            self._post(row, notice, self._target(view))
+            self._post(row, notice, self._router.channel_of(view, self._clock_ms()))
         elif fate == "drop":
             self._outbox.move(replace(row, state="settled"))
         elif row.state == "pending":
             _log.info("incident_silenced", incident_id=str(row.incident_id))
             self._outbox.move(replace(row, state="silenced"))
-
-    def _target(self, view: IncidentView) -> str:
-        wanted = self._router.channel_of(view)
-        avoided = self._avoided_until_ms.get(wanted, 0) > self._clock_ms()
-        return self._router.default if avoided else wanted
 
     def _post(self, row: MessageRow, notice: Notice, target: str) -> None:
         now_ms = self._clock_ms()
@@ -163,8 +154,8 @@ class Delivery:
         try:
             posted = self._channel.post(target, row.incident_id, notice)
         except NotSentError as error:
-            if str(error) in _CHANNEL_REFUSED and target != self._router.default:
-                self._avoided_until_ms[target] = self._clock_ms() + AVOID_MS
+            if str(error) in CHANNEL_REFUSED:
+                self._router.avoid(target, self._clock_ms())
             self._outbox.move(self._after_refusal(claimed, error, "post", state="pending"))
         except MaybeSentError as error:
             _count("post", "unknown")
@@ -200,22 +191,7 @@ class Delivery:
             self._finish(claimed, posted, None)
 
     def _finish(self, row: MessageRow, posted: Posted, notice: Notice | None) -> None:
-        self._outbox.move(
-            replace(
-                row,
-                state="live",
-                channel=posted.channel,
-                ts=posted.ts,
-                delivered_hash=notice.digest if notice else None,
-                delivered_shape=delivered_shape(notice) if notice else None,
-                sent_ms=self._clock_ms(),
-                sends=row.sends + 1,
-                attempts=0,
-                last_error=None,
-                lease_until_ms=0,
-                not_before_ms=0,
-            )
-        )
+        self._outbox.move(after_delivery(row, posted, notice, self._clock_ms()))
 
     def _plan_replies(self, thread: Posted, view: IncidentView, known: frozenset[str]) -> None:
         now_ms = self._clock_ms()
@@ -257,7 +233,7 @@ class Delivery:
     def _after_refusal(
         self, row: MessageRow, error: NotSentError | MaybeSentError, kind: str, *, state: str
     ) -> MessageRow:
-        wait_ms = backoff_ms(row.attempts, error)
+        after = after_refusal(row, error, self._clock_ms(), state=state)
         limited = getattr(error, "retry_after_seconds", None)
         _count(kind, "rate_limited" if limited else "refused")
         _log.warning(
@@ -266,16 +242,9 @@ class Delivery:
             incident_id=str(row.incident_id),
             channel=row.channel,
             reason=str(error),
-            again_in_seconds=wait_ms / 1_000,
+            again_in_seconds=(after.not_before_ms - self._clock_ms()) / 1_000,
         )
-        return replace(
-            row,
-            state=state,
-            attempts=row.attempts + 1,
-            last_error=str(error),
-            not_before_ms=self._clock_ms() + wait_ms,
-            lease_until_ms=0,
-        )
+        return after
 
 
 def _count(kind: str, outcome: str) -> None:

@@ -14,6 +14,10 @@ from log_analyzer.incident_view import IncidentView
 # A name as Slack allows it, or an id.
 _CHANNEL: Final = r"^(#[^\s#@<>,.&|!:]{1,80}|[CG][A-Z0-9]{6,20})$"
 
+# What Slack says of a channel that it does not know, or does not let us into.
+CHANNEL_REFUSED: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
+AVOID_MS: Final = 600_000
+
 ServiceName = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
 
 
@@ -41,8 +45,13 @@ class Router:
     def __init__(self, default: str, routes: tuple[Route, ...] = ()) -> None:
         self.default = default
         self._routes = routes
+        self._avoided_until_ms: dict[str, int] = {}
 
-    def channel_of(self, view: IncidentView) -> str:
+    def avoid(self, channel: str, now_ms: int) -> None:
+        """A channel does not take messages: for ten minutes `default` stands in for it."""
+        self._avoided_until_ms[channel] = now_ms + AVOID_MS
+
+    def channel_of(self, view: IncidentView, now_ms: int) -> str:
         """The channel for an incident that has no message yet.
 
         The service is the first suspect of the rules: its people can act. Nothing that a log
@@ -51,7 +60,8 @@ class Router:
         service_name = view.suspects[0] if view.suspects else view.service_name
         for route in self._routes:
             if route.takes(view.severity, service_name):
-                return route.channel
+                avoided = self._avoided_until_ms.get(route.channel, 0) > now_ms
+                return self.default if avoided else route.channel
         return self.default
 
 

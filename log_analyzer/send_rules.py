@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Literal
 
-from log_analyzer.channels import MaybeSentError, NotSentError
+from log_analyzer.channels import MaybeSentError, NotSentError, Posted
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.notice import Notice
 from log_analyzer.outbox import MessageRow
@@ -58,6 +59,35 @@ def update_due(row: MessageRow, notice: Notice, now_ms: int) -> bool:
     return waited_ms >= min(COUNT_UPDATE_MAX_MS, (UPDATE_MS << min(row.sends, 20)) // 2)
 
 
-def delivered_shape(notice: Notice) -> str:
-    """What a row keeps of a notice, for `update_due`."""
-    return f"{notice.shape}.{notice.handling}"
+def after_delivery(
+    row: MessageRow, posted: Posted, notice: Notice | None, now_ms: int
+) -> MessageRow:
+    """The row of a message that stands in the channel; `notice` as far as it is known."""
+    return replace(
+        row,
+        state="live",
+        channel=posted.channel,
+        ts=posted.ts,
+        delivered_hash=notice.digest if notice else None,
+        delivered_shape=f"{notice.shape}.{notice.handling}" if notice else None,
+        sent_ms=now_ms,
+        sends=row.sends + 1,
+        attempts=0,
+        last_error=None,
+        lease_until_ms=0,
+        not_before_ms=0,
+    )
+
+
+def after_refusal(
+    row: MessageRow, error: NotSentError | MaybeSentError, now_ms: int, *, state: str
+) -> MessageRow:
+    """The row of a message that waits for another attempt."""
+    return replace(
+        row,
+        state=state,
+        attempts=row.attempts + 1,
+        last_error=str(error),
+        not_before_ms=now_ms + backoff_ms(row.attempts, error),
+        lease_until_ms=0,
+    )

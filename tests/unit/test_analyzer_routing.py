@@ -34,11 +34,11 @@ def routes(path: Path, text: str) -> Path:
 )
 def test_the_example_routes_by_severity_and_first_suspect(severity, suspect, channel) -> None:
     view = a_view(severity=severity, suspects=(suspect, "payment"))
-    assert load_router(EXAMPLE, "#incidents").channel_of(view) == channel
+    assert load_router(EXAMPLE, "#incidents").channel_of(view, 0) == channel
 
 
 def test_without_a_file_all_goes_to_the_one_channel(tmp_path) -> None:
-    assert load_router(tmp_path / "none.yaml", "#incidents").channel_of(a_view()) == "#incidents"
+    assert load_router(tmp_path / "none.yaml", "#incidents").channel_of(a_view(), 0) == "#incidents"
 
 
 def test_nothing_that_a_log_or_the_model_says_changes_the_route() -> None:
@@ -46,9 +46,11 @@ def test_nothing_that_a_log_or_the_model_says_changes_the_route() -> None:
     for line in HOSTILE_LINES:
         said = Analysis("mistral", line.text, "billing", "confirmed", (), (line.text,))
         view = a_view(line.text, template=line.text, analyses=(said,), suspects=("order",))
-        assert router.channel_of(view) == "#incidents"
+        assert router.channel_of(view, 0) == "#incidents"
         # A service of such a name is only that: no route names it.
-        assert router.channel_of(dataclasses.replace(view, suspects=(line.text,))) == "#incidents"
+        assert (
+            router.channel_of(dataclasses.replace(view, suspects=(line.text,)), 0) == "#incidents"
+        )
 
 
 @pytest.mark.parametrize(
