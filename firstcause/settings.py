@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         default=None, description="For buttons (Socket Mode); else: `firstcause incidents ack`"
     )
     slack_routes: Path = Field(
-        default=Path("deploy/slack_routes.yaml"),
+        default=Path("slack_routes.yaml"),
         description="Channels by severity and service; without the file all go to SLACK_CHANNEL",
     )
     slack_incident_url: str | None = Field(
