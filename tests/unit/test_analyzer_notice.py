@@ -129,7 +129,7 @@ def texts_of_all_kinds() -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_incident_makes_a_message_that_slack_refuses(data: st.DataObject) -> None:
     text = texts_of_all_kinds()
