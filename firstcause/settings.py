@@ -104,6 +104,22 @@ class Settings(BaseSettings):
         description="Put e-mail, IP, phone, IBAN back in what goes to Slack; credentials never",
     )
     slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
+    slack_app_token: SecretStr | None = Field(
+        default=None, description="For buttons (Socket Mode); else: `firstcause incidents ack`"
+    )
+    slack_routes: Path = Field(
+        default=Path("slack_routes.yaml"),
+        description="Channels by severity and service; without the file all go to SLACK_CHANNEL",
+    )
+    slack_incident_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s<>|\"]+$",
+        max_length=500,
+        description="Your page of an incident, with {incident_id}; unset: no links",
+    )
+    slack_picture_after_seconds: float = Field(
+        default=60.0, ge=0, description="Age of a message that gets picture and details"
+    )
 
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
     analyzer_batch_size: int = Field(default=10, ge=1, description="Errors of a batch")
@@ -142,7 +158,7 @@ class Settings(BaseSettings):
         default="info", description="Least important log lines to write"
     )
 
-    @field_validator("firstcause_home", "jars_dir", "prompts_dir")
+    @field_validator("firstcause_home", "jars_dir", "prompts_dir", "slack_routes")
     @classmethod
     def _from_project_root(cls, path: Path) -> Path:
         return (PROJECT_ROOT / path.expanduser()).resolve()

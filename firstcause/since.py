@@ -18,11 +18,22 @@ def parse_since(text: str, now: datetime) -> datetime:
     """
     if text == "all":
         return datetime(1970, 1, 1, tzinfo=UTC)
-    span = _SPAN.match(text)
-    if span:
-        return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    if _SPAN.match(text):
+        return now - parse_span(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time: say 24h, 7d, 2026-01-31T12:00:00Z or all") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_span(text: str) -> timedelta:
+    """The span of time that `text` names: `30s`, `90m`, `24h`, `7d`.
+
+    Raises:
+        ValueError: it is none of these; the text says what is.
+    """
+    span = _SPAN.match(text)
+    if span is None:
+        raise ValueError(f"{text!r} is no span of time: say 90m, 24h or 7d")
+    return timedelta(**{_UNITS[span[2]]: int(span[1])})

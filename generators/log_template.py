@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pydantic
 
+from firstcause.checked_yaml import StrictModel
 from firstcause.log_event import ERROR_LEVELS, LEVELS
-from generators.checked_yaml import StrictModel
 
 # One value a request: every event of the request tells the same story.
 REQUEST_VARIABLES: Final = frozenset(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import pydantic
 
+from firstcause.checked_yaml import CheckedYaml, StrictModel
 from firstcause.errors import FirstcauseError
-from generators.checked_yaml import CheckedYaml, StrictModel
 from generators.log_template import LogTemplate
 from generators.topology import OperationRef, Topology
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from generators.checked_yaml import CheckedYaml, StrictModel, YamlPath
+from firstcause.checked_yaml import CheckedYaml, StrictModel, YamlPath
 from generators.log_template import LogTemplate, template_parts
 
 DEFAULT_TOPOLOGY = Path(__file__).with_name("topology.yaml")

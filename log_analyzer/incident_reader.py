@@ -10,6 +10,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from log_analyzer.context_store import ContextStore
+from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident import severity
 from log_analyzer.incident_store import milliseconds, prepare_all
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView, SentMessage
@@ -32,6 +33,7 @@ class IncidentReader:
         self._session = session
         self._statements = prepare_all(session, _CQL)
         self._contexts = ContextStore(session)
+        self._handling = HandlingStore(session)
 
     def _rows(self, name: str, *values: object) -> list[Any]:
         return list(self._session.execute(self._statements[name], values))
@@ -73,6 +75,7 @@ class IncidentReader:
             else None,
             context=self._contexts.read(incident),
             reopened=row.status == "open" and row.resolved_at is not None,
+            handling=self._handling.of(incident, row.fingerprint),
         )
 
     def since(self, start: datetime) -> Iterator[IncidentView]:

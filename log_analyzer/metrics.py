@@ -35,6 +35,9 @@ SLACK_SENDS = Counter(
     "Requests to Slack (or the preview) by kind and outcome",
     ["kind", "outcome"],
 )
+CLICKS = Counter(
+    "firstcause_slack_clicks", "Clicks on buttons by kind and outcome", ["kind", "outcome"]
+)
 MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome", ["outcome"])
 MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
 CONTEXTS_GATHERED = Counter(

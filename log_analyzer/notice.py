@@ -1,29 +1,20 @@
-"""What Slack shows of an incident: Block Kit within Slack's limits, log text made inert. Pure."""
+"""What Slack shows of an incident: one message that reads in ten seconds on a phone. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from log_analyzer.event_time import clock
+from log_analyzer import block_kit, notice_parts
+from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, IncidentView
-
-# https://docs.slack.dev/reference/block-kit/blocks
-HEADER_CHARS: Final = 150
-SECTION_CHARS: Final = 3_000
-BLOCKS: Final = 50
-TEXT_CHARS: Final = 500
-EVIDENCE_SHOWN: Final = 3
-EVIDENCE_CHARS: Final = 300
+from log_analyzer.slack_text import inert, plain
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
-
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+RESOLVED_MARK: Final = "✅"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,113 +22,102 @@ class Notice:
     """A message ready to be sent.
 
     `shape` changes with what a reader must learn soon (status, severity, suspects, analysis),
-    `digest` with anything, counts included.
+    `handling` with what people did, `digest` with anything, counts included.
     """
 
     text: str
-    blocks: tuple[dict[str, Any], ...]
+    blocks: tuple[Block, ...]
     shape: str
     digest: str
+    handling: str = ""
 
 
-def inert(text: str, limit: int = SECTION_CHARS) -> str:
-    """Text from logs or a model, made safe for Slack: no links, mentions, control characters.
+@dataclass(frozen=True, slots=True)
+class NoticeOptions:
+    """How messages look in this installation.
 
-    `&`, `<` and `>` are escaped as Slack asks; an `@` gets an invisible joiner after it, so
-    that no client turns it into a mention; formatting marks lose their meaning. Cut to at most
-    `limit` characters after escaping.
+    `buttons`: somebody listens to them; else the commands are named. `incident_url`: a page of
+    our own, with `{incident_id}`; it is the only link in a message.
     """
-    plain = _ANSI.sub("", text)
-    kept = "".join(
-        char if char in "\n\t" or unicodedata.category(char)[0] != "C" else " " for char in plain
-    )
-    kept = kept.replace("@", "@\u2060").replace("`", "'")
-    cut = kept[:limit]
-    while len(escaped := _escape(cut)) > limit:
-        cut = cut[: len(cut) - max(1, (len(escaped) - limit) // 5)]
-    return escaped if len(cut) == len(kept) else escaped[: limit - 1] + "…"
+
+    buttons: bool = False
+    incident_url: str | None = None
 
 
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+DEFAULT_OPTIONS: Final = NoticeOptions()
 
 
-def render_notice(view: IncidentView, analysis: Analysis) -> Notice:
+def render_notice(
+    view: IncidentView, analysis: Analysis, options: NoticeOptions = DEFAULT_OPTIONS
+) -> Notice:
     """The incident's message, the same for equal input: nothing in it depends on the clock."""
-    mark = SEVERITY_MARKS[view.severity]
+    blocks = _merged(view) if view.merged_into else _whole(view, analysis, options)
     done = " (resolved)" if view.status == "resolved" else ""
-    headline = _plain(f"{mark} {view.severity.upper()}{done} · {view.title}", HEADER_CHARS)
-    suspects = ", ".join(f"*{_name(name)}*" for name in view.suspects[:3])
-    facts = (
-        f"*Errors:* {view.error_count:,}   *Status:* {view.status}\n"
-        f"*First:* {clock(view.first_ms)}   *Last:* {clock(view.last_ms)}\n"
-        f"*Suspect:* {suspects}\n"
-        f"*Services:* {', '.join(map(_name, view.services[:10]))}"
+    text = inert(
+        f"{view.severity}{done}: {view.error_count} errors, {view.title}", block_kit.FALLBACK_CHARS
     )
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": headline}},
-        _section(facts),
-        _section(
-            f"*Root cause* ({_source(analysis)}, {analysis.confidence})\n"
-            + inert(analysis.root_cause, 1_500)
-        ),
-    ]
-    if analysis.actions:
-        actions = "\n".join(f"• {inert(action, 280)}" for action in analysis.actions[:8])
-        blocks.append(_section(f"*What to do*\n{actions}"))
-    shown = [one for one in view.evidence if one.log_id in analysis.evidence]
-    for one in (shown or list(view.evidence))[:EVIDENCE_SHOWN]:
-        line = inert(" ".join(one.message.split()), EVIDENCE_CHARS)
-        where = f"{clock(one.timestamp_ms)} {_name(one.service_name)} {one.level} `{one.log_id}`"
-        blocks.append(_section(f"{where}\n```{line}```"))
-    notes = [f"Incident {view.incident_id}"]
-    if analysis.note:
-        notes.append(inert(analysis.note, 300))
-    if analysis.struck_out:
-        notes.append(f"{len(analysis.struck_out)} cited log ids were not in the evidence")
-    blocks.append({"type": "context", "elements": [_mrkdwn(" · ".join(notes))]})
-    shape = "|".join(
-        (
-            view.status,
-            view.severity,
-            ",".join(view.suspects),
-            analysis.source,
-            analysis.note,
-            str(analysis.analysed_ms),
-        )
-    )
-    text = inert(f"{view.severity}{done}: {view.title} ({view.error_count} errors)", TEXT_CHARS)
     return Notice(
         text=text,
-        blocks=tuple(blocks[:BLOCKS]),
-        shape=_digest(shape.encode()),
-        digest=_digest(orjson.dumps([text, blocks])),
+        blocks=tuple(blocks),
+        shape=_digest(
+            view.status,
+            view.severity,
+            *view.suspects,
+            "",
+            *view.services,
+            "",
+            analysis.source,
+            analysis.note,
+            analysis.analysed_ms,
+            view.context is not None,
+            len(view.earlier),
+            len(view.escalations),
+            view.merged_into,
+        ),
+        digest=_digest(text, orjson.dumps(blocks)),
+        handling=_digest(view.handling),
     )
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
+def _whole(view: IncidentView, analysis: Analysis, options: NoticeOptions) -> list[Block]:
+    parts = (
+        [block_kit.header(_headline(view))],
+        notice_parts.facts(view),
+        notice_parts.suspect(view, analysis),
+        notice_parts.what_to_do(analysis),
+        notice_parts.earlier(view),
+        notice_parts.escalations(view),
+        notice_parts.evidence(view, analysis),
+        notice_parts.handling(view),
+        notice_parts.source(
+            view, analysis, incident_url=options.incident_url, buttons=options.buttons
+        ),
+        notice_parts.doors(view, analysis) if options.buttons else [],
+    )
+    return [block for part in parts for block in part]
 
 
-def _source(analysis: Analysis) -> str:
-    return "Mistral" if analysis.source == "mistral" else "deterministic"
+def _headline(view: IncidentView) -> str:
+    severity = view.severity.upper()
+    if view.status == "resolved":
+        mark, state = RESOLVED_MARK, f"RESOLVED ({severity})"
+    else:
+        mark, state = SEVERITY_MARKS[view.severity], severity
+    # What varies from line to line has no place in a headline.
+    title = view.title.replace("<*>", "…")
+    return plain(f"{mark} {state} · {title}", block_kit.HEADER_CHARS)
 
 
-def _name(name: str) -> str:
-    return inert(name, 80).replace("*", "\u2217").replace("\n", " ")
+def _merged(view: IncidentView) -> list[Block]:
+    return [
+        block_kit.header(plain(f"↪️ MERGED · {view.title}", block_kit.HEADER_CHARS)),
+        block_kit.section(
+            f"This has the same cause as incident `{view.merged_into}`. What follows stands there."
+        ),
+        block_kit.context(f"Incident `{view.incident_id}`"),
+    ]
 
 
-def _plain(text: str, limit: int) -> str:
-    # A plain_text object is shown as it is: nothing in it is markup.
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in _ANSI.sub("", text))
-    kept = kept.replace("@", "@\u2060")
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
-
-
-def _mrkdwn(text: str) -> dict[str, Any]:
-    # verbatim: Slack looks for no channel names, user names or addresses in the text.
-    return {"type": "mrkdwn", "text": text[:SECTION_CHARS], "verbatim": True}
-
-
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _mrkdwn(text)}
+def _digest(*values: object) -> str:
+    text = "\x1f".join(one.decode() if isinstance(one, bytes) else str(one) for one in values)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,7 +1,8 @@
 """The outbox: one row for each incident's message, moved by lightweight transactions only.
 
 pending -> sending -> live -> settled; back to pending only when it is sure that no post was
-made, back to live when a settled incident moves again.
+made, back to live when a settled incident moves again. What is silenced goes from pending to
+silenced and back. Settled without a timestamp means that it was never posted, and need not be.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from log_analyzer.channels import Posted
 from log_analyzer.incident_store import milliseconds, moment, prepare_all
 
 _CQL: Final = {
-    "create": "INSERT INTO incident_messages (incident_id, state, epoch, attempts, sends) "
-    "VALUES (?, 'pending', ?, 0, 0) IF NOT EXISTS",
-    "revive": "UPDATE incident_messages SET state = 'live', epoch = ? WHERE incident_id = ? "
-    "IF state = 'settled'",
+    "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "
+    "sends) VALUES (?, 'pending', ?, ?, 0, 0) IF NOT EXISTS",
+    "revive": "UPDATE incident_messages SET state = ?, epoch = ? WHERE incident_id = ? "
+    "IF epoch = ?",
     "touch": "UPDATE incident_messages SET epoch = ? WHERE incident_id = ? IF epoch = ?",
     "by_state": "SELECT incident_id FROM incident_messages WHERE state = ?",
     "read": "SELECT * FROM incident_messages WHERE incident_id = ?",
@@ -48,6 +50,11 @@ class MessageRow:
     sent_ms: int = 0
     sends: int = 0
 
+    @property
+    def posted(self) -> Posted | None:
+        """Where the message stands; None as long as it stands nowhere."""
+        return Posted(self.channel, self.ts) if self.channel and self.ts else None
+
 
 class MessageOutbox:
     """Incident messages in Cassandra. Every method blocks and raises the driver's errors."""
@@ -59,18 +66,22 @@ class MessageOutbox:
     def _execute(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values)
 
-    def ensure(self, incident: UUID) -> None:
+    def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
         """The message will be sent, or updated again if it was settled. Idempotent.
 
-        A sender that is about to settle the message notices: its epoch has changed.
+        A new message is not sent before `not_before_ms` (since the epoch); one that is known
+        already goes by what was said first. A sender that is about to settle the message
+        notices: its epoch has changed.
         """
-        result = self._execute("create", incident, uuid.uuid4())
+        first = (incident, uuid.uuid4(), moment(not_before_ms))
+        result = self._execute("create", *first)
         while not result.was_applied:
             row = self.read(incident)
             if row is None:
-                result = self._execute("create", incident, uuid.uuid4())
+                result = self._execute("create", *first)
             elif row.state == "settled":
-                result = self._execute("revive", uuid.uuid4(), incident)
+                state = "live" if row.ts else "pending"
+                result = self._execute("revive", state, uuid.uuid4(), incident, row.epoch)
             elif row.state == "live":
                 result = self._execute("touch", uuid.uuid4(), incident, row.epoch)
             else:

@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,21 +18,20 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.analysis import AnalysisWorker
 from log_analyzer.analysis_store import AnalysisStore
-from log_analyzer.channels import Channel, PreviewChannel, SlackChannel
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.context_gatherer import ContextGatherer
 from log_analyzer.context_store import ContextStore
 from log_analyzer.context_worker import ContextWorker
 from log_analyzer.dead_letters import DeadLetters
-from log_analyzer.delivery import Delivery, run_passes
 from log_analyzer.health import serve_health
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.incident_tracker import IncidentTracker
+from log_analyzer.messaging import Messaging
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.question import questioner
 from log_analyzer.template_store import SharedTemplateMiner
-from log_analyzer.terminal import print_preview
+from log_analyzer.worker_passes import run_passes
 
 ALIVE_SECONDS: Final = 60.0
 CONNECT_RETRY_MAX_SECONDS: Final = 10.0
@@ -100,38 +101,33 @@ class Analyzer:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         outbox, reader = MessageOutbox(session), IncidentReader(session)
         with_model = settings.mistral_api_key is not None
-        delivery = Delivery(
-            outbox=outbox,
-            reader=reader,
-            channel=self._channel(),
-            owner=owner,
-            model_configured=with_model,
-        )
-        self._start("delivery", delivery.run_once)
+        messaging = Messaging(settings, session, owner)
+        for name, worker in messaging.workers().items():
+            self._start(name, worker)
         contexts = ContextWorker(
             store=ContextStore(session),
             gatherer=ContextGatherer(session),
             outbox=outbox,
             reader=reader,
             owner=owner,
-            changed=delivery.poke,
+            changed=messaging.changed,
         )
-        self._start("context", contexts.run_once)
+        self._start("context", partial(run_passes, "context", contexts.run_once))
         if with_model:
-            worker = AnalysisWorker(
+            analysis = AnalysisWorker(
                 store=AnalysisStore(session),
                 outbox=outbox,
                 reader=reader,
                 questioner=questioner(settings, session, reader),
                 owner=owner,
-                changed=delivery.poke,
+                changed=messaging.changed,
             )
-            self._start("analysis", worker.run_once)
+            self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
         tracker = IncidentTracker(
             IncidentStore(session),
             outbox,
             int(settings.analyzer_quiet_seconds * 1_000),
-            changed=delivery.poke,
+            changed=messaging.changed,
         )
         self._consumer = LogConsumer(
             settings=settings,
@@ -143,18 +139,7 @@ class Analyzer:
         self._consumer.run(self.stopping)
         _log.info("analyzer_stopped")
 
-    def _channel(self) -> Channel:
-        settings = self._settings
-        if settings.slack_bot_token is None:
-            path = settings.firstcause_home / "slack_preview.jsonl"
-            _log.info("slack_preview", file=str(path), reason="SLACK_BOT_TOKEN is not set")
-            return PreviewChannel(path, print_preview)
-        token = settings.slack_bot_token.get_secret_value()
-        return SlackChannel(token, settings.slack_channel, settings.slack_api_url)
-
-    def _start(self, name: str, run_once: Any) -> None:
-        thread = threading.Thread(
-            target=run_passes, args=(name, run_once, self.stopping), name=name, daemon=True
-        )
+    def _start(self, name: str, worker: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=worker, args=(self.stopping,), name=name, daemon=True)
         self._workers.append(thread)
         thread.start()

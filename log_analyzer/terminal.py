@@ -59,6 +59,14 @@ def print_preview(incident: UUID, notice: Notice, first: bool) -> None:
         console.print(line)
 
 
+def print_reply(incident: UUID, text: str) -> None:
+    """Shows a reply in an incident's thread on standard output, as one line."""
+    line = Text.assemble(
+        ("Slack preview, in the thread: ", "cyan"), _printable(html.unescape(text))
+    )
+    Console(highlight=False).print(line.append(f"  {incident}", style="dim"))
+
+
 def incidents_table(views: Iterable[IncidentView]) -> Table:
     """Incidents, two lines each: what it is, and the id to ask further with."""
     table = Table(title="Incidents (times in UTC)", title_justify="left")
@@ -107,6 +115,17 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
             str(said.llm_tokens),
             Text(said.note),
         )
+    groups = Table(title="Groups of errors", title_justify="left")
+    for name in ("Service", "Errors", "First", "Last", "Template"):
+        groups.add_column(name, overflow="fold")
+    for group in view.groups:
+        groups.add_row(
+            Text(_printable(group.service_name)),
+            f"{group.error_count:,}",
+            clock(group.first_ms),
+            clock(group.last_ms),
+            Text(_printable(group.template)),
+        )
     message = view.message
     where = (
         f"Message: {message.state}, channel {message.channel}, ts {message.ts}, "
@@ -115,13 +134,8 @@ def incident_detail(view: IncidentView, *, model_configured: bool) -> Renderable
         if message
         else "Message: none"
     )
-    return Group(
-        render_for_terminal(render_notice(view, analysis)),
-        *_report(view),
-        evidence,
-        analyses,
-        Text(where),
-    )
+    parts = [render_for_terminal(render_notice(view, analysis)), *_report(view), evidence, analyses]
+    return Group(*parts, *([groups] if view.groups else []), Text(where))
 
 
 def _report(view: IncidentView) -> list[RenderableType]:

@@ -24,6 +24,8 @@ WIPED: Final = (
     "logs",
     "run",
     "slack_preview.jsonl",
+    "slack_preview.lock",
+    "slack_preview_pictures",
 )
 
 

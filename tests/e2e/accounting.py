@@ -183,11 +183,11 @@ class SlackProcess:
         return dict(httpx.get(f"{self.url}/recorded", timeout=30, trust_env=False).json())
 
     def posts(self) -> Counter[str]:
-        """How often `chat.postMessage` was called for each incident, successful or not."""
+        """How often a message was posted for each incident, successfully or not; no replies."""
         bodies = [
             request["body"]
             for request in self.recorded()["requests"]
-            if request["path"] == "/api/chat.postMessage"
+            if request["path"] == "/api/chat.postMessage" and "thread_ts" not in request["body"]
         ]
         return Counter(_incident(body["metadata"]) for body in bodies)
 

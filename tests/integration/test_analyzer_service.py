@@ -99,6 +99,8 @@ def start(own: Settings, product_env: dict[str, str], slack: SlackStub, tmp_path
             "slack_bot_token": "xoxb-1",
             "slack_api_url": slack.api_url,
             "log_format": "json",
+            # Incidents of other tests are in the same keyspace: their threads stay empty here.
+            "slack_picture_after_seconds": 3_600,
         }
         return analyzer_process(product_env, tmp_path / "analyzer.log", **fixed | changes)
 

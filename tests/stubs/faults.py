@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import threading
 import time
@@ -65,7 +66,10 @@ class StubServer:
             def parsed(self, body: bytes) -> dict[str, Any]:
                 if "json" in (self.headers.get("Content-Type") or ""):
                     return json.loads(body or b"{}")
-                return {key: values[0] for key, values in parse_qs(body.decode()).items()}
+                try:
+                    return {key: values[0] for key, values in parse_qs(body.decode()).items()}
+                except UnicodeDecodeError:
+                    return {"base64": base64.b64encode(body).decode()}
 
             def send(
                 self, status: int, body: object, headers: dict[str, str] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -51,18 +52,20 @@ def anchors_of(document: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def commands() -> dict[str, set[str]]:
-    """Every command of the program, with its options."""
+    """Every command of the program, with its options and those of the commands below it."""
     program._assemble()
     group = typer.main.get_command(program.app)
-    return {
-        name: {"--help"}
-        | {
-            option
-            for parameter in command.params
-            for option in (*parameter.opts, *parameter.secondary_opts)
-        }
-        for name, command in group.commands.items()
+    return {name: options_of(command) for name, command in group.commands.items()}
+
+
+def options_of(command: Any) -> set[str]:
+    own = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
+    below = getattr(command, "commands", {}).values()
+    return {"--help"} | own.union(*map(options_of, below))
 
 
 def commands_named(text: str) -> list[list[str]]:
