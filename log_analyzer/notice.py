@@ -11,6 +11,7 @@ import orjson
 from log_analyzer import block_kit, notice_parts
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, IncidentView
+from log_analyzer.report_sections import suspect_names
 from log_analyzer.slack_text import inert, plain
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
@@ -62,7 +63,7 @@ def render_notice(
         shape=_digest(
             view.status,
             view.severity,
-            *view.suspects,
+            *suspect_names(view),
             "",
             *view.services,
             "",

@@ -21,6 +21,7 @@ from log_analyzer.actions import (
 )
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView
+from log_analyzer.report_sections import suspect_names
 from log_analyzer.slack_text import code, inert, whole_lines
 
 NAME_CHARS: Final = 60
@@ -60,8 +61,9 @@ def services(view: IncidentView) -> str:
 
 def suspect(view: IncidentView, analysis: Analysis) -> list[Block]:
     """Who is to blame, how sure that is, and why."""
-    by_rules = view.suspects[0] if view.suspects else view.service_name
-    known = {view.service_name, *view.services, *view.suspects}
+    names = suspect_names(view)
+    by_rules = names[0] if names else view.service_name
+    known = {view.service_name, *view.services, *names}
     blamed = analysis.culprit_service if analysis.culprit_service in known else by_rules
     lines = [f"*Suspect: {name(blamed)}* ({name(analysis.confidence)}, {_author(analysis)})"]
     if analysis.root_cause.strip():
