@@ -43,6 +43,9 @@ def incidents(
     service: Annotated[str | None, typer.Option(help="Only those that touch this service.")] = None,
     status: Annotated[str | None, typer.Option(help="open or resolved.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also those that were merged into another.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show incidents, newest first, or one in full."""
@@ -83,7 +86,7 @@ def incidents(
                 islice(
                     (
                         one
-                        for one in reader.since(start)
+                        for one in reader.since(start, merged=show_all)
                         if (service is None or service in one.services)
                         and (status is None or status == one.status)
                     ),

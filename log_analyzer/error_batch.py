@@ -1,51 +1,100 @@
-"""Errors that wait to be stored, and the offsets that may be committed when they are."""
+"""What waits to be stored, and the offsets that may be committed when it is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from log_analyzer.incident import ConsumedError
+from firstcause.log_event import LogEvent
+from log_analyzer.escalations import ConsumedEscalation
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMessage:
+    """A message as it came from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadError:
+    """An ERROR or FATAL event and the message that it was read from."""
+
+    event: LogEvent
+    source: SourceMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEscalation:
+    """A message of the topic of escalations; `escalation` is None when it is unreadable."""
+
+    escalation: ConsumedEscalation | None
+    source: SourceMessage
 
 
 class ErrorBatch:
     """Collects errors until there are enough, or the first has waited long enough. Pure.
 
-    "Enough" is the least, not the most: what one fetch brings is stored together.
+    "Enough" is the least, not the most: what one fetch brings is stored together. Escalations are
+    few; with one of them the batch is due.
     """
 
     def __init__(self, size: int, wait_seconds: float) -> None:
         self._size = size
         self._wait_seconds = wait_seconds
-        self.errors: list[ConsumedError] = []
-        # By partition: the offset to go on from, once all before it is durable.
-        self.positions: dict[int, int] = {}
+        self.errors: list[ReadError] = []
+        self.escalations: list[ReadEscalation] = []
+        # By topic and partition: the offset to go on from, once all before it is durable.
+        self.positions: dict[tuple[str, int], int] = {}
         self._oldest: float | None = None
 
-    def add(self, error: ConsumedError, now_seconds: float) -> None:
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing waits, so that all positions may be committed."""
+        return not self.errors and not self.escalations
+
+    def add(self, error: ReadError, now_seconds: float) -> None:
         """Adds an error that arrived at `now_seconds` of a monotonic clock."""
         if self._oldest is None:
             self._oldest = now_seconds
         self.errors.append(error)
 
-    def reached(self, partition: int, offset: int) -> None:
+    def add_escalation(self, escalation: ReadEscalation) -> None:
+        """Adds an escalation, or what should have been one."""
+        self.escalations.append(escalation)
+
+    def reached(self, topic: str, partition: int, offset: int) -> None:
         """Everything of the partition up to and with `offset` has been looked at."""
-        self.positions[partition] = offset + 1
+        self.positions[topic, partition] = offset + 1
 
     def is_due(self, now_seconds: float) -> bool:
         """True when the batch is full or has waited long enough; never while it is empty."""
+        if self.escalations:
+            return True
         if self._oldest is None:
             return False
         waited = now_seconds - self._oldest >= self._wait_seconds
         return waited or len(self.errors) >= self._size
 
     def stored(self) -> None:
-        """The errors are durable, so all positions may be committed now."""
+        """All that waited is durable, so all positions may be committed now."""
         self.errors = []
+        self.escalations = []
         self._oldest = None
 
-    def drop(self, partitions: Collection[int]) -> None:
+    def drop(self, partitions: Collection[tuple[str, int]]) -> None:
         """Forgets what belongs to partitions that another instance has now."""
-        self.errors = [one for one in self.errors if one.partition not in partitions]
+
+        def kept(source: SourceMessage) -> bool:
+            return (source.topic, source.partition) not in partitions
+
+        self.errors = [one for one in self.errors if kept(one.source)]
+        self.escalations = [one for one in self.escalations if kept(one.source)]
         for partition in partitions:
             self.positions.pop(partition, None)
         if not self.errors:

@@ -103,9 +103,16 @@ def stored_at_ms(session: Session, incident_id: UUID) -> int | None:
 
     Cassandra's own write time; it does not depend on how often anybody looks.
     """
-    rows = session.execute(
-        "SELECT min(writetime(message)) FROM incident_evidence WHERE incident_id = %s",
-        (incident_id,),
+    members = session.execute(
+        "SELECT episode_id FROM incident_episodes WHERE incident_id = %s", (incident_id,)
     )
-    written_us = next(iter(rows))[0]
-    return None if written_us is None else int(written_us) // 1000
+    written_us = [
+        found
+        for member in members
+        for (found,) in session.execute(
+            "SELECT min(writetime(message)) FROM episode_evidence WHERE episode_id = %s",
+            (member.episode_id,),
+        )
+        if found is not None
+    ]
+    return min(written_us) // 1000 if written_us else None

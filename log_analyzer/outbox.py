@@ -16,8 +16,8 @@ from cassandra.cluster import Session
 from log_analyzer.incident_store import milliseconds, moment, prepare_all
 
 _CQL: Final = {
-    "create": "INSERT INTO incident_messages (incident_id, state, epoch, attempts, sends) "
-    "VALUES (?, 'pending', ?, 0, 0) IF NOT EXISTS",
+    "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "
+    "sends) VALUES (?, 'pending', ?, ?, 0, 0) IF NOT EXISTS",
     "revive": "UPDATE incident_messages SET state = 'live', epoch = ? WHERE incident_id = ? "
     "IF state = 'settled'",
     "touch": "UPDATE incident_messages SET epoch = ? WHERE incident_id = ? IF epoch = ?",
@@ -59,16 +59,18 @@ class MessageOutbox:
     def _execute(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values)
 
-    def ensure(self, incident: UUID) -> None:
+    def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
         """The message will be sent, or updated again if it was settled. Idempotent.
 
+        A message that is new is not sent before `not_before_ms` (wall clock).
         A sender that is about to settle the message notices: its epoch has changed.
         """
-        result = self._execute("create", incident, uuid.uuid4())
+        not_before = moment(not_before_ms)
+        result = self._execute("create", incident, uuid.uuid4(), not_before)
         while not result.was_applied:
             row = self.read(incident)
             if row is None:
-                result = self._execute("create", incident, uuid.uuid4())
+                result = self._execute("create", incident, uuid.uuid4(), not_before)
             elif row.state == "settled":
                 result = self._execute("revive", uuid.uuid4(), incident)
             elif row.state == "live":

@@ -15,10 +15,13 @@ from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.analysis import AnalysisStore, AnalysisWorker
+from log_analyzer.board_store import BoardStore
+from log_analyzer.call_graph import CallGraphStore
 from log_analyzer.channels import Channel, PreviewChannel, SlackChannel
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.dead_letters import DeadLetters
 from log_analyzer.delivery import Delivery, run_passes
+from log_analyzer.escalations import EscalationStore
 from log_analyzer.health import serve_health
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
@@ -79,7 +82,7 @@ class Analyzer:
             session: Session | None = None
             try:
                 session = cassandra.connect(self._settings)
-                IncidentStore(session)
+                BoardStore(session)
             except (FirstcauseError, DriverException, NoHostAvailable) as error:
                 # The tables may be missing still: `migrate` has not run yet.
                 if session is not None:
@@ -117,10 +120,16 @@ class Analyzer:
                 changed=delivery.poke,
             )
             self._start("analysis", worker.run_once)
+        graphs = CallGraphStore(session)
         tracker = IncidentTracker(
-            IncidentStore(session),
-            outbox,
-            int(settings.analyzer_quiet_seconds * 1_000),
+            store=IncidentStore(session),
+            board=BoardStore(session),
+            escalations=EscalationStore(session),
+            outbox=outbox,
+            load_graph=graphs.load,
+            quiet_ms=int(settings.analyzer_quiet_seconds * 1_000),
+            reopen_ms=int(settings.analyzer_reopen_seconds * 1_000),
+            gather_ms=int(settings.analyzer_gather_seconds * 1_000),
             changed=delivery.poke,
         )
         self._consumer = LogConsumer(
