@@ -27,6 +27,8 @@ from log_analyzer.trace_links import ErrorCalls, TraceLinks
 Merge = tuple[UUID, UUID]
 
 BOARD_ATTEMPTS: Final = 50
+# A transaction of so many rows is 50 KB.
+PLACED_AT_ONCE: Final = 100
 GRAPH_SECONDS: Final = 30.0
 TRACE_ROWS_KEPT: Final = 50_000
 
@@ -88,7 +90,10 @@ class IncidentPlacer:
             RuntimeError: the board kept changing.
         """
         self._listen()
-        return self._settle(newcomers)
+        merges: set[Merge] = set()
+        for start in range(0, len(newcomers), PLACED_AT_ONCE):
+            merges |= self._settle(newcomers[start : start + PLACED_AT_ONCE])
+        return merges
 
     def refresh(self) -> set[Merge]:
         """Takes over what others did, and merges what proves to be one cause. Returns merges."""
@@ -97,7 +102,10 @@ class IncidentPlacer:
         if self._store.revision() != self._board.revision:
             merges = self._take(self._store.read())
         if self._ties_changed:
-            merges |= self._settle(())
+            # Nearly always the tied episodes are together already, and the board stays as it is.
+            if place((), self._board, self._known_links()):
+                merges |= self._settle(())
+            self._ties_changed = False
         return merges
 
     def retire(self, incidents: Iterable[UUID]) -> None:
@@ -115,16 +123,17 @@ class IncidentPlacer:
     def _settle(self, newcomers: Sequence[Newcomer]) -> set[Merge]:
         for _ in range(BOARD_ATTEMPTS):
             board = self._store.read()
-            rows = place(newcomers, board, Links(self._links.pairs, self._graph))
+            rows = place(newcomers, board, self._known_links())
             if not rows:
-                self._ties_changed = False
                 return self._take(board)
             if self._store.apply(board, rows):
-                self._ties_changed = False
                 added = {row.episode_id: row for row in rows}
                 _tell_of(rows, board)
                 return self._take(Board(board.revision + 1, {**board.rows, **added}))
         raise RuntimeError("the board of incidents kept changing")
+
+    def _known_links(self) -> Links:
+        return Links(self._links.pairs, self._graph)
 
     def _take(self, board: Board) -> set[Merge]:
         """Publishes what is new on a board, then works with it."""
