@@ -114,9 +114,10 @@ class LogConsumer:
             if self._monotonic() >= self._blocked_until:
                 self._store_and_commit()
             return
-        self._take(self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS))
+        messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
+        self._take(messages)
         now = self._monotonic()
-        if self._batch.is_due(now):
+        if self._batch.is_due(now, more_waits=len(messages) == FETCH_MESSAGES):
             self._guarded(self._store)
         # In a storm one commit covers several batches: each is a round trip of its own.
         if self._batch.is_empty and now - self._committed_at >= COMMIT_SECONDS:

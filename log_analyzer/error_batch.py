@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from firstcause.log_event import LogEvent
 from log_analyzer.escalations import ConsumedEscalation
+
+
+# While there is a backlog, errors of so many seconds are stored together, or of so many bytes.
+BACKLOG_SECONDS: Final = 0.3
+BACKLOG_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ class ReadEscalation:
 class ErrorBatch:
     """Collects errors until there are enough, or the first has waited long enough. Pure.
 
-    "Enough" is the least, not the most: what one fetch brings is stored together. Escalations are
-    few; with one of them the batch is due.
+    "Enough" is the least, not the most: what one fetch brings is stored together, and while more
+    waits to be fetched, what several fetches bring: each store costs the same few round trips.
+    Escalations are few; with one of them the batch is due.
     """
 
     def __init__(self, size: int, wait_seconds: float) -> None:
@@ -52,6 +59,7 @@ class ErrorBatch:
         # By topic and partition: the offset to go on from, once all before it is durable.
         self.positions: dict[tuple[str, int], int] = {}
         self._oldest: float | None = None
+        self._bytes = 0
 
     @property
     def is_empty(self) -> bool:
@@ -63,6 +71,7 @@ class ErrorBatch:
         if self._oldest is None:
             self._oldest = now_seconds
         self.errors.append(error)
+        self._bytes += len(error.source.value or b"")
 
     def add_escalation(self, escalation: ReadEscalation) -> None:
         """Adds an escalation, or what should have been one."""
@@ -72,20 +81,25 @@ class ErrorBatch:
         """Everything of the partition up to and with `offset` has been looked at."""
         self.positions[topic, partition] = offset + 1
 
-    def is_due(self, now_seconds: float) -> bool:
-        """True when the batch is full or has waited long enough; never while it is empty."""
+    def is_due(self, now_seconds: float, *, more_waits: bool = False) -> bool:
+        """True when the batch is full or has waited long enough; never while it is empty.
+
+        `more_waits` tells that the last fetch was a full one.
+        """
         if self.escalations:
             return True
         if self._oldest is None:
             return False
-        waited = now_seconds - self._oldest >= self._wait_seconds
-        return waited or len(self.errors) >= self._size
+        waited = now_seconds - self._oldest
+        if more_waits and self._bytes < BACKLOG_BYTES:
+            return waited >= min(BACKLOG_SECONDS, self._wait_seconds)
+        return waited >= self._wait_seconds or len(self.errors) >= self._size
 
     def stored(self) -> None:
         """All that waited is durable, so all positions may be committed now."""
         self.errors = []
         self.escalations = []
-        self._oldest = None
+        self._oldest, self._bytes = None, 0
 
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
         """Forgets what belongs to partitions that another instance has now."""
@@ -98,4 +112,4 @@ class ErrorBatch:
         for partition in partitions:
             self.positions.pop(partition, None)
         if not self.errors:
-            self._oldest = None
+            self._oldest, self._bytes = None, 0

@@ -91,8 +91,9 @@ class IncidentPlacer:
         """
         self._listen()
         merges: set[Merge] = set()
-        for start in range(0, len(newcomers), PLACED_AT_ONCE):
-            merges |= self._settle(newcomers[start : start + PLACED_AT_ONCE])
+        ordered = sorted(newcomers, key=lambda one: (one.opened_ms, one.episode_id))
+        for start in range(0, len(ordered), PLACED_AT_ONCE):
+            merges |= self._settle(ordered[start : start + PLACED_AT_ONCE])
         return merges
 
     def refresh(self) -> set[Merge]:

@@ -30,7 +30,7 @@ from log_analyzer.incident_board import Newcomer
 from log_analyzer.incident_lifecycle import IncidentLifecycle, Outbox
 from log_analyzer.incident_placer import IncidentPlacer
 from log_analyzer.incident_store import OPENING_ATTEMPTS, IncidentStore
-from log_analyzer.tally import MINUTE_MS, Tally
+from log_analyzer.tally import Tally
 from log_analyzer.trace_links import trace_key
 
 GROUPS_KEPT: Final = 5_000
@@ -44,7 +44,7 @@ class _Change:
     episode: Episode
     low_ms: int
     high_ms: int
-    new: dict[int, list[tuple[bytes, int]]] = field(default_factory=lambda: defaultdict(list))
+    new: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
     evidence: list[ConsumedError] = field(default_factory=list)
     traces: set[str] = field(default_factory=set)
     previous: Episode | None = None
@@ -52,6 +52,7 @@ class _Change:
     must_open: bool = False
     must_write: bool = False
     reopens: bool = False
+    partitions: set[int] = field(default_factory=set)
     counted: int = 0
 
 
@@ -172,8 +173,8 @@ class IncidentTracker:
         newest = max(episode.first_ms for episode in known.values())
         for change in own.values():
             episode = change.episode
-            for partition in change.new:
-                episode.tallies[partition].end_batch()
+            for partition in change.partitions:
+                change.new[partition] = episode.tallies[partition].end_batch()
             self._settle_status(change, superseded=episode.first_ms < newest)
         changes |= own
         # The newest stay at hand; an older one is read again when a late error asks for it.
@@ -189,7 +190,7 @@ class IncidentTracker:
         if current is not None:
             episode.incident_id = current
         resolved = episode.incident_id in self._lifecycle.resolved
-        if (change.reopens or (change.new and resolved)) and not superseded:
+        if (change.reopens or (change.counted and resolved)) and not superseded:
             change.must_open = change.must_ensure = change.must_write = True
 
     def _find_or_open(
@@ -231,30 +232,32 @@ class IncidentTracker:
     def _count(self, error: ConsumedError, change: _Change, now_ms: int) -> None:
         episode = change.episode
         tally = episode.tallies.get(error.partition)
-        if tally is None:
-            tally = episode.tallies[error.partition] = Tally()
-        if not tally.loaded:
-            tally.load(self._store.load_log_ids(episode.episode_id, error.partition))
-            change.must_write = True
-            # A crash came between the log ids and their tally: what followed is missing too.
-            change.reopens = change.reopens or len(tally.seen) != tally.stored_count
+        if tally is None or not tally.loaded:
+            tally = self._loaded_tally(change, error.partition)
         # After such a silence any instance may have resolved it meanwhile.
-        silent = not change.new and now_ms - episode.last_arrival_ms >= self._quiet_ms // 2
-        remembered = len(tally.seen)
+        first = not change.counted
+        silent = first and now_ms - episode.last_arrival_ms >= self._quiet_ms // 2
         if not tally.add(error, now_ms):
             metrics.ERRORS_KNOWN.inc()
             return
         change.reopens = change.reopens or silent
-        counted = change.new[error.partition]
-        # An id beyond the limit is counted in the tally; read back, it would count twice.
-        if len(tally.seen) > remembered:
-            counted.append((error.log_key, error.event.timestamp_ms // MINUTE_MS))
-        if len(episode.evidence_ids) < EVIDENCE_LIMIT:
-            episode.evidence_ids.add(error.event.log_id)
-            change.evidence.append(error)
-        if error.event.trace_id:
-            change.traces.add(error.event.trace_id)
         change.counted += 1
+        change.partitions.add(error.partition)
+        event = error.event
+        if len(episode.evidence_ids) < EVIDENCE_LIMIT:
+            episode.evidence_ids.add(event.log_id)
+            change.evidence.append(error)
+        if event.trace_id:
+            change.traces.add(event.trace_id)
+
+    def _loaded_tally(self, change: _Change, partition: int) -> Tally:
+        episode = change.episode
+        tally = episode.tallies.setdefault(partition, Tally())
+        tally.load(self._store.load_log_ids(episode.episode_id, partition))
+        change.must_write = True
+        # A crash came between the log ids and their tally: what followed is missing too.
+        change.reopens = change.reopens or len(tally.seen) != tally.stored_count
+        return tally
 
     def _place(self, changes: dict[UUID, _Change]) -> None:
         """Gives every episode of the batch its incident; those that come back take their place."""
@@ -303,7 +306,7 @@ class IncidentTracker:
             evidence += store.evidence_statements(key, change.evidence)
             for partition, entries in change.new.items():
                 log_ids += store.error_statements(key, partition, entries)
-            if change.new or change.must_write:
+            if change.counted or change.must_write:
                 rows += store.tally_statements(change.episode)
         incidents: dict[UUID, bool] = {}
         for change in changes.values():

@@ -26,6 +26,8 @@ class Tally:
     Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
     `stored_count` is the number of log ids that the stored row speaks of. `minutes` and
     `overflow_minutes` count by minute since the epoch, as `seen` and `overflow` do whole.
+    `fresh` are the log ids, with their minutes, that were added since `end_batch`: an error
+    beyond the limit is not among them, since read back it would count twice.
     """
 
     seen: set[bytes] = field(default_factory=set)
@@ -40,6 +42,7 @@ class Tally:
     fatal: bool = False
     minutes: Counter[int] = field(default_factory=Counter)
     overflow_minutes: Counter[int] = field(default_factory=Counter)
+    fresh: list[tuple[bytes, int]] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -66,22 +69,27 @@ class Tally:
         if key in self.seen:
             return False
         if len(self.seen) < REMEMBERED_LOG_IDS:
+            minute = moment // MINUTE_MS
             self.seen.add(key)
-            self.minutes[moment // MINUTE_MS] += 1
+            self.minutes[minute] += 1
+            self.fresh.append((key, minute))
         elif error.offset > self.high_offset:
             self.overflow += 1
             self.overflow_minutes[moment // MINUTE_MS] += 1
         else:
             return False
-        self.batch_offset = max(self.batch_offset, error.offset)
+        if error.offset > self.batch_offset:
+            self.batch_offset = error.offset
         self.last_arrival_ms = arrival_ms
         return True
 
-    def end_batch(self) -> None:
-        """What was added so far is known from now on by its offset."""
+    def end_batch(self) -> list[tuple[bytes, int]]:
+        """What was added so far is known from now on by its offset; returns `fresh`, once."""
         self.high_offset = max(self.high_offset, self.batch_offset)
         self.minutes = latest(self.minutes)
         self.overflow_minutes = latest(self.overflow_minutes)
+        fresh, self.fresh = self.fresh, []
+        return fresh
 
 
 def latest(minutes: Counter[int]) -> Counter[int]:
