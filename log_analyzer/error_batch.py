@@ -9,7 +9,6 @@ from typing import Final
 from firstcause.log_event import LogEvent
 from log_analyzer.escalations import ConsumedEscalation
 
-
 # While there is a backlog, errors of so many seconds are stored together, or of so many bytes.
 BACKLOG_SECONDS: Final = 0.3
 BACKLOG_BYTES: Final = 32 * 1024 * 1024

@@ -64,7 +64,7 @@ _CQL: Final = {
     "episode": "SELECT incident_id FROM episodes WHERE episode_id = ?",
     "tallies": "SELECT * FROM episode_tallies WHERE episode_id = ?",
     "spans": "SELECT first_seen, last_seen, last_arrival FROM episode_tallies WHERE episode_id = ?",
-    "errors": "SELECT entries FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
+    "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
     "evidence": "SELECT log_id FROM episode_evidence WHERE episode_id = ?",
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
@@ -74,7 +74,7 @@ _CQL: Final = {
     "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
     "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
     "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "write_errors": "INSERT INTO episode_errors (episode_id, kafka_partition, batch_id, entries) "
+    "write_errors": "INSERT INTO episode_errors (episode_id, kafka_partition, batch_id, log_ids) "
     "VALUES (?, ?, ?, ?)",
     "write_evidence": "INSERT INTO episode_evidence (episode_id, timestamp, log_id, "
     "service_name, level, message, error_code, trace_id, span_id, parent_span_id) "
@@ -194,7 +194,7 @@ class IncidentStore:
         """The log ids that an episode has counted from one Kafka partition, and their minutes."""
         found: dict[bytes, int] = {}
         for row in self._rows("errors", episode, partition):
-            found.update(_ENTRY.iter_unpack(row.entries))
+            found.update(_ENTRY.iter_unpack(row.log_ids))
         return found
 
     def error_statements(

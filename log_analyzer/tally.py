@@ -78,8 +78,7 @@ class Tally:
             self.overflow_minutes[moment // MINUTE_MS] += 1
         else:
             return False
-        if error.offset > self.batch_offset:
-            self.batch_offset = error.offset
+        self.batch_offset = max(self.batch_offset, error.offset)
         self.last_arrival_ms = arrival_ms
         return True
 
