@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -262,6 +263,9 @@ def _text(value: Any) -> str | None:
         return value
     if value is None:
         return None
+    # What json.dumps makes of numbers, without its cost.
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)
     text = (
         value
         if isinstance(value, str)
@@ -273,11 +277,11 @@ def _text(value: Any) -> str | None:
 
 def _trace(value: Any, name: str) -> str | None:
     text = _text(value)
-    if text is None or text == "":
+    if not text:
         return None
     if not _TRACE.match(text):
         raise UnreadableLogEvent(UnreadableReason(f"bad_{name}"))
-    return text.replace("-", "").lower() or None
+    return (text.replace("-", "") if "-" in text else text).lower() or None
 
 
 def _status_code(value: Any) -> int | None:
