@@ -66,7 +66,7 @@ def measure_analyzer(installation: Installation, events: int, rounds: int) -> Fi
 
 
 def fill(settings: Settings, events: int) -> int:
-    """Sends about so many events of a fault, errors thinned out to 5 %; returns how many."""
+    """Sends about so many events of a fault, thinned out to 5 % errors; returns how many."""
     parameters = GeneratorParameters(
         EVENTS_PER_SECOND,
         events / EVENTS_PER_SECOND,
@@ -79,16 +79,21 @@ def fill(settings: Settings, events: int) -> int:
     batches = list(EventStream(parameters).batches())
     total = sum(map(len, batches))
     errors = sum(int(batch.errors.sum()) for batch in batches)
-    # Of the errors keep so many that they are 5 % of what is left.
-    kept = min(1.0, ERROR_SHARE * (total - errors) / ((1 - ERROR_SHARE) * errors))
-    thinned = _thinned(batches, kept)
+    # What is more than errors at their share, and others at theirs, is left out.
+    share = errors / total
+    kept_errors = min(1.0, ERROR_SHARE * (1 - share) / (share * (1 - ERROR_SHARE)))
+    kept_others = min(1.0, share * (1 - ERROR_SHARE) / (ERROR_SHARE * (1 - share)))
+    thinned = _thinned(batches, kept_errors, kept_others)
     return produce(connect_producer(settings), settings.kafka_logs_topic, thinned).delivered
 
 
-def _thinned(batches: list[MessageBatch], kept: float) -> Iterator[MessageBatch]:
+def _thinned(
+    batches: list[MessageBatch], kept_errors: float, kept_others: float
+) -> Iterator[MessageBatch]:
     chance = np.random.default_rng(1)
     for batch in batches:
-        stays = np.flatnonzero(~batch.errors | (chance.random(len(batch)) < kept)).tolist()
+        kept = np.where(batch.errors, kept_errors, kept_others)
+        stays = np.flatnonzero(chance.random(len(batch)) < kept).tolist()
         yield replace(
             batch,
             keys=[batch.keys[at] for at in stays],

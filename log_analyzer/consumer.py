@@ -15,7 +15,7 @@ from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
-from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation, SourceMessage
+from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation, source_of
 from log_analyzer.escalations import UnreadableEscalation, read_escalation
 from log_analyzer.incident import ConsumedError
 from log_analyzer.incident_store import STORE_AWAY
@@ -132,7 +132,7 @@ class LogConsumer:
             self._guarded(self._tracker.resolve_quiet)
 
     def _take(self, messages: list[Message]) -> None:
-        seen = 0
+        seen, now = 0, self._monotonic()
         topic, partition, last = "", -1, None
         for message in messages:
             error = message.error()
@@ -150,7 +150,7 @@ class LogConsumer:
                 continue
             value = message.value()
             if value is None or not surely_not_error(value):
-                self._read(message, value)
+                self._read(message, value, now)
         self._reached(last)
         if seen:
             metrics.MESSAGES.inc(seen)
@@ -161,14 +161,14 @@ class LogConsumer:
             place = cast(str, message.topic()), cast(int, message.partition())
             self._batch.reached(*place, cast(int, message.offset()))
 
-    def _read(self, message: Message, value: bytes | None) -> None:
+    def _read(self, message: Message, value: bytes | None, now: float) -> None:
         try:
             event = read_log_event(value, message.timestamp()[1])
         except UnreadableLogEvent:
             metrics.UNREADABLE.inc()
             return
         if event.is_error:
-            self._batch.add(ReadError(event, _source(message, value)), self._monotonic())
+            self._batch.add(ReadError(event, message, len(value or b"")), now)
 
     def _read_escalation(self, message: Message) -> None:
         value = message.value()
@@ -178,7 +178,7 @@ class LogConsumer:
             metrics.UNREADABLE.inc()
             _log.warning("escalation_unreadable", offset=message.offset(), reason=str(error))
             escalation = None
-        self._batch.add_escalation(ReadEscalation(escalation, _source(message, value)))
+        self._batch.add_escalation(ReadEscalation(escalation, source_of(message)))
 
     def _kafka_error(self, error: KafkaError) -> None:
         # The client reconnects by itself; each new kind of trouble is told once.
@@ -241,9 +241,13 @@ class LogConsumer:
 
     def _mined(self, error: ReadError) -> ConsumedError:
         template = self._miner.add(error.event.message)
-        source = error.source
+        partition, offset = error.message.partition(), error.message.offset()
         return ConsumedError(
-            error.event, source.partition, source.offset, template.text, template.template_id
+            error.event,
+            cast(int, partition),
+            cast(int, offset),
+            template.text,
+            template.template_id,
         )
 
     def _processed(self, errors: list[ReadError]) -> bool:
@@ -291,13 +295,6 @@ class LogConsumer:
         _log.warning("partitions_lost", partitions=_named(partitions))
         self._batch.drop(_places(partitions))
         self._tracker.forget()
-
-
-def _source(message: Message, value: bytes | None) -> SourceMessage:
-    place = cast(str, message.topic()), cast(int, message.partition()), cast(int, message.offset())
-    # The stubs don't know of headers without a value.
-    headers = tuple(cast(Any, message.headers() or ()))
-    return SourceMessage(*place, value, message.key(), headers)
 
 
 def _places(partitions: list[TopicPartition]) -> set[tuple[str, int]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple, cast
+
+from confluent_kafka import Message
 
 from firstcause.log_event import LogEvent
 from log_analyzer.escalations import ConsumedEscalation
@@ -26,12 +28,28 @@ class SourceMessage:
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadError:
-    """An ERROR or FATAL event and the message that it was read from."""
+def source_of(message: Message) -> SourceMessage:
+    """What a message of Kafka holds."""
+    place = cast(str, message.topic()), cast(int, message.partition()), cast(int, message.offset())
+    # The stubs don't know of headers without a value.
+    headers = tuple(cast(Any, message.headers() or ()))
+    return SourceMessage(*place, message.value(), message.key(), headers)
+
+
+class ReadError(NamedTuple):
+    """An ERROR or FATAL event and the message that it was read from.
+
+    Few of its messages are ever needed again, so what one holds is asked for then.
+    """
 
     event: LogEvent
-    source: SourceMessage
+    message: Message
+    value_bytes: int
+
+    @property
+    def source(self) -> SourceMessage:
+        """The message as data."""
+        return source_of(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +88,7 @@ class ErrorBatch:
         if self._oldest is None:
             self._oldest = now_seconds
         self.errors.append(error)
-        self._bytes += len(error.source.value or b"")
+        self._bytes += error.value_bytes
 
     def add_escalation(self, escalation: ReadEscalation) -> None:
         """Adds an escalation, or what should have been one."""
@@ -103,11 +121,12 @@ class ErrorBatch:
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
         """Forgets what belongs to partitions that another instance has now."""
 
-        def kept(source: SourceMessage) -> bool:
+        def kept(one: ReadError | ReadEscalation) -> bool:
+            source = one.source
             return (source.topic, source.partition) not in partitions
 
-        self.errors = [one for one in self.errors if kept(one.source)]
-        self.escalations = [one for one in self.escalations if kept(one.source)]
+        self.errors = list(filter(kept, self.errors))
+        self.escalations = list(filter(kept, self.escalations))
         for partition in partitions:
             self.positions.pop(partition, None)
         if not self.errors:

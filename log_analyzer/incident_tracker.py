@@ -35,6 +35,8 @@ from log_analyzer.trace_links import trace_key
 
 GROUPS_KEPT: Final = 5_000
 EPISODES_KEPT: Final = 5
+# So many errors of a group and batch show which services call each other as well as all.
+CALLS_NOTED: Final = 50
 
 
 @dataclass(slots=True)
@@ -113,13 +115,14 @@ class IncidentTracker:
         """
         groups: dict[UUID, list[ConsumedError]] = defaultdict(list)
         for error in errors:
-            self._placer.note(error.event)
             groups[error.fingerprint].append(error)
         changes: dict[UUID, _Change] = {}
         try:
             for fingerprint, members in groups.items():
                 # In event time, so that the earliest of them opens.
                 members.sort(key=lambda error: (error.event.timestamp_ms, error.event.log_id))
+                for error in members[:CALLS_NOTED]:
+                    self._placer.note(error.event)
                 self._count_group(fingerprint, members, changes)
             traces = {key: map(trace_key, change.traces) for key, change in changes.items()}
             self._placer.tell({key: list(keys) for key, keys in traces.items()})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 
+from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +127,11 @@ def test_an_incident_is_quiet_after_the_quiet_time() -> None:
 
 
 def read_error(partition: int = 0) -> ReadError:
-    return ReadError(error().event, SourceMessage("logs", partition, 0, b"{}"))
+    return ReadError(error().event, a_message(partition), 2)
+
+
+def a_message(partition: int = 0) -> Message:
+    return Message(topic="logs", partition=partition, offset=0, value=b"{}")
 
 
 def test_a_batch_is_due_when_full_or_old_and_a_quiet_topic_holds_nothing_back() -> None:
@@ -146,7 +151,7 @@ def test_while_more_waits_to_be_fetched_the_errors_of_several_fetches_are_stored
     assert not batch.is_due(0.0, more_waits=True)
     assert batch.is_due(0.0 + BACKLOG_SECONDS, more_waits=True)
     assert batch.is_due(0.0)
-    huge = ReadError(error().event, SourceMessage("logs", 0, 0, bytes(BACKLOG_BYTES)))
+    huge = ReadError(error().event, a_message(), BACKLOG_BYTES)
     batch.add(huge, 0.0)
     assert batch.is_due(0.0, more_waits=True)
 
