@@ -10,19 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from firstcause import dead_letter
-from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
-from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation, source_of
-from log_analyzer.escalations import UnreadableEscalation, read_escalation
+from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation
 from log_analyzer.incident import ConsumedError
 from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.precheck import surely_not_error
+from log_analyzer.message_intake import MessageIntake
 from log_analyzer.templates import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -77,26 +75,25 @@ class LogConsumer:
         consumer: Consumer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._topic = settings.kafka_logs_topic
-        self._escalations_topic = settings.kafka_escalations_topic
+        self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
         self._tracker = tracker
         self._dead_letters = dead_letters
         self._miner = miner
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
         self._merged_at = monotonic()
         self._blocked_until: float | None = None
         self._failures = 0
-        self._last_kafka_error: str | None = None
         self.alive_at = monotonic()
 
     def run(self, stopping: threading.Event) -> None:
         """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
         self._consumer.subscribe(
-            [self._topic, self._escalations_topic],
+            self._topics,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
@@ -114,12 +111,12 @@ class LogConsumer:
         if self._blocked_until is not None:
             # Newly assigned partitions are paused too; what was fetched before is kept.
             self._consumer.pause(self._consumer.assignment())
-            self._take(self._consumer.consume(1, FETCH_SECONDS))
+            self._intake.take(self._consumer.consume(1, FETCH_SECONDS))
             if self._monotonic() >= self._blocked_until:
                 self._store_and_commit()
             return
         messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
-        self._take(messages)
+        self._intake.take(messages)
         now = self._monotonic()
         if self._batch.is_due(now, more_waits=len(messages) == FETCH_MESSAGES):
             self._guarded(self._store)
@@ -134,61 +131,6 @@ class LogConsumer:
         if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             self._guarded(self._tracker.resolve_quiet)
-
-    def _take(self, messages: list[Message]) -> None:
-        seen, now = 0, self._monotonic()
-        topic, partition, last = "", -1, None
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._kafka_error(error)
-                continue
-            seen += 1
-            # Offsets rise within a run of one partition: its last message tells for all.
-            if message.partition() != partition or message.topic() != topic:
-                self._reached(last)
-                topic, partition = cast(str, message.topic()), cast(int, message.partition())
-            last = message
-            if topic == self._escalations_topic:
-                self._read_escalation(message)
-                continue
-            value = message.value()
-            if value is None or not surely_not_error(value):
-                self._read(message, value, now)
-        self._reached(last)
-        if seen:
-            metrics.MESSAGES.inc(seen)
-            self._last_kafka_error = None
-
-    def _reached(self, message: Message | None) -> None:
-        if message is not None:
-            place = cast(str, message.topic()), cast(int, message.partition())
-            self._batch.reached(*place, cast(int, message.offset()))
-
-    def _read(self, message: Message, value: bytes | None, now: float) -> None:
-        try:
-            event = read_log_event(value, message.timestamp()[1])
-        except UnreadableLogEvent:
-            metrics.UNREADABLE.inc()
-            return
-        if event.is_error:
-            self._batch.add(ReadError(event, message, len(value or b"")), now)
-
-    def _read_escalation(self, message: Message) -> None:
-        value = message.value()
-        try:
-            escalation = read_escalation(value)
-        except UnreadableEscalation as error:
-            metrics.UNREADABLE.inc()
-            _log.warning("escalation_unreadable", offset=message.offset(), reason=str(error))
-            escalation = None
-        self._batch.add_escalation(ReadEscalation(escalation, source_of(message)))
-
-    def _kafka_error(self, error: KafkaError) -> None:
-        # The client reconnects by itself; each new kind of trouble is told once.
-        if error.code() != KafkaError._PARTITION_EOF and error.name() != self._last_kafka_error:
-            self._last_kafka_error = error.name()
-            _log.warning("kafka_trouble", error=error.name(), reason=error.str())
 
     def _store_and_commit(self) -> None:
         if self._guarded(self._store):

@@ -1,4 +1,4 @@
-"""What becomes of incidents: they resolve when quiet, reopen, merge, and are escalated."""
+"""What becomes of incidents: they open, resolve when quiet, reopen, merge, and are escalated."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from uuid import UUID
 import structlog
 
 from log_analyzer import metrics
+from log_analyzer.episode_change import EpisodeChange
 from log_analyzer.escalations import OVERLAP_MS, ConsumedEscalation
 from log_analyzer.incident import Episode, is_quiet
+from log_analyzer.incident_board import Newcomer
 from log_analyzer.incident_placer import IncidentPlacer, Merge
 from log_analyzer.incident_store import IncidentStore
 
@@ -42,6 +44,7 @@ class IncidentLifecycle:
         placer: IncidentPlacer,
         outbox: Outbox,
         quiet_ms: int,
+        reopen_ms: int,
         gather_ms: int,
         changed: Callable[[UUID], None],
         clock_ms: Callable[[], int],
@@ -50,6 +53,7 @@ class IncidentLifecycle:
         self._placer = placer
         self._outbox = outbox
         self._quiet_ms = quiet_ms
+        self._reopen_ms = reopen_ms
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
@@ -70,6 +74,45 @@ class IncidentLifecycle:
         if row.status == "resolved":
             self.resolved.add(incident)
         return row.status is None
+
+    def place(self, changes: Iterable[EpisodeChange]) -> None:
+        """Gives every episode of the batch its incident; those that come back take their place."""
+        waiting = [
+            change
+            for change in changes
+            if change.must_open and self._placer.incident_of(change.episode.episode_id) is None
+        ]
+        while waiting:
+            # An episode's incident decides where the next episode of the group may return to.
+            unplaced = {change.episode.episode_id for change in waiting}
+            ready = [
+                change
+                for change in waiting
+                if change.previous is None or change.previous.episode_id not in unplaced
+            ]
+            merges = self._placer.place([self._newcomer(change) for change in ready])
+            self.merged(merges)
+            for change in ready:
+                episode = change.episode
+                episode.incident_id = self._placer.incident_of(episode.episode_id)
+            waiting = [change for change in waiting if change not in ready]
+
+    def _newcomer(self, change: EpisodeChange) -> Newcomer:
+        episode, previous = change.episode, change.previous
+        returns_to = episode.incident_id
+        if returns_to is None and previous is not None and previous.incident_id is not None:
+            silent_ms = episode.first_ms - previous.last_ms - self._quiet_ms
+            row = self._store.incident(previous.incident_id)
+            if silent_ms <= self._reopen_ms and row.fingerprint == episode.fingerprint:
+                returns_to = previous.incident_id
+        return Newcomer(
+            episode.episode_id,
+            episode.fingerprint,
+            episode.service_name,
+            episode.template,
+            episode.opened_ms,
+            returns_to,
+        )
 
     def merge(self) -> None:
         """Takes over what others placed, and merges incidents that prove to share a cause."""

@@ -17,16 +17,15 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 from log_analyzer import metrics
 from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
+from log_analyzer.episode_change import EpisodeChange
 from log_analyzer.escalations import ConsumedEscalation, EscalationStore
 from log_analyzer.incident import EVIDENCE_LIMIT, ConsumedError, Episode, covering
-from log_analyzer.incident_board import Newcomer
 from log_analyzer.incident_lifecycle import IncidentLifecycle, Outbox
 from log_analyzer.incident_placer import IncidentPlacer
 from log_analyzer.incident_store import OPENING_ATTEMPTS, IncidentStore
@@ -37,25 +36,6 @@ GROUPS_KEPT: Final = 5_000
 EPISODES_KEPT: Final = 5
 # So many errors of a group and batch show which services call each other as well as all.
 CALLS_NOTED: Final = 50
-
-
-@dataclass(slots=True)
-class _Change:
-    """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches."""
-
-    episode: Episode
-    low_ms: int
-    high_ms: int
-    new: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
-    evidence: list[ConsumedError] = field(default_factory=list)
-    traces: set[str] = field(default_factory=set)
-    previous: Episode | None = None
-    must_ensure: bool = False
-    must_open: bool = False
-    must_write: bool = False
-    reopens: bool = False
-    partitions: set[int] = field(default_factory=set)
-    counted: int = 0
 
 
 class IncidentTracker:
@@ -95,13 +75,12 @@ class IncidentTracker:
         self._escalations = escalations
         self._outbox = outbox
         self._quiet_ms = quiet_ms
-        self._reopen_ms = reopen_ms
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
         self._placer = IncidentPlacer(board, load_graph)
         self._lifecycle = IncidentLifecycle(
-            store, self._placer, outbox, quiet_ms, gather_ms, changed, clock_ms
+            store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
         )
         self._groups: OrderedDict[UUID, dict[UUID, Episode]] = OrderedDict()
 
@@ -116,7 +95,7 @@ class IncidentTracker:
         groups: dict[UUID, list[ConsumedError]] = defaultdict(list)
         for error in errors:
             groups[error.fingerprint].append(error)
-        changes: dict[UUID, _Change] = {}
+        changes: dict[UUID, EpisodeChange] = {}
         try:
             for fingerprint, members in groups.items():
                 # In event time, so that the earliest of them opens.
@@ -126,7 +105,7 @@ class IncidentTracker:
                 self._count_group(fingerprint, members, changes)
             traces = {key: map(trace_key, change.traces) for key, change in changes.items()}
             self._placer.tell({key: list(keys) for key, keys in traces.items()})
-            self._place(changes)
+            self._lifecycle.place(changes.values())
             self._write(changes)
         except BaseException:
             for fingerprint in groups:
@@ -154,13 +133,13 @@ class IncidentTracker:
         self._lifecycle.resolve_quiet()
 
     def _count_group(
-        self, fingerprint: UUID, members: list[ConsumedError], changes: dict[UUID, _Change]
+        self, fingerprint: UUID, members: list[ConsumedError], changes: dict[UUID, EpisodeChange]
     ) -> None:
         known = self._groups.setdefault(fingerprint, {})
         self._groups.move_to_end(fingerprint)
         now_ms = self._clock_ms()
-        own: dict[UUID, _Change] = {}
-        change: _Change | None = None
+        own: dict[UUID, EpisodeChange] = {}
+        change: EpisodeChange | None = None
         for error in members:
             at_ms = error.event.timestamp_ms
             if change is None or len(known) > 1 or not self._reaches(change, at_ms):
@@ -169,7 +148,7 @@ class IncidentTracker:
                     episode = self._find_or_open(error, known, own)
                 change = own.get(episode.episode_id)
                 if change is None:
-                    change = _Change(episode, episode.first_ms, episode.last_ms)
+                    change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
                     own[episode.episode_id] = change
             change.low_ms, change.high_ms = min(change.low_ms, at_ms), max(change.high_ms, at_ms)
             self._count(error, change, now_ms)
@@ -184,10 +163,10 @@ class IncidentTracker:
         for episode in sorted(known.values(), key=lambda one: one.last_ms)[:-EPISODES_KEPT]:
             known.pop(episode.episode_id)
 
-    def _reaches(self, change: _Change, at_ms: int) -> bool:
+    def _reaches(self, change: EpisodeChange, at_ms: int) -> bool:
         return change.low_ms - self._quiet_ms <= at_ms <= change.high_ms + self._quiet_ms
 
-    def _settle_status(self, change: _Change, *, superseded: bool) -> None:
+    def _settle_status(self, change: EpisodeChange, *, superseded: bool) -> None:
         episode = change.episode
         current = self._placer.incident_of(episode.episode_id)
         if current is not None:
@@ -197,7 +176,7 @@ class IncidentTracker:
             change.must_open = change.must_ensure = change.must_write = True
 
     def _find_or_open(
-        self, error: ConsumedError, known: dict[UUID, Episode], own: dict[UUID, _Change]
+        self, error: ConsumedError, known: dict[UUID, Episode], own: dict[UUID, EpisodeChange]
     ) -> Episode:
         moment_ms = error.event.timestamp_ms
         for _ in range(OPENING_ATTEMPTS):
@@ -219,9 +198,9 @@ class IncidentTracker:
                 return known[opened]
         raise RuntimeError(f"group {error.fingerprint} kept changing while opening an episode")
 
-    def _begun(self, known: dict[UUID, Episode], key: UUID, *, must_open: bool) -> _Change:
+    def _begun(self, known: dict[UUID, Episode], key: UUID, *, must_open: bool) -> EpisodeChange:
         episode = known[key]
-        change = _Change(episode, episode.first_ms, episode.last_ms)
+        change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
         change.must_ensure = change.must_write = True
         change.must_open = must_open
         earlier = [one for one in known.values() if one.last_ms + self._quiet_ms < episode.first_ms]
@@ -232,7 +211,7 @@ class IncidentTracker:
     def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Episode:
         return Episode(key, error.fingerprint, error.event.service_name, error.template, opened_ms)
 
-    def _count(self, error: ConsumedError, change: _Change, now_ms: int) -> None:
+    def _count(self, error: ConsumedError, change: EpisodeChange, now_ms: int) -> None:
         episode = change.episode
         tally = episode.tallies.get(error.partition)
         if tally is None or not tally.loaded:
@@ -253,7 +232,7 @@ class IncidentTracker:
         if event.trace_id:
             change.traces.add(event.trace_id)
 
-    def _loaded_tally(self, change: _Change, partition: int) -> Tally:
+    def _loaded_tally(self, change: EpisodeChange, partition: int) -> Tally:
         episode = change.episode
         tally = episode.tallies.setdefault(partition, Tally())
         tally.load(self._store.load_log_ids(episode.episode_id, partition))
@@ -262,46 +241,7 @@ class IncidentTracker:
         change.reopens = change.reopens or len(tally.seen) != tally.stored_count
         return tally
 
-    def _place(self, changes: dict[UUID, _Change]) -> None:
-        """Gives every episode of the batch its incident; those that come back take their place."""
-        waiting = [
-            change
-            for change in changes.values()
-            if change.must_open and self._placer.incident_of(change.episode.episode_id) is None
-        ]
-        while waiting:
-            # An episode's incident decides where the next episode of the group may return to.
-            unplaced = {change.episode.episode_id for change in waiting}
-            ready = [
-                change
-                for change in waiting
-                if change.previous is None or change.previous.episode_id not in unplaced
-            ]
-            merges = self._placer.place([self._newcomer(change) for change in ready])
-            self._lifecycle.merged(merges)
-            for change in ready:
-                episode = change.episode
-                episode.incident_id = self._placer.incident_of(episode.episode_id)
-            waiting = [change for change in waiting if change not in ready]
-
-    def _newcomer(self, change: _Change) -> Newcomer:
-        episode, previous = change.episode, change.previous
-        returns_to = episode.incident_id
-        if returns_to is None and previous is not None and previous.incident_id is not None:
-            silent_ms = episode.first_ms - previous.last_ms - self._quiet_ms
-            row = self._store.incident(previous.incident_id)
-            if silent_ms <= self._reopen_ms and row.fingerprint == episode.fingerprint:
-                returns_to = previous.incident_id
-        return Newcomer(
-            episode.episode_id,
-            episode.fingerprint,
-            episode.service_name,
-            episode.template,
-            episode.opened_ms,
-            returns_to,
-        )
-
-    def _write(self, changes: dict[UUID, _Change]) -> None:
+    def _write(self, changes: dict[UUID, EpisodeChange]) -> None:
         """All groups' writes together: three waves, whatever the number of errors and groups."""
         store = self._store
         evidence, log_ids, rows = [], [], []
@@ -330,7 +270,7 @@ class IncidentTracker:
                 self._outbox.ensure(incident, not_before_ms)
             self._changed(incident)
 
-    def _end_previous(self, change: _Change) -> None:
+    def _end_previous(self, change: EpisodeChange) -> None:
         """A later episode of the group ends the earlier one's incident, unless it is the same."""
         previous = change.previous.incident_id if change.previous else None
         if not change.must_open or previous in (None, change.episode.incident_id):
