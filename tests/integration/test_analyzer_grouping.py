@@ -7,13 +7,19 @@ import random
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from cassandra.cluster import Session
 
 from firstcause import cassandra
+from firstcause.log_event import ERROR_LEVELS
 from firstcause.settings import Settings
+from generators.event_stream import EventStream, GeneratorParameters
+from generators.scenario import SCENARIOS_DIR
 from log_analyzer import tally as tally_module
 from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
@@ -224,6 +230,48 @@ def test_a_recurrence_links_the_earlier_incident_and_what_it_was(session, shop) 
     assert [one.incident_id for one in third.earlier] == [second.incident_id, first.incident_id]
     assert third.earlier[0].culprit_service == shop["payment"]
     assert third.earlier[0].first_ms == second.first_ms
+
+
+SCENARIOS = [path.stem for path in sorted(SCENARIOS_DIR.glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_fault_of_the_shop_is_one_incident_with_its_culprit_first(session, scenario) -> None:
+    # Days apart, so that no scenario touches another.
+    start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=10 * SCENARIOS.index(scenario))
+    stream = EventStream(
+        GeneratorParameters(
+            rate_per_second=400,
+            duration_seconds=40,
+            scenario=scenario,
+            seed=5,
+            start=start,
+            fault_start_seconds=2,
+            fault_duration_seconds=40,
+        )
+    )
+    values = [value for batch in stream.batches() for value in batch.values]
+    errors = [event for event in map(orjson.loads, values) if event["level"] in ERROR_LEVELS]
+    trackers = [a_tracker(session) for _ in range(2)]
+    for at in range(0, len(errors), 50):
+        for partition, tracker in enumerate(trackers):
+            own = [
+                event
+                for event in errors[at : at + 50]
+                if zlib.crc32(event["service_name"].encode()) % 2 == partition
+            ]
+            tracker.record(consumed(own, partition=partition, offset=at))
+    for tracker in trackers:
+        tracker.merge()
+    found = [
+        view
+        for view in IncidentReader(session).since(start)
+        if view.first_ms < (start + timedelta(days=1)).timestamp() * 1_000
+    ]
+    [incident] = found
+    assert incident.error_count == len(errors)
+    if stream.scenario.culprit_logs_errors:
+        assert incident.suspects[0] == stream.scenario.culprit
 
 
 def an_escalation(service: str, first_ms: int, **changes: object) -> ConsumedEscalation:
