@@ -58,6 +58,8 @@ class IncidentLifecycle:
         self._changed = changed
         self._clock_ms = clock_ms
         self.resolved: set[UUID] = set()
+        # When an incident can be quiet for so long at the earliest, by the wall clock.
+        self._quiet_at: dict[tuple[UUID, int], int] = {}
 
     def adopt(self, episode: Episode) -> bool:
         """Finds the incident that a loaded episode belongs to now; True when it must be opened."""
@@ -133,7 +135,10 @@ class IncidentLifecycle:
         for incident in open_ids:
             if self._is_over(incident, now_ms, self._quiet_ms):
                 self._resolve(incident, now_ms)
-        over = self._placer.live() - set(open_ids)
+        live = self._placer.live()
+        over = live - set(open_ids)
+        known = live.union(open_ids)
+        self._quiet_at = {key: at for key, at in self._quiet_at.items() if key[0] in known}
         # Twice the quiet time, so that what comes a little late still finds its incident.
         self._placer.retire([one for one in over if self._is_over(one, now_ms, 2 * self._quiet_ms)])
 
@@ -163,11 +168,17 @@ class IncidentLifecycle:
         )
 
     def _is_over(self, incident: UUID, now_ms: int, quiet_ms: int) -> bool:
+        # What arrives meanwhile only moves that time on, so until then it need not be read again.
+        if self._quiet_at.get((incident, quiet_ms), 0) > now_ms:
+            return False
         if self._store.incident(incident).merged_into is not None:
             return True
         bounds = self._store.bounds(incident)
         # Opened, and its first errors not stored yet: whoever opened it will, or did and died.
-        return bounds is not None and is_quiet(bounds.last_arrival_ms, now_ms, quiet_ms)
+        if bounds is None:
+            return False
+        self._quiet_at[incident, quiet_ms] = bounds.last_arrival_ms + quiet_ms
+        return is_quiet(bounds.last_arrival_ms, now_ms, quiet_ms)
 
     def _resolve(self, incident: UUID, now_ms: int) -> None:
         self._store.resolve(incident, now_ms)
