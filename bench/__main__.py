@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.analyzer import measure_analyzer
 from bench.freshness import Freshness, measure_freshness
 from bench.generator import Figure, measure_building, measure_sending
 from bench.store_job import measure_catch_up
@@ -53,6 +54,7 @@ def main() -> None:
                 given.events // 2,
             )
             figures.append(measure_catch_up(made, given.events, given.rounds))
+            figures.append(measure_analyzer(made, given.events, given.rounds))
             made.run("up")
             ensure_topics(made.settings)
             migrate(made.settings)

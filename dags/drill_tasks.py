@@ -89,7 +89,7 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
             finding = await_finding(session, expected, float(params["timeout_seconds"]))
         except FirstcauseError as error:
             raise AirflowFailException(str(error)) from error  # the wait was the retry
-        stored_ms = stored_at_ms(session, finding.incident.incident_id)
+        stored_ms = stored_at_ms(session, finding.incident.incident_id, expected.started_at)
     if not drill.culprit_logs_errors:
         log.warning(
             "The culprit %s logs no error itself, so it is not checked whether it is suspected.",

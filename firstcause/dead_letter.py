@@ -13,6 +13,7 @@ CONSUMER: Final = "dlq.consumer"
 # On a log event that was a dead letter and was sent again: its source topic/partition/offset.
 REPLAY_OF: Final = "dlq.replay_of"
 
-# The analyzer's only reason: a readable error that could not be processed. The store job's
-# reasons are those of `firstcause.log_event.UnreadableReason`.
+# The analyzer's reasons: a readable error that could not be processed; a message on the topic of
+# escalations that is none. The store job's are those of `firstcause.log_event.UnreadableReason`.
 PROCESSING_FAILED: Final = "processing_failed"
+UNREADABLE_ESCALATION: Final = "unreadable_escalation"

@@ -7,7 +7,9 @@ Spark expressions of the store job. An integration test compares them on hostile
 from __future__ import annotations
 
 import enum
+import functools
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -161,51 +163,69 @@ def read_log_event(value: bytes | None, received_ms: int) -> LogEvent:
             whatever the bytes.
     """
     fields = _json_object(value)
-    text = {name: _text(fields.get(name)) for name in (*REQUIRED_FIELDS, *TEXT_FIELDS)}
-    for name in REQUIRED_FIELDS:
-        missing = text[name] is None or (name != "message" and not str(text[name]).strip(BLANKS))
-        if missing:
-            raise UnreadableLogEvent(UnreadableReason(f"missing_{name}"))
-    if not _LOG_ID.match(text["log_id"] or ""):
+    log_id, timestamp, service_name, level_word, message = _required(fields)
+    if not _LOG_ID.match(log_id):
         raise UnreadableLogEvent(UnreadableReason.BAD_LOG_ID)
-    timestamp_ms = parse_timestamp_ms(text["timestamp"] or "")
+    timestamp_ms = parse_timestamp_ms(timestamp)
     if timestamp_ms is None:
         raise UnreadableLogEvent(UnreadableReason.BAD_TIMESTAMP)
     if timestamp_ms > received_ms + FUTURE_LIMIT_MS:
         raise UnreadableLogEvent(UnreadableReason.TIMESTAMP_IN_FUTURE)
-    service_name = (text["service_name"] or "").strip(BLANKS)
+    service_name = service_name.strip(BLANKS)
     if len(service_name) > SERVICE_NAME_MAX_CHARS:
         raise UnreadableLogEvent(UnreadableReason.SERVICE_NAME_TOO_LONG)
-    level = LEVEL_ALIASES.get((text["level"] or "").strip(BLANKS).upper())
+    level = LEVEL_ALIASES.get(level_word) or LEVEL_ALIASES.get(level_word.strip(BLANKS).upper())
     if level is None:
         raise UnreadableLogEvent(UnreadableReason.UNKNOWN_LEVEL)
-    traces = {name: _trace(fields.get(name), name) for name in TRACE_FIELDS}
+    traces = {name: _trace(fields[name], name) for name in TRACE_FIELDS if name in fields}
     return LogEvent(
-        log_id=(text["log_id"] or "").lower(),
+        log_id=log_id.lower(),
         timestamp_ms=timestamp_ms,
         service_name=service_name,
         level=level,
-        message=text["message"] or "",
+        message=message,
         status_code=_status_code(fields.get("status_code")),
         latency_ms=_latency_ms(fields.get("latency_ms")),
         attributes=_attributes(fields.get("attributes")),
-        **{name: text[name] for name in TEXT_FIELDS},
+        **{name: _text(fields[name]) for name in TEXT_FIELDS if name in fields},
         **traces,
     )
 
 
+def _required(fields: dict[str, Any]) -> list[str]:
+    found = []
+    for name in REQUIRED_FIELDS:
+        text = _text(fields.get(name))
+        if text is None or (name != "message" and not text.strip(BLANKS)):
+            raise UnreadableLogEvent(UnreadableReason(f"missing_{name}"))
+        found.append(text)
+    return found
+
+
 def parse_timestamp_ms(text: str) -> int | None:
     """RFC 3339 text with an offset as ms since the epoch (rounded down); None if it is none."""
-    if not _TIMESTAMP.match(text):
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
         return None
+    fraction, offset = match[2], match[3]
+    second_ms = _second_ms(text[:_SECOND_CHARS], offset)
+    if second_ms is None or fraction is None:
+        return second_ms
+    return second_ms + int(fraction[1:4].ljust(3, "0"))
+
+
+# Events come in order of time, so the same second comes again and again.
+@functools.lru_cache(maxsize=4_096)
+def _second_ms(second: str, offset: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(text.upper())
+        moment = datetime.fromisoformat(f"{second}{offset}".upper())
         return (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_CHARS: Final = len("1970-01-01T00:00:00")
 
 
 def _json_object(value: bytes | None) -> dict[str, Any]:
@@ -239,8 +259,13 @@ def _lenient_json(value: bytes) -> Any:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, str) and value.isascii():
+        return value
     if value is None:
         return None
+    # What json.dumps makes of numbers, without its cost.
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)
     text = (
         value
         if isinstance(value, str)
@@ -252,11 +277,11 @@ def _text(value: Any) -> str | None:
 
 def _trace(value: Any, name: str) -> str | None:
     text = _text(value)
-    if text is None or text == "":
+    if not text:
         return None
     if not _TRACE.match(text):
         raise UnreadableLogEvent(UnreadableReason(f"bad_{name}"))
-    return text.replace("-", "").lower() or None
+    return (text.replace("-", "") if "-" in text else text).lower() or None
 
 
 def _status_code(value: Any) -> int | None:
@@ -287,5 +312,15 @@ def _attributes(value: Any) -> dict[str, str]:
             raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES) from None
     if not isinstance(value, dict):
         raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES)
+    if _is_plain(value):
+        return value
     texts = {(_text(key) or ""): _text(item) for key, item in value.items()}
     return {key: item for key, item in texts.items() if item is not None}
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """True when all keys and values are ASCII text, as nearly always."""
+    try:
+        return all(map(str.isascii, value)) and all(map(str.isascii, value.values()))
+    except TypeError:
+        return False

@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     analyzer_quiet_seconds: float = Field(
         default=900.0, gt=0, description="An incident without errors for so long is resolved"
     )
+    analyzer_reopen_seconds: float = Field(
+        default=3600.0, ge=0, description="A resolved incident that returns within it reopens"
+    )
+    analyzer_gather_seconds: float = Field(
+        default=1.5, ge=0, description="Time for the groups of one cause before the first message"
+    )
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")

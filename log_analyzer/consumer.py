@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from firstcause.log_event import UnreadableLogEvent, read_log_event
+from firstcause import dead_letter
 from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
-from log_analyzer.error_batch import ErrorBatch
+from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation
 from log_analyzer.incident import ConsumedError
 from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.precheck import surely_not_error
+from log_analyzer.message_intake import MessageIntake
 from log_analyzer.templates import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
 FETCH_SECONDS: Final = 0.1
 COMMIT_SECONDS: Final = 1.0
 HOUSEKEEPING_SECONDS: Final = 2.0
+# Incidents of one cause should find each other before their first messages go out.
+MERGE_SECONDS: Final = 0.5
+GARBAGE_OBJECTS: Final = 70_000
 STORE_RETRY_MAX_SECONDS: Final = 10.0
 PROCESSING_ATTEMPTS: Final = 3
-SUSPECTS_REFRESH_MS: Final = 60_000
 
 _log = structlog.get_logger()
 
@@ -51,12 +55,14 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
 
 
 class LogConsumer:
-    """Consumes `logs` until told to stop. Owned by one thread; `alive_at` is read by others.
+    """Consumes `logs` and `incident_escalations` until told to stop.
+
+    Owned by one thread; `alive_at` is read by others.
 
     While Cassandra is away it pauses its partitions, stays in the group, commits nothing and
     tries the same batch again. An unreadable message is counted and passed: the store job has
     its own position on the same topic and puts it on the dead-letter topic. A readable error that
-    can't be processed, three times, goes there from here.
+    can't be processed, three times, and an unreadable escalation go there from here.
     """
 
     def __init__(
@@ -69,33 +75,35 @@ class LogConsumer:
         consumer: Consumer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._topic = settings.kafka_logs_topic
+        self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
         self._tracker = tracker
         self._dead_letters = dead_letters
         self._miner = miner
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
+        self._merged_at = monotonic()
         self._blocked_until: float | None = None
         self._failures = 0
-        self._last_kafka_error: str | None = None
         self.alive_at = monotonic()
 
     def run(self, stopping: threading.Event) -> None:
         """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
         self._consumer.subscribe(
-            [self._topic],
+            self._topics,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
         )
         try:
-            while not stopping.is_set():
-                self.alive_at = self._monotonic()
-                self._turn()
-            self._store_and_commit()
+            with _rare_garbage_collection():
+                while not stopping.is_set():
+                    self.alive_at = self._monotonic()
+                    self._turn()
+                self._store_and_commit()
         finally:
             self._consumer.close()
 
@@ -103,63 +111,26 @@ class LogConsumer:
         if self._blocked_until is not None:
             # Newly assigned partitions are paused too; what was fetched before is kept.
             self._consumer.pause(self._consumer.assignment())
-            self._take(self._consumer.consume(1, FETCH_SECONDS))
+            self._intake.take(self._consumer.consume(1, FETCH_SECONDS))
             if self._monotonic() >= self._blocked_until:
                 self._store_and_commit()
             return
-        self._take(self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS))
+        messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
+        self._intake.take(messages)
         now = self._monotonic()
-        if self._batch.is_due(now):
+        if self._batch.is_due(now, more_waits=len(messages) == FETCH_MESSAGES):
             self._guarded(self._store)
         # In a storm one commit covers several batches: each is a round trip of its own.
-        if not self._batch.errors and now - self._committed_at >= COMMIT_SECONDS:
+        if self._batch.is_empty and now - self._committed_at >= COMMIT_SECONDS:
             self._commit()
         # Not when the batch was just refused: its success would end the block.
         blocked = self._blocked_until is not None
+        if not blocked and now - self._merged_at >= MERGE_SECONDS:
+            self._merged_at = now
+            blocked = not self._guarded(self._tracker.merge)
         if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
-            self._guarded(self._housekeeping)
-
-    def _take(self, messages: list[Message]) -> None:
-        batch, seen = self._batch, 0
-        last: dict[int, int] = {}
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._kafka_error(error)
-                continue
-            seen += 1
-            value = message.value()
-            last[cast(int, message.partition())] = cast(int, message.offset())
-            if value is not None and surely_not_error(value):
-                continue
-            self._read(message, value)
-        for partition, offset in last.items():
-            batch.reached(partition, offset)
-        if seen:
-            metrics.MESSAGES.inc(seen)
-            self._last_kafka_error = None
-
-    def _read(self, message: Message, value: bytes | None) -> None:
-        try:
-            event = read_log_event(value, message.timestamp()[1])
-        except UnreadableLogEvent:
-            metrics.UNREADABLE.inc()
-            return
-        if not event.is_error or value is None:
-            return
-        template = self._miner.add(event.message).text
-        partition, offset = cast(int, message.partition()), cast(int, message.offset())
-        # The stubs don't know of headers without a value.
-        headers = tuple(cast(Any, message.headers() or ()))
-        error = ConsumedError(event, partition, offset, value, template, message.key(), headers)
-        self._batch.add(error, self._monotonic())
-
-    def _kafka_error(self, error: KafkaError) -> None:
-        # The client reconnects by itself; each new kind of trouble is told once.
-        if error.code() != KafkaError._PARTITION_EOF and error.name() != self._last_kafka_error:
-            self._last_kafka_error = error.name()
-            _log.warning("kafka_trouble", error=error.name(), reason=error.str())
+            self._guarded(self._tracker.resolve_quiet)
 
     def _store_and_commit(self) -> None:
         if self._guarded(self._store):
@@ -192,22 +163,43 @@ class LogConsumer:
         return True
 
     def _store(self) -> None:
-        errors = self._batch.errors
-        if not errors:
+        if self._batch.is_empty:
             return
+        errors = self._batch.errors
         with metrics.BATCH_SECONDS.time():
-            if not self._processed(errors):
+            if errors and not self._processed(errors):
                 # One of them can't be processed: find it, so that the others go on.
                 for error in errors:
                     if not self._processed([error]):
-                        self._dead_letters.put(error, self._topic)
+                        self._dead_letters.put(error.source, dead_letter.PROCESSING_FAILED)
+            self._store_escalations(self._batch.escalations)
         metrics.BATCH_ERRORS.observe(len(errors))
         self._batch.stored()
 
-    def _processed(self, errors: list[ConsumedError]) -> bool:
+    def _store_escalations(self, messages: list[ReadEscalation]) -> None:
+        for one in messages:
+            if one.escalation is None:
+                self._dead_letters.put(one.source, dead_letter.UNREADABLE_ESCALATION)
+        readable = [one.escalation for one in messages if one.escalation is not None]
+        if readable:
+            self._tracker.escalate(readable)
+            metrics.ESCALATIONS.inc(len(readable))
+
+    def _mined(self, error: ReadError) -> ConsumedError:
+        template = self._miner.add(error.event.message)
+        partition, offset = error.message.partition(), error.message.offset()
+        return ConsumedError(
+            error.event,
+            cast(int, partition),
+            cast(int, offset),
+            template.text,
+            template.template_id,
+        )
+
+    def _processed(self, errors: list[ReadError]) -> bool:
         for attempt in range(PROCESSING_ATTEMPTS):
             try:
-                self._tracker.record(errors)
+                self._tracker.record(list(map(self._mined, errors)))
             except STORE_AWAY:
                 raise
             except Exception:  # noqa: BLE001 - told; after three times a dead letter
@@ -222,7 +214,7 @@ class LogConsumer:
 
     def _commit(self) -> None:
         self._committed_at = self._monotonic()
-        offsets = [TopicPartition(self._topic, p, o) for p, o in self._batch.positions.items()]
+        offsets = [TopicPartition(*key, offset) for key, offset in self._batch.positions.items()]
         self._batch.positions = {}
         if not offsets:
             return
@@ -232,24 +224,45 @@ class LogConsumer:
             # What is stored is stored; these messages come again and change nothing.
             _log.warning("commit_failed", reason=str(error))
 
-    def _housekeeping(self) -> None:
-        self._tracker.resolve_quiet()
-        self._tracker.refresh_suspects(time.time_ns() // 1_000_000 - SUSPECTS_REFRESH_MS)
-
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        _log.info("partitions_assigned", partitions=[one.partition for one in partitions])
+        _log.info("partitions_assigned", partitions=_named(partitions))
         self._tracker.forget()
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Still the owner: what is in hand is stored and committed, or left to the next owner."""
-        _log.info("partitions_revoked", partitions=[one.partition for one in partitions])
+        _log.info("partitions_revoked", partitions=_named(partitions))
         if self._blocked_until is None:
             self._store_and_commit()
-        self._batch.drop({one.partition for one in partitions})
+        self._batch.drop(_places(partitions))
         self._tracker.forget()
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """No longer the owner: nothing of it may be written any more."""
-        _log.warning("partitions_lost", partitions=[one.partition for one in partitions])
-        self._batch.drop({one.partition for one in partitions})
+        _log.warning("partitions_lost", partitions=_named(partitions))
+        self._batch.drop(_places(partitions))
         self._tracker.forget()
+
+
+@contextlib.contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Looks for cycles a hundred times less often, and not among what is there already.
+
+    Messages make none. By default Python looks after each 700 of them, which costs as much as
+    reading them.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _places(partitions: list[TopicPartition]) -> set[tuple[str, int]]:
+    return {(one.topic, one.partition) for one in partitions}
+
+
+def _named(partitions: list[TopicPartition]) -> list[str]:
+    return [f"{one.topic}/{one.partition}" for one in partitions]

@@ -1,4 +1,4 @@
-"""Errors that can't be processed, put on the dead-letter topic unchanged."""
+"""Messages that can't be processed, put on the dead-letter topic unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, Producer
 from firstcause import dead_letter
 from firstcause.settings import Settings
 from log_analyzer import metrics
-from log_analyzer.incident import ConsumedError
+from log_analyzer.error_batch import SourceMessage
 
 # An attempt ends before its flush does, so that none is left behind for the next one's queue.
 DELIVERY_SECONDS: Final = 20.0
@@ -49,7 +49,7 @@ class DeadLetters:
             }
         )
 
-    def put(self, error: ConsumedError, topic: str) -> None:
+    def put(self, source: SourceMessage, reason: str) -> None:
         """Sends one and waits for the acknowledgement, at most `FLUSH_SECONDS`.
 
         Key, value and headers are the source's; headers of our own names are replaced, since a
@@ -60,19 +60,19 @@ class DeadLetters:
                 leave two dead letters, which the headers tell apart from two errors.
         """
         failures: list[str] = []
-        headers: list[Any] = [pair for pair in error.headers if pair[0] not in _OWN_HEADERS]
+        headers: list[Any] = [pair for pair in source.headers if pair[0] not in _OWN_HEADERS]
         headers += {
-            dead_letter.REASON: dead_letter.PROCESSING_FAILED,
-            dead_letter.TOPIC: topic,
-            dead_letter.PARTITION: str(error.partition),
-            dead_letter.OFFSET: str(error.offset),
+            dead_letter.REASON: reason,
+            dead_letter.TOPIC: source.topic,
+            dead_letter.PARTITION: str(source.partition),
+            dead_letter.OFFSET: str(source.offset),
             dead_letter.CONSUMER: self._consumer,
         }.items()
         try:
             self._producer.produce(
                 self._topic,
-                key=error.key,
-                value=error.value,
+                key=source.key,
+                value=source.value,
                 headers=headers,
                 on_delivery=lambda failure, _: failures.append(str(failure)) if failure else None,
             )
@@ -82,4 +82,10 @@ class DeadLetters:
         if left or failures:
             raise NotPutAsideError(f"dead letter not acknowledged: {failures}")
         metrics.DEAD_LETTERS.inc()
-        _log.error("error_put_aside", log_id=error.event.log_id, offset=error.offset)
+        _log.error(
+            "message_put_aside",
+            reason=reason,
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+        )

@@ -112,6 +112,9 @@ class Delivery:
         view = self._reader.read(incident)
         if view is None:
             return
+        if view.merged_into is not None and row.state == "pending":
+            self._outbox.move(replace(row, state="settled"))
+            return
         analysis = current_analysis(view, model_configured=self._model_configured)
         notice = render_notice(view, analysis, self._options)
         if row.state in ("pending", "silenced"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView
 
 POLL_SECONDS: Final = 1.0
+# A drill that is repeated reopens its incident, which began so much earlier at the most.
+REOPENED: Final = timedelta(hours=2)
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def await_finding(
     reader = IncidentReader(session)
     deadline = clock() + timeout_seconds
     while True:
-        finding = drill_finding(reader.since(expected.started_at), expected)
+        finding = drill_finding(reader.since(expected.started_at - REOPENED), expected)
         if finding and (finding.names_culprit or not expected.culprit_logs_errors):
             return finding
         if clock() >= deadline:
@@ -98,14 +101,23 @@ def await_finding(
     )
 
 
-def stored_at_ms(session: Session, incident_id: UUID) -> int | None:
+def stored_at_ms(session: Session, incident_id: UUID, since: datetime | None = None) -> int | None:
     """When the first evidence of an incident was stored, ms since the epoch; None without any.
 
-    Cassandra's own write time; it does not depend on how often anybody looks.
+    Cassandra's own write time; it does not depend on how often anybody looks. `since` (event time)
+    leaves out what an incident that reopened had before.
     """
-    rows = session.execute(
-        "SELECT min(writetime(message)) FROM incident_evidence WHERE incident_id = %s",
-        (incident_id,),
+    members = session.execute(
+        "SELECT episode_id FROM incident_episodes WHERE incident_id = %s", (incident_id,)
     )
-    written_us = next(iter(rows))[0]
-    return None if written_us is None else int(written_us) // 1000
+    written_us = [
+        found
+        for member in members
+        for (found,) in session.execute(
+            "SELECT min(writetime(message)) FROM episode_evidence "
+            "WHERE episode_id = %s AND timestamp >= %s",
+            (member.episode_id, since or _EPOCH),
+        )
+        if found is not None
+    ]
+    return min(written_us) // 1000 if written_us else None

@@ -1,8 +1,9 @@
-"""Incidents: what they are made of, and the decisions about them. Pure; no I/O.
+"""Groups, episodes and incidents: what they are made of, and the decisions about one of them. Pure.
 
-An incident is a session in event time: the errors of one group (service and message template)
-with no gap longer than the quiet time. An error within the quiet time of an incident, before
-or after, belongs to it, open or resolved; so a late or replayed error finds its own incident.
+A group is a service and a message template. An episode is a session of one group in event time:
+its errors with no gap longer than the quiet time; an error within the quiet time of an episode,
+before or after, belongs to it, so a late or replayed error finds its own. An incident is the set
+of episodes that one cause explains: see `incident_board`.
 """
 
 from __future__ import annotations
@@ -15,108 +16,64 @@ from uuid import UUID
 
 from firstcause.identity import derived_id
 from firstcause.log_event import LogEvent
+from log_analyzer.tally import Tally
 
 Status = Literal["open", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
 
-# An incident remembers so many log ids for each partition of the topic. Up to here a file that
-# is sent again counts nothing again; beyond, only redelivered offsets are known as such.
-REMEMBERED_LOG_IDS: Final = 50_000
 EVIDENCE_LIMIT: Final = 40
-TRACES_LIMIT: Final = 200
 TITLE_CHARS: Final = 120
+
+_SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
+_HIGH: Final = _SEVERITIES.index("high")
+MEDIUM_ERRORS: Final = 10
+HIGH_ERRORS: Final = 100
+MANY_SERVICES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumedError:
-    """An error as it came: the event, its place in Kafka, its bytes, its template, its headers."""
+    """An error to be counted: the event, its place in Kafka, its template."""
 
     event: LogEvent
     partition: int
     offset: int
-    value: bytes
     template: str
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    template_id: UUID
 
     @property
     def fingerprint(self) -> UUID:
         """The group that the error belongs to."""
-        return group_fingerprint(self.event.service_name, self.template)
+        return group_fingerprint(self.event.service_name, self.template_id)
+
+    @property
+    def log_key(self) -> bytes:
+        """The 16 bytes of its log id."""
+        return bytes.fromhex(self.event.log_id.replace("-", ""))
 
 
 @functools.lru_cache(maxsize=10_000)
-def group_fingerprint(service_name: str, template: str) -> UUID:
+def group_fingerprint(service_name: str, template_id: UUID) -> UUID:
     """The identity of a group: the service and the message template."""
-    return derived_id("group", service_name, template)
+    return derived_id("group", service_name, str(template_id))
 
 
 @dataclass(slots=True)
-class Tally:
-    """What one Kafka partition has brought to an incident. Times in ms since the epoch.
+class Episode:
+    """One episode as this process knows it. Times in ms since the epoch.
 
-    `overflow` counts beyond `REMEMBERED_LOG_IDS`. `high_offset` is the last offset of earlier
-    batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.
-    Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
-    `stored_count` is the number of log ids that the stored row speaks of.
+    `incident_id` is None until the episode is placed. Counts stand with the episode, so that
+    they stay where they are when incidents merge.
     """
 
-    seen: set[bytes] = field(default_factory=set)
-    loaded: bool = False
-    stored_count: int = 0
-    overflow: int = 0
-    high_offset: int = -1
-    batch_offset: int = -1
-    first_ms: int | None = None
-    last_ms: int | None = None
-    last_arrival_ms: int = 0
-    fatal: bool = False
-
-    @property
-    def count(self) -> int:
-        """Errors counted, each once."""
-        return len(self.seen) + self.overflow
-
-    def add(self, error: ConsumedError, arrival_ms: int) -> bool:
-        """Counts an error; False when it was counted before. After a batch: `end_batch`."""
-        # Done for a known error too: after a crash its log id may stand without its tally.
-        moment = error.event.timestamp_ms
-        self.first_ms = moment if self.first_ms is None else min(self.first_ms, moment)
-        self.last_ms = moment if self.last_ms is None else max(self.last_ms, moment)
-        self.fatal = self.fatal or error.event.level == "FATAL"
-        key = UUID(error.event.log_id).bytes
-        if key in self.seen:
-            return False
-        if len(self.seen) < REMEMBERED_LOG_IDS:
-            self.seen.add(key)
-        elif error.offset > self.high_offset:
-            self.overflow += 1
-        else:
-            return False
-        self.batch_offset = max(self.batch_offset, error.offset)
-        self.last_arrival_ms = arrival_ms
-        return True
-
-    def end_batch(self) -> None:
-        """What was added so far is known from now on by its offset."""
-        self.high_offset = max(self.high_offset, self.batch_offset)
-
-
-@dataclass(slots=True)
-class Incident:
-    """One incident as this process knows it. Times in ms since the epoch."""
-
-    incident_id: UUID
+    episode_id: UUID
     fingerprint: UUID
     service_name: str
     template: str
     opened_ms: int
-    status: Status = "open"
-    suspects: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
+    incident_id: UUID | None = None
     tallies: dict[int, Tally] = field(default_factory=dict)
     evidence_ids: set[str] = field(default_factory=set)
-    trace_ids: set[str] = field(default_factory=set)
 
     @property
     def first_ms(self) -> int:
@@ -129,42 +86,59 @@ class Incident:
         return max([self.opened_ms, *(t.last_ms for t in self.tallies.values() if t.last_ms)])
 
     @property
-    def title(self) -> str:
-        """One line: where and what."""
-        return title(self.service_name, self.template)
+    def last_arrival_ms(self) -> int:
+        """When its last error arrived, by the wall clock; 0 before the first is counted."""
+        return max((tally.last_arrival_ms for tally in self.tallies.values()), default=0)
 
 
 def title(service_name: str, template: str) -> str:
-    """The one line that names an incident."""
+    """The one line that names an incident: where and what."""
     text = f"{service_name}: {template}"
     return text if len(text) <= TITLE_CHARS else text[: TITLE_CHARS - 1] + "…"
 
 
-def incident_id(fingerprint: UUID, first_log_id: str) -> UUID:
-    """The identity of the incident that this error opens."""
-    return derived_id("incident", str(fingerprint), first_log_id)
+def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
+    """The identity of the episode that this error opens."""
+    return derived_id("episode", str(fingerprint), first_log_id)
 
 
-def covering(incidents: Iterable[Incident], moment_ms: int, quiet_ms: int) -> Incident | None:
-    """The incident that an error at `moment_ms` belongs to, or None: it opens a new one.
+def incident_id(first_episode: UUID) -> UUID:
+    """The identity of the incident that this episode opens."""
+    return derived_id("incident", str(first_episode))
+
+
+def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Episode | None:
+    """The episode that an error at `moment_ms` belongs to, or None: it opens a new one.
 
     Of two it takes the nearer, of two equally near the earlier, so that all instances agree.
     """
 
-    def distance(incident: Incident) -> int:
-        return max(incident.first_ms - moment_ms, moment_ms - incident.last_ms, 0)
+    def distance(episode: Episode) -> int:
+        return max(episode.first_ms - moment_ms, moment_ms - episode.last_ms, 0)
 
-    near = [incident for incident in incidents if distance(incident) <= quiet_ms]
-    return min(near, key=lambda one: (distance(one), one.opened_ms, one.incident_id), default=None)
+    near = [episode for episode in episodes if distance(episode) <= quiet_ms]
+    return min(near, key=lambda one: (distance(one), one.opened_ms, one.episode_id), default=None)
 
 
-def severity(error_count: int, fatal: bool) -> Severity:
-    """How bad: any FATAL is critical; else by the number of errors. A later version knows more."""
+def severity(error_count: int, fatal: bool, services: int = 1, escalations: int = 0) -> Severity:
+    """How bad, from the number of errors, FATAL ones, services that fail, and escalations.
+
+    10 errors are medium, 100 high, any FATAL is critical. Three services and more are one step
+    worse, though not critical by that alone. Any escalation is one step more, to high at least.
+    """
+    level = (error_count >= MEDIUM_ERRORS) + (error_count >= HIGH_ERRORS)
+    if services >= MANY_SERVICES:
+        level = min(level + 1, _HIGH)
     if fatal:
-        return "critical"
-    if error_count >= 100:  # noqa: PLR2004
-        return "high"
-    return "medium" if error_count >= 10 else "low"  # noqa: PLR2004
+        level = len(_SEVERITIES) - 1
+    if escalations:
+        level = max(min(level + 1, len(_SEVERITIES) - 1), _HIGH)
+    return _SEVERITIES[level]
+
+
+def growth(error_count: int) -> int:
+    """The decade of a count: 0 below 10, 1 below 100 and so on; one more when it grows tenfold."""
+    return len(str(max(error_count, 1))) - 1
 
 
 def is_quiet(last_arrival_ms: int, now_ms: int, quiet_ms: int) -> bool:

@@ -50,6 +50,9 @@ def incidents(
     service: Annotated[str | None, typer.Option(help="Only those that touch this service.")] = None,
     status: Annotated[str | None, typer.Option(help="open or resolved.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
+    merged: Annotated[
+        bool, typer.Option("--all", help="Also those that were merged into another.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show incidents, newest first; `incidents INCIDENT` shows one in full."""
@@ -70,7 +73,7 @@ def incidents(
     with _reader() as reader:
         found = (
             one
-            for one in reader.since(start)
+            for one in reader.since(start, merged=merged)
             if (service is None or service in one.services)
             and (status is None or status == one.status)
         )

@@ -2,120 +2,220 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
 
+from log_analyzer.board_store import BOARD
+from log_analyzer.call_graph import CallGraph, CallGraphStore
 from log_analyzer.context_store import ContextStore
+from log_analyzer.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident import severity
-from log_analyzer.incident_store import milliseconds, prepare_all
-from log_analyzer.incident_view import Analysis, Evidence, IncidentView, SentMessage
+from log_analyzer.incident_rows import (
+    EpisodeRows,
+    analysis,
+    error_groups,
+    error_minutes,
+    evidence_of,
+    first_failures,
+    sent_message,
+)
+from log_analyzer.incident_store import WRITES_AT_ONCE, milliseconds, moment, prepare_all
+from log_analyzer.incident_view import EarlierIncident, IncidentView
+from log_analyzer.suspects import FailingSpan, rank_suspects
+
+GRAPH_SECONDS: Final = 30.0
+MERGES_FOLLOWED: Final = 50
+# Earlier incidents of the same groups: what is looked through, and what is shown.
+GROUPS_LOOKED_UP: Final = 8
+EARLIER_SHOWN: Final = 5
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
-    "tallies": "SELECT * FROM incident_tallies WHERE incident_id = ?",
-    "evidence": "SELECT * FROM incident_evidence WHERE incident_id = ?",
+    "board_row": "SELECT incident_id FROM incident_board WHERE board = ? AND episode_id = ?",
+    "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
+    "episode": "SELECT * FROM episodes WHERE episode_id = ?",
+    "tallies": "SELECT * FROM episode_tallies WHERE episode_id = ?",
+    "evidence": "SELECT * FROM episode_evidence WHERE episode_id = ?",
     "analyses": "SELECT * FROM incident_analyses WHERE incident_id = ?",
     "message": "SELECT * FROM incident_messages WHERE incident_id = ?",
     "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ?",
     "of_day": "SELECT incident_id FROM incidents_by_day WHERE day = ? AND opened_at >= ?",
+    "group_before": "SELECT episode_id FROM group_episodes WHERE fingerprint = ? "
+    "AND opened_at < ? ORDER BY opened_at DESC LIMIT 10",
 }
 
 
 class IncidentReader:
     """Reads incidents; every method blocks and raises the driver's errors."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
+        self._escalations = EscalationStore(session)
+        self._graphs = CallGraphStore(session)
         self._contexts = ContextStore(session)
         self._handling = HandlingStore(session)
+        self._monotonic = monotonic
+        self._graph = CallGraph()
+        self._graph_due = float("-inf")
 
     def _rows(self, name: str, *values: object) -> list[Any]:
         return list(self._session.execute(self._statements[name], values))
 
+    def _rows_of_all(self, name: str, keys: Sequence[UUID]) -> list[list[Any]]:
+        """The rows of each key, asked for at the same time."""
+        results = execute_concurrent_with_args(
+            self._session,
+            self._statements[name],
+            [(key,) for key in keys],
+            concurrency=WRITES_AT_ONCE,
+            raise_on_first_error=True,
+        )
+        return [list(found) for _, found in results]
+
     def read(self, incident: UUID) -> IncidentView | None:
-        """One incident whole, or None when there is none of this id."""
+        """One incident whole, or None when there is none of this id.
+
+        One that was merged has `merged_into`, and shows what it was by itself.
+        """
+        return self._read(incident, with_earlier=True)
+
+    def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
+        """Incidents opened at or after `start` (event time), newest first.
+
+        Those that were merged into another are left out unless `merged`.
+        """
+        start = start.astimezone(UTC)
+        for day in self._rows("days", start.date()):
+            for row in self._rows("of_day", day.day, start):
+                view = self.read(row.incident_id)
+                if view is not None and (merged or view.merged_into is None):
+                    yield view
+
+    def _read(self, incident: UUID, *, with_earlier: bool) -> IncidentView | None:
         rows = self._rows("incident", incident)
         if not rows or rows[0].opened_at is None:
             return None
         row = rows[0]
-        tallies = self._rows("tallies", incident)
-        count = sum((one.remembered or 0) + (one.overflow or 0) for one in tallies)
-        opened = milliseconds(row.opened_at) or 0
-        firsts = [ms for one in tallies if (ms := milliseconds(one.first_seen)) is not None]
-        lasts = [ms for one in tallies if (ms := milliseconds(one.last_seen)) is not None]
+        episodes = self._episodes(incident)
+        if not episodes:
+            return None
+        count = sum(one.count for one in episodes)
+        first_ms = min(one.first_ms for one in episodes)
+        last_ms = max(one.last_ms for one in episodes)
+        suspects = self._suspects(episodes)
+        escalations = self._escalations.overlapping(
+            suspects, first_ms - OVERLAP_MS, last_ms + OVERLAP_MS
+        )
         messages = self._rows("message", incident)
+        merged_into = self._merged_into(row)
         return IncidentView(
             incident_id=incident,
-            status=row.status,
+            status="resolved" if merged_into else row.status or "open",
             service_name=row.service_name,
             template=row.template,
             title=row.title,
-            severity=severity(count, any(one.fatal for one in tallies)),
-            suspects=tuple(row.suspects or (row.service_name,)),
-            services=tuple(row.services or (row.service_name,)),
+            severity=severity(
+                count, any(one.fatal for one in episodes), len(suspects), len(escalations)
+            ),
+            suspects=suspects,
+            services=tuple(sorted(suspects)),
             error_count=count,
-            first_ms=min([opened, *firsts]),
-            last_ms=max([opened, *lasts]),
-            evidence=tuple(map(_evidence, self._rows("evidence", incident))),
-            analyses=tuple(map(_analysis, self._rows("analyses", incident))),
-            message=SentMessage(
-                messages[0].state,
-                messages[0].channel,
-                messages[0].ts,
-                messages[0].sends or 0,
-                messages[0].last_error,
-            )
-            if messages
-            else None,
+            first_ms=first_ms,
+            last_ms=last_ms,
+            evidence=evidence_of(episodes),
+            analyses=tuple(map(analysis, self._rows("analyses", incident))),
+            message=sent_message(messages[0]) if messages else None,
+            groups=error_groups(episodes),
+            error_minutes=error_minutes(episodes),
+            earlier=self._earlier(incident, episodes, first_ms) if with_earlier else (),
+            escalations=escalations,
+            merged_into=merged_into,
             context=self._contexts.read(incident),
             reopened=row.status == "open" and row.resolved_at is not None,
             handling=self._handling.of(incident, row.fingerprint),
         )
 
-    def since(self, start: datetime) -> Iterator[IncidentView]:
-        """Incidents opened at or after `start` (event time), newest first."""
-        start = start.astimezone(UTC)
-        for day in self._rows("days", start.date()):
-            for row in self._rows("of_day", day.day, start):
-                view = self.read(row.incident_id)
-                if view is not None:
-                    yield view
+    def _episodes(self, incident: UUID) -> list[EpisodeRows]:
+        keys = [row.episode_id for row in self._rows("members", incident)]
+        stored = zip(
+            self._rows_of_all("episode", keys),
+            self._rows_of_all("tallies", keys),
+            self._rows_of_all("evidence", keys),
+            strict=True,
+        )
+        return [EpisodeRows(rows[0], tallies, found) for rows, tallies, found in stored if rows]
+
+    def _merged_into(self, row: Any) -> UUID | None:
+        """The incident that this one is a part of now.
+
+        The board knows first: a merge is one transaction there, and the rows follow.
+        """
+        if row.episode_id is not None:
+            for placed in self._rows("board_row", BOARD, row.episode_id):
+                if placed.incident_id != row.incident_id:
+                    return UUID(str(placed.incident_id))
+        return self._merged_at_last(row.merged_into)
+
+    def _merged_at_last(self, merged_into: UUID | None) -> UUID | None:
+        for _ in range(MERGES_FOLLOWED):
+            rows = self._rows("incident", merged_into) if merged_into else []
+            if not rows or rows[0].merged_into is None:
+                break
+            merged_into = rows[0].merged_into
+        return merged_into
+
+    def _suspects(self, episodes: Sequence[EpisodeRows]) -> tuple[str, ...]:
+        if self._monotonic() >= self._graph_due:
+            self._graph = self._graphs.load()
+            self._graph_due = self._monotonic() + GRAPH_SECONDS
+        spans = [
+            FailingSpan(
+                one.trace_id,
+                one.service_name,
+                milliseconds(one.timestamp) or 0,
+                one.span_id,
+                one.parent_span_id,
+            )
+            for episode in episodes
+            for one in episode.evidence
+            if one.trace_id
+        ]
+        return rank_suspects(first_failures(episodes), spans, self._graph.calls)
+
+    def _earlier(
+        self, incident: UUID, episodes: Sequence[EpisodeRows], first_ms: int
+    ) -> tuple[EarlierIncident, ...]:
+        """Earlier incidents of the same groups, newest first, each with what it was then."""
+        own = {one.row.episode_id for one in episodes}
+        fingerprints = list(dict.fromkeys(one.row.fingerprint for one in episodes))
+        before = [
+            row.episode_id
+            for fingerprint in fingerprints[:GROUPS_LOOKED_UP]
+            for row in self._rows("group_before", fingerprint, moment(first_ms))
+            if row.episode_id not in own
+        ]
+        placed = [row.incident_id for rows in self._rows_of_all("episode", before) for row in rows]
+        incidents = {self._merged_at_last(one) for one in placed} - {None, incident}
+        views = [self._read(one, with_earlier=False) for one in incidents if one]
+        found = [_earlier_of(one) for one in views if one and one.first_ms < first_ms]
+        return tuple(sorted(found, key=lambda one: -one.first_ms)[:EARLIER_SHOWN])
 
 
-def _evidence(row: Any) -> Evidence:
-    return Evidence(
-        str(row.log_id),
-        milliseconds(row.timestamp) or 0,
-        row.service_name,
-        row.level,
-        row.message or "",
-        row.error_code,
-        row.trace_id,
-        row.span_id,
-        row.parent_span_id,
-    )
-
-
-def _analysis(row: Any) -> Analysis:
-    return Analysis(
-        source=row.source,
-        root_cause=row.root_cause or "",
-        culprit_service=row.culprit_service or "",
-        confidence=row.confidence or "inconclusive",
-        evidence=tuple(row.evidence or ()),
-        actions=tuple(row.actions or ()),
-        struck_out=tuple(row.struck_out or ()),
-        note=row.note or "",
-        model=row.model or "",
-        llm_calls=row.llm_calls or 0,
-        llm_tokens=row.llm_tokens or 0,
-        analysed_ms=milliseconds(row.analysed_at) or 0,
-        state=row.state or "",
-        originals=dict(row.originals or {}),
+def _earlier_of(view: IncidentView) -> EarlierIncident:
+    said = view.stored_analysis
+    return EarlierIncident(
+        view.incident_id,
+        view.first_ms,
+        view.last_ms,
+        said.culprit_service if said else view.suspects[0],
+        said.root_cause if said else "",
+        said.confidence if said else "inconclusive",
     )

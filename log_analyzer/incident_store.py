@@ -1,4 +1,4 @@
-"""What the analyzer keeps in Cassandra about incidents: reading it back, and writing it.
+"""What the analyzer keeps in Cassandra about episodes: reading it back, and writing it.
 
 All writes but the opening are plain upserts by identity: doing them again changes nothing.
 Every method blocks, and raises the driver's own errors.
@@ -6,7 +6,11 @@ Every method blocks, and raises the driver's own errors.
 
 from __future__ import annotations
 
+import hashlib
+import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,14 +24,16 @@ from cassandra.cluster import (
 from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionException
 from cassandra.protocol import ErrorMessage
-from cassandra.query import BatchStatement, BatchType, PreparedStatement
+from cassandra.query import BatchStatement, PreparedStatement
 
 # The driver; mypy takes the folder of the same name for it.
 from cassandra import RequestExecutionException  # type: ignore[attr-defined]
-from log_analyzer.incident import ConsumedError, Incident, Tally, incident_id
+from log_analyzer.incident import ConsumedError, Episode, Status, episode_id
+from log_analyzer.tally import Tally
 
-# A batch of one partition is one mutation; so many log ids stay well under the warning size.
-LOG_IDS_OF_A_BATCH: Final = 100
+# So many log ids make a row of 40 KB.
+LOG_IDS_OF_A_ROW: Final = 2_000
+_ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 ERROR_CODE_CHARS: Final = 200
 OPENING_ATTEMPTS: Final = 20
@@ -47,36 +53,51 @@ STORE_AWAY: Final = (
 )
 
 _CQL: Final = {
-    "revision": "SELECT revision FROM group_incidents WHERE fingerprint = ? LIMIT 1",
-    "group_before": "SELECT opened_at, incident_id FROM group_incidents "
+    "revision": "SELECT revision FROM group_episodes WHERE fingerprint = ? LIMIT 1",
+    "group_before": "SELECT opened_at, episode_id FROM group_episodes "
     "WHERE fingerprint = ? AND opened_at <= ? ORDER BY opened_at DESC LIMIT 2",
-    "group_after": "SELECT opened_at, incident_id FROM group_incidents "
+    "group_after": "SELECT opened_at, episode_id FROM group_episodes "
     "WHERE fingerprint = ? AND opened_at > ? ORDER BY opened_at ASC LIMIT 1",
-    "open_first": "UPDATE group_incidents SET revision = 1 WHERE fingerprint = ? "
-    "IF revision = null",
-    "open_next": "UPDATE group_incidents SET revision = ? WHERE fingerprint = ? IF revision = ?",
-    "open_row": "INSERT INTO group_incidents (fingerprint, opened_at, incident_id) "
-    "VALUES (?, ?, ?)",
-    "incident": "SELECT * FROM incidents WHERE incident_id = ?",
-    "tallies": "SELECT * FROM incident_tallies WHERE incident_id = ?",
-    "errors": "SELECT log_id FROM incident_errors WHERE incident_id = ? AND kafka_partition = ?",
-    "evidence": "SELECT * FROM incident_evidence WHERE incident_id = ?",
+    "open_first": "UPDATE group_episodes SET revision = 1 WHERE fingerprint = ? IF revision = null",
+    "open_next": "UPDATE group_episodes SET revision = ? WHERE fingerprint = ? IF revision = ?",
+    "open_row": "INSERT INTO group_episodes (fingerprint, opened_at, episode_id) VALUES (?, ?, ?)",
+    "episode": "SELECT incident_id FROM episodes WHERE episode_id = ?",
+    "tallies": "SELECT * FROM episode_tallies WHERE episode_id = ?",
+    "spans": "SELECT first_seen, last_seen, last_arrival FROM episode_tallies WHERE episode_id = ?",
+    "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
+    "evidence": "SELECT log_id FROM episode_evidence WHERE episode_id = ?",
+    "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
+    "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
-    "write_incident": "INSERT INTO incidents (incident_id, fingerprint, service_name, template, "
-    "title, opened_at, status, suspects, services) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "write_day": "INSERT INTO incidents_by_day (day, opened_at, incident_id, service_name) "
+    "set_open": "UPDATE incidents SET status = 'open' WHERE incident_id = ?",
+    "resolve": "UPDATE incidents SET status = 'resolved', resolved_at = ? WHERE incident_id = ?",
+    "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
+    "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
+    "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "write_errors": "INSERT INTO episode_errors (episode_id, kafka_partition, batch_id, log_ids) "
     "VALUES (?, ?, ?, ?)",
-    "write_days": "INSERT INTO incident_days (scope, day) VALUES ('all', ?)",
-    "write_tally": "INSERT INTO incident_tallies (incident_id, kafka_partition, remembered, "
-    "overflow, high_offset, first_seen, last_seen, last_arrival, fatal) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "write_error": "INSERT INTO incident_errors (incident_id, kafka_partition, log_id, timestamp)"
-    " VALUES (?, ?, ?, ?)",
-    "write_evidence": "INSERT INTO incident_evidence (incident_id, timestamp, log_id, "
+    "write_evidence": "INSERT INTO episode_evidence (episode_id, timestamp, log_id, "
     "service_name, level, message, error_code, trace_id, span_id, parent_span_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "resolve": "UPDATE incidents SET status = 'resolved', resolved_at = ? WHERE incident_id = ?",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """What the row of an incident says. Absent parts are None: the row may be half written."""
+
+    fingerprint: UUID | None
+    status: Status | None
+    merged_into: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When an incident's errors happened (event time) and arrived (wall clock), ms."""
+
+    first_ms: int
+    last_ms: int
+    last_arrival_ms: int
 
 
 def moment(milliseconds: int) -> datetime:
@@ -101,8 +122,14 @@ def prepare_all(session: Session, statements: dict[str, str]) -> dict[str, Prepa
     return prepared
 
 
+def write_all(session: Session, writes: Sequence[Write]) -> None:
+    """Does all of these writes, many at a time; returns when all are durable."""
+    if writes:
+        execute_concurrent(session, writes, concurrency=WRITES_AT_ONCE, raise_on_first_error=True)
+
+
 class IncidentStore:
-    """Incidents in Cassandra, as the consumer loop needs them."""
+    """Episodes, and the state of their incidents, as the consumer loop needs them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -112,22 +139,22 @@ class IncidentStore:
         return list(self._session.execute(self._statements[name], values))
 
     def near(self, fingerprint: UUID, moment_ms: int) -> list[tuple[int, UUID]]:
-        """The group's incidents opened around a time: two before it and one after it."""
+        """The group's episodes opened around a time: two before it and one after it."""
         rows = self._rows("group_before", fingerprint, moment(moment_ms))
         rows += self._rows("group_after", fingerprint, moment(moment_ms))
-        return [(milliseconds(row.opened_at) or 0, row.incident_id) for row in rows]
+        return [(milliseconds(row.opened_at) or 0, row.episode_id) for row in rows]
 
     def revision(self, fingerprint: UUID) -> int | None:
-        """How many incidents the group has had; None for none. Read it before `near`."""
+        """How many episodes the group has had; None for none. Read it before `near`."""
         rows = self._rows("revision", fingerprint)
         return rows[0].revision if rows else None
 
     def open(self, first: ConsumedError, revision: int | None) -> UUID | None:
-        """Opens an incident by `first`, unless the group has changed since `revision`.
+        """Opens an episode by `first`, unless the group has changed since `revision`.
 
         Returns its id, or None when another was faster: read the group again then.
         """
-        opened = incident_id(first.fingerprint, first.event.log_id)
+        opened = episode_id(first.fingerprint, first.event.log_id)
         batch = BatchStatement(
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,
             serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
@@ -141,13 +168,14 @@ class IncidentStore:
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
-    def load(self, blank: Incident) -> Incident:
-        """`blank` filled with what is stored of it: its row, tallies, log ids and evidence."""
-        key = blank.incident_id
-        for row in self._rows("incident", key):
-            blank.status = row.status or "open"
-            blank.suspects = tuple(row.suspects or ())
-            blank.services = tuple(row.services or ())
+    def load(self, blank: Episode) -> Episode:
+        """`blank` filled with what is stored of it: its incident, tallies and evidence.
+
+        `incident_id` is the one it was last written with; that may have been merged since.
+        """
+        key = blank.episode_id
+        for row in self._rows("episode", key):
+            blank.incident_id = row.incident_id
         for row in self._rows("tallies", key):
             blank.tallies[row.kafka_partition] = Tally(
                 stored_count=row.remembered or 0,
@@ -157,41 +185,38 @@ class IncidentStore:
                 last_ms=milliseconds(row.last_seen),
                 last_arrival_ms=milliseconds(row.last_arrival) or 0,
                 fatal=bool(row.fatal),
+                overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
-        for row in self._rows("evidence", key):
-            blank.evidence_ids.add(str(row.log_id))
-            if row.trace_id:
-                blank.trace_ids.add(row.trace_id)
+        blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
         return blank
 
-    def load_log_ids(self, incident: UUID, partition: int) -> set[bytes]:
-        """The log ids that an incident has counted from one Kafka partition."""
-        return {row.log_id.bytes for row in self._rows("errors", incident, partition)}
+    def load_log_ids(self, episode: UUID, partition: int) -> dict[bytes, int]:
+        """The log ids that an episode has counted from one Kafka partition, and their minutes."""
+        found: dict[bytes, int] = {}
+        for row in self._rows("errors", episode, partition):
+            found.update(_ENTRY.iter_unpack(row.log_ids))
+        return found
 
     def error_statements(
-        self, incident: UUID, partition: int, errors: Sequence[ConsumedError]
+        self, episode: UUID, partition: int, entries: Sequence[tuple[bytes, int]]
     ) -> list[Write]:
-        """Remember log ids as counted: one mutation for each hundred."""
-        statement = self._statements["write_error"]
-        batches: list[Write] = []
-        for start in range(0, len(errors), LOG_IDS_OF_A_BATCH):
-            batch = BatchStatement(
-                batch_type=BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM
-            )
-            for error in errors[start : start + LOG_IDS_OF_A_BATCH]:
-                event = error.event
-                at = moment(event.timestamp_ms)
-                batch.add(statement, (incident, partition, UUID(event.log_id), at))
-            batches.append((batch, ()))
-        return batches
+        """Remember log ids with their minutes as counted, thousands in a row."""
+        writes: list[Write] = []
+        for start in range(0, len(entries), LOG_IDS_OF_A_ROW):
+            part = sorted(entries[start : start + LOG_IDS_OF_A_ROW])
+            blob = b"".join(_ENTRY.pack(*entry) for entry in part)
+            # Of the content, so that no row ever replaces another one's ids.
+            batch_id = UUID(bytes=hashlib.sha256(blob).digest()[:16])
+            writes.append((self._statements["write_errors"], (episode, partition, batch_id, blob)))
+        return writes
 
-    def evidence_statements(self, incident: UUID, errors: Iterable[ConsumedError]) -> list[Write]:
+    def evidence_statements(self, episode: UUID, errors: Iterable[ConsumedError]) -> list[Write]:
         """Keep errors as evidence, their messages and error codes cut to a bound."""
         return [
             (
                 self._statements["write_evidence"],
                 (
-                    incident,
+                    episode,
                     moment(error.event.timestamp_ms),
                     UUID(error.event.log_id),
                     error.event.service_name,
@@ -206,60 +231,62 @@ class IncidentStore:
             for error in errors
         ]
 
-    def incident_statements(self, incident: Incident, *, with_day: bool) -> list[Write]:
-        """Write an incident's row and the tallies it owns; `with_day`, its place among the days."""
-        writes: list[Write] = [
+    def tally_statements(self, episode: Episode) -> list[Write]:
+        """Write the tallies of an episode that this process owns."""
+        return [
             (
                 self._statements["write_tally"],
                 (
-                    incident.incident_id,
+                    episode.episode_id,
                     partition,
                     len(tally.seen),
                     tally.overflow,
                     tally.high_offset,
-                    moment(tally.first_ms if tally.first_ms is not None else incident.opened_ms),
-                    moment(tally.last_ms if tally.last_ms is not None else incident.opened_ms),
+                    moment(tally.first_ms if tally.first_ms is not None else episode.opened_ms),
+                    moment(tally.last_ms if tally.last_ms is not None else episode.opened_ms),
                     moment(tally.last_arrival_ms),
                     tally.fatal,
+                    dict(tally.minutes),
+                    dict(tally.overflow_minutes),
                 ),
             )
-            for partition, tally in incident.tallies.items()
+            for partition, tally in episode.tallies.items()
             if tally.loaded
         ]
-        opened = moment(incident.opened_ms)
-        row = (
-            incident.incident_id,
-            incident.fingerprint,
-            incident.service_name,
-            incident.template,
-            incident.title,
-            opened,
-            incident.status,
-            list(incident.suspects),
-            list(incident.services),
-        )
-        writes.append((self._statements["write_incident"], row))
-        if with_day:
-            day = (opened.date(), opened, incident.incident_id, incident.service_name)
-            writes.append((self._statements["write_days"], (opened.date(),)))
-            writes.append((self._statements["write_day"], day))
-        return writes
+
+    def open_statements(self, incident: UUID) -> list[Write]:
+        """Mark an incident as open."""
+        return [(self._statements["set_open"], (incident,))]
 
     def write(self, writes: Sequence[Write]) -> None:
         """Does all of these writes, many at a time; returns when all are durable."""
-        if writes:
-            execute_concurrent(
-                self._session, writes, concurrency=WRITES_AT_ONCE, raise_on_first_error=True
-            )
+        write_all(self._session, writes)
+
+    def incident(self, incident: UUID) -> IncidentRow:
+        """The row of an incident; all None when there is none."""
+        rows = self._rows("incident", incident)
+        if not rows:
+            return IncidentRow(None, None, None)
+        return IncidentRow(rows[0].fingerprint, rows[0].status, rows[0].merged_into)
 
     def open_incidents(self) -> list[UUID]:
         """The ids of all open incidents, whoever watches them."""
         return [row.incident_id for row in self._rows("open_incidents")]
 
-    def last_arrival_ms(self, incident: UUID) -> int:
-        """When the last error of an incident arrived (wall clock); 0 when none is stored."""
-        rows = self._rows("tallies", incident)
-        return max((milliseconds(row.last_arrival) or 0 for row in rows), default=0)
+    def bounds(self, incident: UUID) -> Bounds | None:
+        """When the errors of an incident happened and arrived; None when none is stored."""
+        rows = [
+            row
+            for member in self._rows("members", incident)
+            for row in self._rows("spans", member.episode_id)
+        ]
+        if not rows:
+            return None
+        return Bounds(
+            min(milliseconds(row.first_seen) or 0 for row in rows),
+            max(milliseconds(row.last_seen) or 0 for row in rows),
+            max(milliseconds(row.last_arrival) or 0 for row in rows),
+        )
 
     def resolve(self, incident: UUID, now_ms: int) -> None:
         """Marks an incident as resolved. An error that still belongs to it opens it again."""

@@ -1,84 +1,88 @@
-"""Errors become incidents: the state that the consumer loop keeps, stored before it commits."""
+"""Errors become episodes, and episodes incidents: the state that the consumer loop keeps.
+
+The order of what is stored, and why a kill between any two of them loses and doubles nothing:
+
+1. an episode is opened (transaction on its group): it is found again, and still has no incident
+2. the batch's traces are told: they expire, and tell the same again
+3. the episode is placed (transaction on the board): the decision stands there for whoever looks
+4. what follows from the board is published: incident, episode, membership; any instance does it
+5. evidence, 6. log ids, 7. tallies: an error whose id is stored is not looked at again; a tally
+   never speaks of more than is remembered; both are mended by what is redelivered
+8. the outbox is told, 9. the offset is committed. Until then Kafka sends the batch again, and an
+   episode that is read back has its incident opened and its message ensured again
+"""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
-import structlog
-
 from log_analyzer import metrics
-from log_analyzer.incident import (
-    EVIDENCE_LIMIT,
-    TRACES_LIMIT,
-    ConsumedError,
-    Incident,
-    Tally,
-    covering,
-    is_quiet,
-)
+from log_analyzer.board_store import BoardStore
+from log_analyzer.call_graph import CallGraph
+from log_analyzer.episode_change import EpisodeChange
+from log_analyzer.escalations import ConsumedEscalation, EscalationStore
+from log_analyzer.incident import EVIDENCE_LIMIT, ConsumedError, Episode, covering
+from log_analyzer.incident_lifecycle import IncidentLifecycle, Outbox
+from log_analyzer.incident_placer import IncidentPlacer
 from log_analyzer.incident_store import OPENING_ATTEMPTS, IncidentStore
-from log_analyzer.suspects import RecentTraces, rank_suspects
+from log_analyzer.tally import Tally
+from log_analyzer.trace_links import trace_key
 
 GROUPS_KEPT: Final = 5_000
-INCIDENTS_KEPT: Final = 5
-
-_log = structlog.get_logger()
-
-
-class Outbox(Protocol):
-    """Where an incident's message waits until it is sent."""
-
-    def ensure(self, incident: UUID) -> None:
-        """Makes sure that the incident's message will be sent or updated; idempotent."""
-
-
-@dataclass(slots=True)
-class _Change:
-    """What a batch adds to one incident."""
-
-    incident: Incident
-    new: dict[int, list[ConsumedError]] = field(default_factory=lambda: defaultdict(list))
-    evidence: list[ConsumedError] = field(default_factory=list)
-    must_ensure: bool = False
-    must_write: bool = False
-    reopens: bool = False
+EPISODES_KEPT: Final = 5
+# So many errors of a group and batch show which services call each other as well as all.
+CALLS_NOTED: Final = 50
 
 
 class IncidentTracker:
-    """Counts errors into incidents, each log id once. Owned by one thread.
+    """Counts errors into episodes, each log id once, and has them placed. Owned by one thread.
 
-    Writes go by incident, not by error: log ids in mutations of a hundred, one tally and one row
-    an incident, all incidents of a batch at once. When a write fails, what was held of these
-    groups is forgotten and read again.
+    Writes go by episode, not by error: a row of log ids and a tally an episode, all episodes of a
+    batch at once. When a write fails, what was held of these groups is forgotten and read again.
 
     Args:
-        store: incidents in Cassandra.
+        store: episodes in Cassandra.
+        board: the board of incidents in Cassandra.
+        escalations: escalations in Cassandra.
         outbox: where messages wait.
-        quiet_ms: gap in event time that ends an incident.
+        load_graph: reads which services call which.
+        quiet_ms: gap in event time that ends an episode.
+        reopen_ms: beyond it, an incident's group that returns within this time reopens it.
+        gather_ms: time for the groups of one cause to find each other before the first message.
         changed: called with the id of each incident that was written.
         clock_ms: the wall clock, ms since the epoch.
     """
 
     def __init__(
         self,
+        *,
         store: IncidentStore,
+        board: BoardStore,
+        escalations: EscalationStore,
         outbox: Outbox,
+        load_graph: Callable[[], CallGraph],
         quiet_ms: int,
+        reopen_ms: int,
+        gather_ms: int,
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
+        self._escalations = escalations
         self._outbox = outbox
         self._quiet_ms = quiet_ms
+        self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._groups: OrderedDict[UUID, dict[UUID, Incident]] = OrderedDict()
-        self._traces = RecentTraces()
+        self._placer = IncidentPlacer(board, load_graph)
+        self._lifecycle = IncidentLifecycle(
+            store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
+        )
+        self._groups: OrderedDict[UUID, dict[UUID, Episode]] = OrderedDict()
 
     def record(self, errors: Iterable[ConsumedError]) -> None:
         """Counts these errors. When it returns, all that follows from them is stored.
@@ -90,14 +94,18 @@ class IncidentTracker:
         """
         groups: dict[UUID, list[ConsumedError]] = defaultdict(list)
         for error in errors:
-            self._traces.add(error.event)
             groups[error.fingerprint].append(error)
-        changes: dict[UUID, _Change] = {}
+        changes: dict[UUID, EpisodeChange] = {}
         try:
             for fingerprint, members in groups.items():
                 # In event time, so that the earliest of them opens.
                 members.sort(key=lambda error: (error.event.timestamp_ms, error.event.log_id))
-                changes |= self._count_group(fingerprint, members)
+                for error in members[:CALLS_NOTED]:
+                    self._placer.note(error.event)
+                self._count_group(fingerprint, members, changes)
+            traces = {key: map(trace_key, change.traces) for key, change in changes.items()}
+            self._placer.tell({key: list(keys) for key, keys in traces.items()})
+            self._lifecycle.place(changes.values())
             self._write(changes)
         except BaseException:
             for fingerprint in groups:
@@ -106,66 +114,70 @@ class IncidentTracker:
         while len(self._groups) > GROUPS_KEPT:
             self._groups.popitem(last=False)
 
+    def escalate(self, escalations: list[ConsumedEscalation]) -> None:
+        """Stores escalations and has their incidents' messages updated. Safe to repeat."""
+        self._escalations.write(escalations)
+        self._lifecycle.escalate(escalations)
+
     def forget(self) -> None:
         """Drops all that is held; what other instances store meanwhile is read afresh."""
         self._groups.clear()
+        self._lifecycle.resolved.clear()
 
-    def refresh_suspects(self, opened_after_ms: int) -> None:
-        """Ranks suspects again for incidents of late, as other services' errors came in."""
-        for group in self._groups.values():
-            for incident in group.values():
-                last = max((t.last_arrival_ms for t in incident.tallies.values()), default=0)
-                if last >= opened_after_ms and self._rank(incident):
-                    self._store.write(self._store.incident_statements(incident, with_day=False))
-                    self._changed(incident.incident_id)
+    def merge(self) -> None:
+        """Merges incidents that prove to share a cause. Blocks; raises the driver's errors."""
+        self._lifecycle.merge()
 
     def resolve_quiet(self) -> None:
-        """Resolves what has been quiet by the wall clock, also of instances that are gone.
+        """Resolves what has been quiet by the wall clock. Blocks; raises the driver's errors."""
+        self._lifecycle.resolve_quiet()
 
-        Safe when several instances do it at once. Raises the driver's errors.
-        """
-        now_ms = self._clock_ms()
-        cached = {key: one for group in self._groups.values() for key, one in group.items()}
-        open_ids = self._store.open_incidents()
-        metrics.INCIDENTS_OPEN.set(len(open_ids))
-        for key in open_ids:
-            if is_quiet(self._store.last_arrival_ms(key), now_ms, self._quiet_ms):
-                self._store.resolve(key, now_ms)
-                if key in cached:
-                    cached[key].status = "resolved"
-                self._changed(key)
-                _log.info("incident_resolved", incident_id=str(key))
-
-    def _count_group(self, fingerprint: UUID, members: list[ConsumedError]) -> dict[UUID, _Change]:
+    def _count_group(
+        self, fingerprint: UUID, members: list[ConsumedError], changes: dict[UUID, EpisodeChange]
+    ) -> None:
         known = self._groups.setdefault(fingerprint, {})
         self._groups.move_to_end(fingerprint)
-        changes: dict[UUID, _Change] = {}
+        now_ms = self._clock_ms()
+        own: dict[UUID, EpisodeChange] = {}
+        change: EpisodeChange | None = None
         for error in members:
-            incident = covering(known.values(), error.event.timestamp_ms, self._quiet_ms)
-            if incident is None:
-                incident = self._find_or_open(error, known, changes)
-            change = changes.setdefault(incident.incident_id, _Change(incident))
-            self._count(incident, error, change)
-        newest = max(incident.first_ms for incident in known.values())
-        for change in changes.values():
-            incident = change.incident
-            for partition in change.new:
-                incident.tallies[partition].end_batch()
-            superseded = incident.first_ms < newest
-            returns = change.reopens or (change.new and incident.status == "resolved")
-            if returns and not superseded:
-                incident.status = "open"
-                change.must_ensure = change.must_write = True
-            if change.new or change.must_write:
-                self._rank(incident)
+            at_ms = error.event.timestamp_ms
+            if change is None or len(known) > 1 or not self._reaches(change, at_ms):
+                episode = covering(known.values(), at_ms, self._quiet_ms)
+                if episode is None:
+                    episode = self._find_or_open(error, known, own)
+                change = own.get(episode.episode_id)
+                if change is None:
+                    change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
+                    own[episode.episode_id] = change
+            change.low_ms, change.high_ms = min(change.low_ms, at_ms), max(change.high_ms, at_ms)
+            self._count(error, change, now_ms)
+        newest = max(episode.first_ms for episode in known.values())
+        for change in own.values():
+            episode = change.episode
+            for partition in change.partitions:
+                change.new[partition] = episode.tallies[partition].end_batch()
+            self._settle_status(change, superseded=episode.first_ms < newest)
+        changes |= own
         # The newest stay at hand; an older one is read again when a late error asks for it.
-        for incident in sorted(known.values(), key=lambda one: one.last_ms)[:-INCIDENTS_KEPT]:
-            known.pop(incident.incident_id)
-        return changes
+        for episode in sorted(known.values(), key=lambda one: one.last_ms)[:-EPISODES_KEPT]:
+            known.pop(episode.episode_id)
+
+    def _reaches(self, change: EpisodeChange, at_ms: int) -> bool:
+        return change.low_ms - self._quiet_ms <= at_ms <= change.high_ms + self._quiet_ms
+
+    def _settle_status(self, change: EpisodeChange, *, superseded: bool) -> None:
+        episode = change.episode
+        current = self._placer.incident_of(episode.episode_id)
+        if current is not None:
+            episode.incident_id = current
+        resolved = episode.incident_id in self._lifecycle.resolved
+        if (change.reopens or (change.counted and resolved)) and not superseded:
+            change.must_open = change.must_ensure = change.must_write = True
 
     def _find_or_open(
-        self, error: ConsumedError, known: dict[UUID, Incident], changes: dict[UUID, _Change]
-    ) -> Incident:
+        self, error: ConsumedError, known: dict[UUID, Episode], own: dict[UUID, EpisodeChange]
+    ) -> Episode:
         moment_ms = error.event.timestamp_ms
         for _ in range(OPENING_ATTEMPTS):
             # The revision first: if the group changes after it, the opening below fails.
@@ -173,93 +185,95 @@ class IncidentTracker:
             for opened_ms, key in self._store.near(error.fingerprint, moment_ms):
                 if key not in known:
                     known[key] = self._store.load(self._blank(error, key, opened_ms))
-                    changes[key] = _Change(known[key], must_ensure=True, must_write=True)
+                    must_open = self._lifecycle.adopt(known[key])
+                    own[key] = self._begun(known, key, must_open=must_open)
             found = covering(known.values(), moment_ms, self._quiet_ms)
             if found is not None:
                 return found
             opened = self._store.open(error, revision)
             if opened is not None:
                 known[opened] = self._blank(error, opened, moment_ms)
-                changes[opened] = _Change(known[opened], must_ensure=True, must_write=True)
-                self._end_earlier(known, opened, changes)
-                metrics.INCIDENTS_OPENED.inc()
-                _log.info(
-                    "incident_opened",
-                    incident_id=str(opened),
-                    service_name=error.event.service_name,
-                    template=error.template,
-                    log_id=error.event.log_id,
-                )
+                own[opened] = self._begun(known, opened, must_open=True)
+                metrics.EPISODES_OPENED.inc()
                 return known[opened]
-        raise RuntimeError(f"group {error.fingerprint} kept changing while opening an incident")
+        raise RuntimeError(f"group {error.fingerprint} kept changing while opening an episode")
 
-    def _end_earlier(
-        self, known: dict[UUID, Incident], opened: UUID, changes: dict[UUID, _Change]
-    ) -> None:
-        """A new incident of the group, later by more than the quiet time, ends earlier ones."""
-        start = known[opened].first_ms
-        for key, incident in known.items():
-            if incident.status == "open" and incident.last_ms + self._quiet_ms < start:
-                incident.status = "resolved"
-                changes.setdefault(key, _Change(incident)).must_write = True
+    def _begun(self, known: dict[UUID, Episode], key: UUID, *, must_open: bool) -> EpisodeChange:
+        episode = known[key]
+        change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
+        change.must_ensure = change.must_write = True
+        change.must_open = must_open
+        earlier = [one for one in known.values() if one.last_ms + self._quiet_ms < episode.first_ms]
+        change.previous = max(earlier, key=lambda one: one.last_ms, default=None)
+        return change
 
     @staticmethod
-    def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Incident:
-        return Incident(key, error.fingerprint, error.event.service_name, error.template, opened_ms)
+    def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Episode:
+        return Episode(key, error.fingerprint, error.event.service_name, error.template, opened_ms)
 
-    def _count(self, incident: Incident, error: ConsumedError, change: _Change) -> None:
-        tally = incident.tallies.setdefault(error.partition, Tally())
-        if not tally.loaded:
-            tally.seen = self._store.load_log_ids(incident.incident_id, error.partition)
-            tally.loaded = True
-            change.must_write = True
-            # A crash came between the log ids and their tally: what followed is missing too.
-            change.reopens = change.reopens or len(tally.seen) != tally.stored_count
-        now_ms = self._clock_ms()
-        last = max(one.last_arrival_ms for one in incident.tallies.values())
+    def _count(self, error: ConsumedError, change: EpisodeChange, now_ms: int) -> None:
+        episode = change.episode
+        tally = episode.tallies.get(error.partition)
+        if tally is None or not tally.loaded:
+            tally = self._loaded_tally(change, error.partition)
+        # After such a silence any instance may have resolved it meanwhile.
+        first = not change.counted
+        silent = first and now_ms - episode.last_arrival_ms >= self._quiet_ms // 2
         if not tally.add(error, now_ms):
             metrics.ERRORS_KNOWN.inc()
             return
-        change.new[error.partition].append(error)
-        # After such a silence any instance may have resolved it meanwhile.
-        change.reopens = change.reopens or now_ms - last >= self._quiet_ms // 2
-        log_id = error.event.log_id
-        if len(incident.evidence_ids) < EVIDENCE_LIMIT:
-            incident.evidence_ids.add(log_id)
+        change.reopens = change.reopens or silent
+        change.counted += 1
+        change.partitions.add(error.partition)
+        event = error.event
+        if len(episode.evidence_ids) < EVIDENCE_LIMIT:
+            episode.evidence_ids.add(event.log_id)
             change.evidence.append(error)
-        if error.event.trace_id and len(incident.trace_ids) < TRACES_LIMIT:
-            incident.trace_ids.add(error.event.trace_id)
+        if event.trace_id:
+            change.traces.add(event.trace_id)
 
-    def _rank(self, incident: Incident) -> bool:
-        traces = self._traces.of(incident.trace_ids)
-        suspects = rank_suspects(incident.service_name, traces)
-        # After a restart the traces of others are forgotten; what was found out then stays.
-        if len(suspects) == 1 and incident.suspects:
-            return False
-        changed = suspects != incident.suspects
-        incident.suspects = suspects
-        incident.services = tuple(sorted({incident.service_name, *suspects}))
-        return changed
+    def _loaded_tally(self, change: EpisodeChange, partition: int) -> Tally:
+        episode = change.episode
+        tally = episode.tallies.setdefault(partition, Tally())
+        tally.load(self._store.load_log_ids(episode.episode_id, partition))
+        change.must_write = True
+        # A crash came between the log ids and their tally: what followed is missing too.
+        change.reopens = change.reopens or len(tally.seen) != tally.stored_count
+        return tally
 
-    def _write(self, changes: dict[UUID, _Change]) -> None:
+    def _write(self, changes: dict[UUID, EpisodeChange]) -> None:
         """All groups' writes together: three waves, whatever the number of errors and groups."""
         store = self._store
         evidence, log_ids, rows = [], [], []
         for key, change in changes.items():
             evidence += store.evidence_statements(key, change.evidence)
-            for partition, new in change.new.items():
-                # An id beyond the limit is counted in the tally; read back, it would count twice.
-                seen = change.incident.tallies[partition].seen
-                errors = [one for one in new if UUID(one.event.log_id).bytes in seen]
-                log_ids += store.error_statements(key, partition, errors)
-            if change.new or change.must_write:
-                rows += store.incident_statements(change.incident, with_day=change.must_ensure)
-        # Evidence before log ids: an error whose id is stored is not looked at again. Log ids
-        # before tallies: a tally never speaks of more than is remembered.
+            for partition, entries in change.new.items():
+                log_ids += store.error_statements(key, partition, entries)
+            if change.counted or change.must_write:
+                rows += store.tally_statements(change.episode)
+        incidents: dict[UUID, bool] = {}
+        for change in changes.values():
+            if change.episode.incident_id is not None:
+                ensured = incidents.get(change.episode.incident_id, False)
+                incidents[change.episode.incident_id] = ensured or change.must_ensure
+            if change.must_open and change.episode.incident_id is not None:
+                rows += store.open_statements(change.episode.incident_id)
+                self._lifecycle.resolved.discard(change.episode.incident_id)
         for wave in (evidence, log_ids, rows):
             store.write(wave)
-        for key, change in changes.items():
-            if change.must_ensure:
-                self._outbox.ensure(key)
-            self._changed(key)
-            metrics.ERRORS_COUNTED.inc(sum(map(len, change.new.values())))
+        for change in changes.values():
+            self._end_previous(change)
+            metrics.ERRORS_COUNTED.inc(change.counted)
+        not_before_ms = self._clock_ms() + self._gather_ms
+        for incident, must_ensure in incidents.items():
+            if must_ensure:
+                self._outbox.ensure(incident, not_before_ms)
+            self._changed(incident)
+
+    def _end_previous(self, change: EpisodeChange) -> None:
+        """A later episode of the group ends the earlier one's incident, unless it is the same."""
+        previous = change.previous.incident_id if change.previous else None
+        if not change.must_open or previous in (None, change.episode.incident_id):
+            return
+        if previous not in self._lifecycle.resolved:
+            self._lifecycle.end_earlier([previous], change.episode.first_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from log_analyzer.incident import Severity, Status
+from log_analyzer.incident import Severity, Status, growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class IncidentContext:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident whole. Times in ms since the epoch; `template` names its group."""
+    """An incident whole. Times in ms since the epoch; `template` names its first group."""
 
     incident_id: UUID
     status: Status
@@ -206,6 +206,14 @@ class IncidentView:
     context: IncidentContext | None = None
     merged_into: UUID | None = None
     reopened: bool = False
+
+    @property
+    def growth(self) -> tuple[Severity, tuple[str, ...], int]:
+        """Changes when it grows so much that it should be looked at anew.
+
+        That is: its severity, its services, or the decade of its count.
+        """
+        return self.severity, self.services, growth(self.error_count)
 
     @property
     def stored_analysis(self) -> Analysis | None:

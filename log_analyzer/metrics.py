@@ -24,6 +24,13 @@ BATCH_ERRORS = Histogram(
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
 )
 BATCH_SECONDS = Histogram("firstcause_analyzer_batch_seconds", "Time until a batch is stored")
+EPISODES_OPENED = Counter(
+    "firstcause_episodes_opened", "Sessions of one group of errors opened by this instance"
+)
+INCIDENTS_MERGED = Counter(
+    "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
+)
+ESCALATIONS = Counter("firstcause_analyzer_escalations", "Escalations stored")
 INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")
 INCIDENTS_OPEN = Gauge("firstcause_incidents_open", "Incidents that are open now, of all instances")
 STORE_AWAY = Gauge("firstcause_analyzer_store_away", "1 while Cassandra does not take writes")

@@ -18,11 +18,14 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.analysis import AnalysisWorker
 from log_analyzer.analysis_store import AnalysisStore
+from log_analyzer.board_store import BoardStore
+from log_analyzer.call_graph import CallGraphStore
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.context_gatherer import ContextGatherer
 from log_analyzer.context_store import ContextStore
 from log_analyzer.context_worker import ContextWorker
 from log_analyzer.dead_letters import DeadLetters
+from log_analyzer.escalations import EscalationStore
 from log_analyzer.health import serve_health
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
@@ -83,7 +86,7 @@ class Analyzer:
             session: Session | None = None
             try:
                 session = cassandra.connect(self._settings)
-                IncidentStore(session)
+                BoardStore(session)
             except (FirstcauseError, DriverException, NoHostAvailable) as error:
                 # The tables may be missing still: `migrate` has not run yet.
                 if session is not None:
@@ -123,10 +126,16 @@ class Analyzer:
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
+        graphs = CallGraphStore(session)
         tracker = IncidentTracker(
-            IncidentStore(session),
-            outbox,
-            int(settings.analyzer_quiet_seconds * 1_000),
+            store=IncidentStore(session),
+            board=BoardStore(session),
+            escalations=EscalationStore(session),
+            outbox=outbox,
+            load_graph=graphs.load,
+            quiet_ms=int(settings.analyzer_quiet_seconds * 1_000),
+            reopen_ms=int(settings.analyzer_reopen_seconds * 1_000),
+            gather_ms=int(settings.analyzer_gather_seconds * 1_000),
             changed=messaging.changed,
         )
         self._consumer = LogConsumer(

@@ -19,6 +19,9 @@ from confluent_kafka import Producer
 
 from firstcause.log_event import read_log_event
 from firstcause.settings import PROJECT_ROOT, Settings
+from log_analyzer.board_store import BoardStore
+from log_analyzer.call_graph import CallGraphStore
+from log_analyzer.escalations import EscalationStore
 from log_analyzer.incident import ConsumedError
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import IncidentStore
@@ -30,6 +33,9 @@ from log_analyzer.templates import TemplateMiner
 T = TypeVar("T")
 
 QUIET_MS = 900_000
+REOPEN_MS = 600_000
+# So much later an incident's group opens a new one.
+APART_MS = QUIET_MS + REOPEN_MS + 1
 DAY_MS = 1_700_000_000_000
 
 
@@ -52,7 +58,8 @@ def consumed(
     for place, event in enumerate(events, start=offset):
         value = orjson.dumps(event)
         read = read_log_event(value, DAY_MS + 10**11)
-        errors.append(ConsumedError(read, partition, place, value, miner.add(read.message).text))
+        template = miner.add(read.message)
+        errors.append(ConsumedError(read, partition, place, template.text, template.template_id))
     return errors
 
 
@@ -68,16 +75,26 @@ def send(settings: Settings, events: Iterable[dict[str, object] | bytes]) -> Non
 
 
 def a_tracker(session: Session, **changes: object) -> IncidentTracker:
-    parts = {"store": IncidentStore(session), "outbox": MessageOutbox(session)} | changes
-    return IncidentTracker(quiet_ms=QUIET_MS, **parts)
+    parts = {
+        "store": IncidentStore(session),
+        "board": BoardStore(session),
+        "escalations": EscalationStore(session),
+        "outbox": MessageOutbox(session),
+        "load_graph": CallGraphStore(session).load,
+        "quiet_ms": QUIET_MS,
+        "reopen_ms": REOPEN_MS,
+        "gather_ms": 0,
+    }
+    return IncidentTracker(**parts | changes)
 
 
 def incidents_of(session: Session, service: str) -> list[IncidentView]:
-    """All incidents of one service, whatever their day; oldest first."""
+    """The incidents that began in one service, whatever their day, without merged ones."""
     reader = IncidentReader(session)
     rows = session.execute("SELECT incident_id, service_name FROM incidents")
     views = [reader.read(row.incident_id) for row in rows if row.service_name == service]
-    return sorted((view for view in views if view), key=lambda view: view.first_ms)
+    own = [view for view in views if view and view.merged_into is None]
+    return sorted(own, key=lambda view: view.first_ms)
 
 
 def eventually(look: Callable[[], T], wanted: Callable[[T], object], seconds: float = 60.0) -> T:

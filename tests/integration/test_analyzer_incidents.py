@@ -14,9 +14,11 @@ from cassandra.cluster import NoHostAvailable, Session
 
 from firstcause import cassandra
 from firstcause.settings import Settings
+from log_analyzer.board_store import BoardStore
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.outbox import MessageOutbox
 from tests.integration.analyzer_parts import (
+    APART_MS,
     DAY_MS,
     QUIET_MS,
     a_tracker,
@@ -84,6 +86,7 @@ def test_a_crash_at_any_call_loses_nothing_and_counts_nothing_twice(
         tracker = a_tracker(
             session,
             store=CrashingAt(IncidentStore(session), budget, after=after),
+            board=CrashingAt(BoardStore(session), budget, after=after),
             outbox=CrashingAt(MessageOutbox(session), budget, after=after),
         )
         crashed = False
@@ -108,8 +111,8 @@ def test_a_crash_at_any_call_loses_nothing_and_counts_nothing_twice(
 
 def test_the_same_errors_again_open_nothing_and_count_nothing(session, service) -> None:
     events = [an_event(service, n, DAY_MS + n * 1_000) for n in range(30)]
-    # A second incident of the group, later by more than the quiet time.
-    events += [an_event(service, n, DAY_MS + 2 * QUIET_MS + n * 1_000) for n in range(30, 40)]
+    # A second incident of the group, later by more than it may reopen in.
+    events += [an_event(service, n, DAY_MS + 2 * APART_MS + n * 1_000) for n in range(30, 40)]
     a_tracker(session).record(consumed(events))
     before = incidents_of(session, service)
     assert [one.error_count for one in before] == [30, 10]
@@ -127,7 +130,7 @@ def test_after_the_quiet_time_a_new_error_opens_a_new_incident_and_ends_the_old(
     tracker = a_tracker(session)
     tracker.record(consumed([an_event(service, 1)]))
     tracker.record(consumed([an_event(service, 2, DAY_MS + QUIET_MS)]))
-    tracker.record(consumed([an_event(service, 3, DAY_MS + 2 * QUIET_MS + 1)]))
+    tracker.record(consumed([an_event(service, 3, DAY_MS + QUIET_MS + APART_MS)]))
     first, second = incidents_of(session, service)
     assert (first.status, first.error_count) == ("resolved", 2)
     assert (second.status, second.error_count) == ("open", 1)
@@ -136,7 +139,7 @@ def test_after_the_quiet_time_a_new_error_opens_a_new_incident_and_ends_the_old(
 def test_a_late_error_goes_to_the_incident_of_its_time(session, service) -> None:
     tracker = a_tracker(session)
     tracker.record(consumed([an_event(service, 1)]))
-    tracker.record(consumed([an_event(service, 2, DAY_MS + 3 * QUIET_MS)]))
+    tracker.record(consumed([an_event(service, 2, DAY_MS + 2 * APART_MS)]))
     tracker = a_tracker(session)
     tracker.record(consumed([an_event(service, 3, DAY_MS + 5)]))
     assert [one.error_count for one in incidents_of(session, service)] == [2, 1]
@@ -195,28 +198,6 @@ def test_an_error_storm_is_written_by_group_not_by_error(session, service) -> No
     a_tracker(session, store=store).record(consumed(events))
     assert len(calls) < 12
     assert [one.error_count for one in incidents_of(session, service)] == [2_000]
-
-
-def test_other_services_errors_of_the_same_traces_name_the_suspect(session, service) -> None:
-    tracker = a_tracker(session)
-    trace = {"trace_id": "ab12"}
-    order, gateway = f"{service}-order", f"{service}-gateway"
-    tracker.record(
-        consumed(
-            [
-                an_event(gateway, 1, DAY_MS + 3, span_id="a1", **trace),
-                an_event(order, 1, DAY_MS + 2, span_id="b1", parent_span_id="a1", **trace),
-            ]
-        )
-    )
-    [upper] = incidents_of(session, gateway)
-    assert upper.suspects[0] == order
-    tracker.record(
-        consumed([an_event(service, 1, DAY_MS + 1, span_id="c1", parent_span_id="b1", **trace)])
-    )
-    tracker.refresh_suspects(0)
-    [upper] = incidents_of(session, gateway)
-    assert upper.suspects == (service, order, gateway)
 
 
 def test_nothing_stored_while_cassandra_is_away_is_forgotten(session, service) -> None:

@@ -62,6 +62,7 @@ def own(settings: Settings) -> Settings:
         update={
             "kafka_logs_topic": f"{settings.kafka_logs_topic}_{suffix}",
             "kafka_dead_letter_topic": f"{settings.kafka_dead_letter_topic}_{suffix}",
+            "kafka_escalations_topic": f"{settings.kafka_escalations_topic}_{suffix}",
             "analyzer_group": f"{settings.analyzer_group}_{suffix}",
             "analyzer_metrics_port": port,
         }
@@ -92,7 +93,12 @@ def start(own: Settings, product_env: dict[str, str], slack: SlackStub, tmp_path
     """Starts the analyzer against the Slack stub; what the test names goes before."""
 
     def started(**changes: object) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        names = ("kafka_logs_topic", "kafka_dead_letter_topic", "analyzer_group")
+        names = (
+            "kafka_logs_topic",
+            "kafka_dead_letter_topic",
+            "kafka_escalations_topic",
+            "analyzer_group",
+        )
         fixed: dict[str, object] = {name: getattr(own, name) for name in names}
         fixed |= {
             "analyzer_metrics_port": own.analyzer_metrics_port,
@@ -157,17 +163,17 @@ def test_a_burst_of_2000_errors_is_one_incident_and_one_post(
 def test_the_same_file_sent_twice_changes_nothing_and_posts_nothing(
     own, session, service, slack, start
 ) -> None:
-    # Two failures of one service, and one of them again after the quiet time.
+    # Two failures of one service are one incident, and one of them much later is another.
     events = [an_event(service, n, DAY_MS + n * 100) for n in range(100)]
     events += [an_event(service, n, DAY_MS + n, message="Cart gone") for n in range(100, 150)]
-    events += [an_event(service, n, DAY_MS + 3 * QUIET_MS + n) for n in range(150, 180)]
+    events += [an_event(service, n, DAY_MS + 6 * QUIET_MS + n) for n in range(150, 180)]
     with start():
         send(own, events)
         before = eventually(
             lambda: incidents_of(session, service),
             lambda found: (
                 sum(one.error_count for one in found) == 180
-                and len(messages_of(slack, session, service)) == 3
+                and len(messages_of(slack, session, service)) == 2
             ),
         )
         send(own, events)
@@ -176,8 +182,56 @@ def test_the_same_file_sent_twice_changes_nothing_and_posts_nothing(
     assert [(one.incident_id, one.error_count) for one in after] == [
         (one.incident_id, one.error_count) for one in before
     ]
-    assert sorted(one.error_count for one in after) == [30, 50, 100]
-    assert len(messages_of(slack, session, service)) == 3
+    assert sorted(one.error_count for one in after) == [30, 150]
+    assert len(messages_of(slack, session, service)) == 2
+
+
+def test_a_storm_over_two_instances_and_three_services_is_one_post(
+    own, session, service, slack, start, tmp_path, product_env
+) -> None:
+    # Producers key by service, so its services are on partitions of different instances.
+    names = [f"{service}-{name}" for name in ("payment", "order", "gateway")]
+    events = []
+    for n in range(300):
+        trace = {"trace_id": f"{uuid.uuid5(uuid.NAMESPACE_OID, f'{service}{n}').hex}"}
+        for later, name in enumerate(names):
+            span = {"span_id": f"{3 - later:x}{n:04x}"}
+            if later < 2:
+                span["parent_span_id"] = f"{2 - later:x}{n:04x}"
+            events.append(an_event(name, n, DAY_MS + 10 * n + later, **trace, **span))
+    with start() as first, start(analyzer_metrics_port=0):
+        eventually(
+            (tmp_path / "analyzer.log").read_text,
+            lambda text: text.count('"partitions_assigned"') >= 2,
+        )
+        send(own, events)
+        escalation = {
+            "escalation_id": str(uuid.uuid4()),
+            "service_name": names[1],
+            "severity": "ESCALATED",
+            "alert_count": 2,
+            "first_alert_at": "2023-11-14T22:13:20.000Z",
+            "last_alert_at": "2023-11-14T22:13:30.000Z",
+            "alert_ids": [],
+        }
+        escalated = own.model_copy(update={"kafka_logs_topic": own.kafka_escalations_topic})
+        send(escalated, [escalation, b"no escalation"])
+        eventually(
+            lambda: [one for name in names for one in incidents_of(session, name)],
+            lambda found: len(found) == 1 and found[0].error_count == 900,
+        )
+        posts = eventually(
+            lambda: [one for name in names for one in messages_of(slack, session, name)],
+            lambda found: found and "critical" in found[0]["text"],
+        )
+        assert first.poll() is None
+    [incident] = [one for name in names for one in incidents_of(session, name)]
+    assert incident.suspects[0] == names[0]
+    assert incident.services == tuple(sorted(names))
+    # Whatever was merged was merged before its first notice.
+    assert len(posts) == 1
+    roots = [r for r in slack.recorded if r["path"] == "/api/chat.postMessage"]
+    assert len(roots) == 1
 
 
 def test_killed_between_the_post_and_its_record_there_is_one_post(

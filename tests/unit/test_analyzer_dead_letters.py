@@ -12,6 +12,7 @@ from firstcause import dead_letter
 from firstcause.settings import Settings
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
+from log_analyzer.error_batch import SourceMessage
 from log_analyzer.templates import TemplateMiner
 from tests.unit.test_analyzer_notice import FIRST_ID
 
@@ -63,6 +64,7 @@ class OnePoisonMessage:
         message.value.return_value = VALUE
         message.key.return_value = b"payment"
         message.headers.return_value = SOURCE_HEADERS
+        message.topic.return_value = SETTINGS.kafka_logs_topic
         message.partition.return_value = 3
         message.offset.return_value = 7
         message.timestamp.return_value = (1, 1_700_000_001_000)
@@ -155,6 +157,6 @@ def test_a_dead_letter_keeps_the_key_and_headers_of_its_source() -> None:
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_every_refusal_is_one_error(refusal) -> None:
-    error = Mock(headers=())
+    source = SourceMessage("logs", 0, 0, b"x")
     with pytest.raises(NotPutAsideError):
-        DeadLetters(SETTINGS, ScriptedProducer(refusal)).put(error, "logs")
+        DeadLetters(SETTINGS, ScriptedProducer(refusal)).put(source, dead_letter.PROCESSING_FAILED)

@@ -28,7 +28,9 @@ def test_the_projects_own_migrations_are_numbered_without_a_gap() -> None:
 def test_every_statement_can_be_repeated_after_a_killed_run() -> None:
     for migration in read_migrations():
         for statement in migration.statements:
-            assert "IF NOT EXISTS" in statement, f"{migration.name}: {statement[:80]}"
+            repeatable = "IF NOT EXISTS" in statement or "DROP" in statement
+            assert repeatable, f"{migration.name}: {statement[:80]}"
+            assert "DROP" not in statement or "IF EXISTS" in statement, statement[:80]
 
 
 def test_only_what_is_new_is_pending_in_order() -> None:
