@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 import uuid
 
@@ -216,7 +217,11 @@ def test_a_long_trace_keeps_its_worst_lines_in_order_of_time() -> None:
 
 def test_of_the_logs_before_warnings_come_first_and_each_template_once() -> None:
     warn = a_log("payment", 0, "WARN", "pool is at 20 of 20")
-    chatter = [a_log("payment", at, "INFO", f"kind {'x' * at} done") for at in range(1, 40)]
+    words = ["".join(letters) for letters in itertools.product("abc", "defg", "hijk")]
+    chatter = [
+        a_log("payment", at, "INFO", f"{word} {word[::-1]} {word * 2}")
+        for at, word in enumerate(words[:39], start=1)
+    ]
     again = [a_log("payment", 50 + at, "INFO", f"charged {at} EUR") for at in range(10)]
     logs = [*chatter, warn, *again]
     kept = logs_before(logs, learned(logs))
