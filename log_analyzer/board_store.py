@@ -13,19 +13,18 @@ from uuid import UUID
 
 from cassandra.cluster import ConsistencyLevel, Session
 from cassandra.query import BatchStatement
-from cassandra.util import min_uuid_from_time, unix_time_from_uuid1
+from cassandra.util import min_uuid_from_time
 
 from log_analyzer.incident import title
 from log_analyzer.incident_board import Board, BoardRow
 from log_analyzer.incident_store import Write, milliseconds, moment, prepare_all, write_all
 from log_analyzer.tally import MINUTE_MS
-from log_analyzer.trace_links import packed, unpacked
+from log_analyzer.trace_links import packed
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.
 BOARD: Final = "all"
 # Trace rows are read from so long ago at the most; they live for ten minutes.
 TRACES_BACK_MS: Final = 300_000
-# A row may become readable a little after one of a later time.
 TRACES_OVERLAP_MS: Final = 5_000
 
 _CQL: Final = {
@@ -144,20 +143,20 @@ class BoardStore:
             ],
         )
 
-    def traces_since(self, since_ms: int) -> tuple[int, list[tuple[UUID, UUID, list[bytes]]]]:
-        """Rows told since a time (ms, wall clock), as row id, episode and trace keys.
+    def traces_since(self, since_ms: int) -> tuple[int, list[tuple[UUID, UUID, bytes]]]:
+        """Rows told since a time (ms, wall clock), as row id, episode and packed trace keys.
 
-        Returns with them the time to ask for next: rows near it come again, told by their ids.
+        Returns with them the time to ask for next. The last seconds come again, since a row may
+        become readable late and clocks differ a little; rows are told apart by their ids.
         """
         now_ms = time.time_ns() // 1_000_000
         start_ms = max(since_ms, now_ms - TRACES_BACK_MS)
-        found: list[tuple[UUID, UUID, list[bytes]]] = []
-        for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + 1, MINUTE_MS):
-            after = min_uuid_from_time(start_ms / 1_000)
+        after = min_uuid_from_time(start_ms / 1_000)
+        found: list[tuple[UUID, UUID, bytes]] = []
+        for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + MINUTE_MS, MINUTE_MS):
             rows = self._rows("read_traces", moment(minute_ms), after)
-            found += [(row.written_at, row.episode_id, unpacked(row.traces)) for row in rows]
-        newest = max((int(unix_time_from_uuid1(one[0]) * 1_000) for one in found), default=0)
-        return max(start_ms, min(newest, now_ms) - TRACES_OVERLAP_MS), found
+            found += [(row.written_at, row.episode_id, row.traces) for row in rows]
+        return max(start_ms, now_ms - TRACES_OVERLAP_MS), found
 
 
 def _board_row(row: Any) -> BoardRow:

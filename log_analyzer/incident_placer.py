@@ -21,7 +21,7 @@ from log_analyzer import metrics
 from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
 from log_analyzer.incident_board import Board, BoardRow, Links, Newcomer, place
-from log_analyzer.trace_links import ErrorCalls, TraceLinks
+from log_analyzer.trace_links import ErrorCalls, TraceLinks, unpacked
 
 # A younger incident and the older one that it has become a part of.
 Merge = tuple[UUID, UUID]
@@ -159,10 +159,10 @@ class IncidentPlacer:
     def _listen(self) -> None:
         """Reads what others told of traces, and now and then the stored call graph."""
         self._traces_since_ms, told = self._store.traces_since(self._traces_since_ms)
-        for row_id, episode, keys in told:
+        for row_id, episode, traces in told:
             if row_id not in self._heard:
                 self._heard[row_id] = None
-                self._ties_changed |= self._links.add(episode, keys)
+                self._ties_changed |= self._links.add(episode, unpacked(traces))
         while len(self._heard) > TRACE_ROWS_KEPT:
             self._heard.popitem(last=False)
         if self._monotonic() >= self._graph_due:
