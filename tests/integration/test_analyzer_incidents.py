@@ -221,7 +221,7 @@ def test_a_settled_message_is_revived_and_a_live_one_guarded(session) -> None:
     row = outbox.read(incident)
     assert row is not None
     assert row.state == "pending"
-    live = outbox.move(dataclasses.replace(row, state="live"))
+    live = outbox.move(dataclasses.replace(row, state="live", channel="C1", ts="1.2"))
     assert live is not None
     assert outbox.move(dataclasses.replace(row, state="live")) is None
     outbox.ensure(incident)
