@@ -132,7 +132,7 @@ def test_each_scenarios_culprit_is_found_in_the_stored_logs(session: Session, na
     culprit, logs, errors = a_scenario(name)
     store(session, logs)
     changed: list[uuid.UUID] = []
-    a_tracker(session).record(consumed(errors))
+    a_tracker(session, clock_ms=lambda: DAY_MS).record(consumed(errors))
     opened = {log.timestamp_ms for log in logs if log.is_error}
     services = {str(error["service_name"]) for error in errors}
 
@@ -166,7 +166,7 @@ def an_incident(
         an_event(service, number, DAY_MS + number, trace_id="ab12", span_id="aa", **fields)
         for number in range(count)
     )
-    a_tracker(session).record(errors)
+    a_tracker(session, clock_ms=lambda: DAY_MS).record(errors)
     [view] = incidents_of(session, service)
     return view, [error.event for error in errors]
 

@@ -294,7 +294,7 @@ def test_an_escalation_raises_the_severity_whenever_it_comes(
         assert before.severity == "low"
         outbox = MessageOutbox(session)
         row = outbox.read(before.incident_id)
-        assert outbox.move(dataclasses.replace(row, state="settled"))
+        assert outbox.move(dataclasses.replace(row, state="settled", channel="C1", ts="1.2"))
         tracker.escalate([escalation])
         assert outbox.read(before.incident_id).state == "live"
     # Again, and an older version of it: nothing changes.
