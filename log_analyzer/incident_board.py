@@ -117,7 +117,7 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
     that turn out to be linked merge into the one opened first.
     """
     revision = board.revision + 1
-    fresh = [one for one in newcomers if one.episode_id not in board.rows]
+    fresh = [_standing(one, board) for one in newcomers if one.episode_id not in board.rows]
     # In event time, so that the earliest of those that open an incident together names it.
     fresh.sort(key=lambda one: (one.opened_ms, one.episode_id))
     everybody: list[BoardRow | Newcomer] = [*board.rows.values(), *fresh]
@@ -136,6 +136,13 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
             elif member.incident_id != target:
                 placed.append(replace(member, incident_id=target))
     return placed
+
+
+def _standing(newcomer: Newcomer, board: Board) -> Newcomer:
+    """The newcomer, returning to what its incident was merged into since it was looked up."""
+    merged = {row.placed_in: row.incident_id for row in board.rows.values() if row.founds}
+    target = newcomer.returns_to and merged.get(newcomer.returns_to, newcomer.returns_to)
+    return replace(newcomer, returns_to=target)
 
 
 def _row(newcomer: Newcomer, target: UUID, revision: int) -> BoardRow:

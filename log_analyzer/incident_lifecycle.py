@@ -63,7 +63,7 @@ class IncidentLifecycle:
 
     def adopt(self, episode: Episode) -> bool:
         """Finds the incident that a loaded episode belongs to now; True when it must be opened."""
-        incident = self._placer.incident_of(episode.episode_id) or episode.incident_id
+        incident = self.current_incident(episode)
         if incident is None:
             return True
         row = self._store.incident(incident)
@@ -76,6 +76,10 @@ class IncidentLifecycle:
         if row.status == "resolved":
             self.resolved.add(incident)
         return row.status is None
+
+    def current_incident(self, episode: Episode) -> UUID | None:
+        """The incident of an episode: by the board, where merges show first, else as last read."""
+        return self._placer.incident_of(episode.episode_id) or episode.incident_id
 
     def place(self, changes: Iterable[EpisodeChange]) -> None:
         """Gives every episode of the batch its incident; those that come back take their place."""
@@ -102,11 +106,13 @@ class IncidentLifecycle:
     def _newcomer(self, change: EpisodeChange) -> Newcomer:
         episode, previous = change.episode, change.previous
         returns_to = episode.incident_id
-        if returns_to is None and previous is not None and previous.incident_id is not None:
+        before = self.current_incident(previous) if previous is not None else None
+        if returns_to is None and previous is not None and before is not None:
             silent_ms = episode.first_ms - previous.last_ms - self._quiet_ms
-            row = self._store.incident(previous.incident_id)
-            if silent_ms <= self._reopen_ms and row.fingerprint == episode.fingerprint:
-                returns_to = previous.incident_id
+            row = self._store.incident(before)
+            own_group = row.merged_into is None and row.fingerprint == episode.fingerprint
+            if silent_ms <= self._reopen_ms and own_group:
+                returns_to = before
         return Newcomer(
             episode.episode_id,
             episode.fingerprint,

@@ -272,7 +272,7 @@ class IncidentTracker:
 
     def _end_previous(self, change: EpisodeChange) -> None:
         """A later episode of the group ends the earlier one's incident, unless it is the same."""
-        previous = change.previous.incident_id if change.previous else None
+        previous = self._lifecycle.current_incident(change.previous) if change.previous else None
         if not change.must_open or previous in (None, change.episode.incident_id):
             return
         if previous not in self._lifecycle.resolved:

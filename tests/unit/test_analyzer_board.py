@@ -118,6 +118,15 @@ def test_what_returns_joins_its_incident_on_the_board_or_not() -> None:
         assert not found.rows[again.episode_id].founds
 
 
+def test_what_returns_joins_what_its_incident_was_merged_into_meanwhile() -> None:
+    older, younger = newcomer("older", "order"), newcomer("younger", "payment", NEAR_ONSET_MS + 1)
+    board = settled(settled(Board(), [older], Links((), GRAPH)), [younger], Links((), GRAPH))
+    merged = settled(board, [], shared((older, younger)))
+    returning = newcomer("again", "payment", 10**7, returns_to=incident_id(younger.episode_id))
+    found = settled(merged, [returning], Links((), GRAPH))
+    assert found.incident_of(returning.episode_id) == incident_id(older.episode_id)
+
+
 SERVICES = ("api-gateway", "order", "payment")
 
 
