@@ -75,6 +75,7 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
     from firstcause import cassandra
     from firstcause.settings import load_settings
     from log_analyzer.fault_drill import DrillExpectation, await_finding, stored_at_ms
+    from log_analyzer.report_sections import suspect_names
 
     plan = DrillPlan(**injected["plan"])
     drill = plan.drill()
@@ -101,7 +102,7 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
         "culprit": drill.culprit,
         "culprit_checked": drill.culprit_logs_errors,
         "culprit_suspected": finding.names_culprit,
-        "suspects": list(finding.incident.suspects),
+        "suspects": list(suspect_names(finding.incident)),
         "incident_id": str(finding.incident.incident_id),
         "title": finding.incident.title,
         "seconds_to_detection": _seconds_between(injected["first_error_ms"], stored_ms),

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.incident import group_fingerprint
 from log_analyzer.incident_view import IncidentView
 
 SETTLE_MS: Final = 3_000
@@ -32,7 +31,7 @@ def state_digest(view: IncidentView) -> str:
     """
     return _digest(
         [
-            str(group_fingerprint(view.service_name, view.template)),
+            str(view.fingerprint),
             sorted(view.services),
             view.severity,
             sorted(str(one.fingerprint) for one in view.groups),
@@ -56,7 +55,7 @@ def evidence_digest(view: IncidentView, question: str) -> str:
     """
     lines = {evidence_key(one.service_name, one.message) for one in view.evidence}
     codes = {one.error_code for one in view.evidence if one.error_code}
-    groups = {(one.service_name, one.template) for one in view.groups}
+    groups = {str(one.fingerprint) for one in view.groups}
     suspects = [one.service_name for one in view.context.suspects] if view.context else None
     return _digest(
         [

@@ -16,7 +16,7 @@ from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.notice import DEFAULT_OPTIONS, Notice, NoticeOptions, render_notice
 from log_analyzer.outbox import MessageOutbox, MessageRow
-from log_analyzer.report import current_analysis
+from log_analyzer.report import current_analysis, with_originals
 from log_analyzer.routing import CHANNEL_REFUSED, Router
 from log_analyzer.send_rules import (
     LEASE_MS,
@@ -55,6 +55,7 @@ class Delivery:
         router: Router,
         owner: str,
         model_configured: bool,
+        show_redacted: bool = False,
         options: NoticeOptions = DEFAULT_OPTIONS,
         detail_after_ms: int = 60_000,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -66,6 +67,7 @@ class Delivery:
         self._router = router
         self._owner = owner
         self._model_configured = model_configured
+        self._show_redacted = show_redacted
         self._options = options
         self._detail_after_ms = detail_after_ms
         self._clock_ms = clock_ms
@@ -116,7 +118,8 @@ class Delivery:
             self._outbox.move(replace(row, state="settled"))
             return
         analysis = current_analysis(view, model_configured=self._model_configured)
-        notice = render_notice(view, analysis, self._options)
+        shown = with_originals(analysis, allowed=self._show_redacted)
+        notice = render_notice(view, shown, self._options)
         if row.state in ("pending", "silenced"):
             self._post_unless_held(row, view, notice)
         elif thread is not None:

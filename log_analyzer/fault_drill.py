@@ -14,6 +14,7 @@ from cassandra.cluster import Session
 from firstcause.errors import FirstcauseError
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView
+from log_analyzer.report_sections import suspect_names
 
 POLL_SECONDS: Final = 1.0
 # A drill that is repeated reopens its incident, which began so much earlier at the most.
@@ -51,14 +52,14 @@ def drill_finding(
 ) -> DrillFinding | None:
     """The incident of the drill that fits best: first one that names the culprit. Pure.
 
-    One fault may open several incidents, one a group of errors.
+    One fault is one incident as a rule; several while they have not merged yet.
     """
     own = [
         incident
         for incident in incidents
         if any(evidence.log_id in expected.error_ids for evidence in incident.evidence)
     ]
-    findings = [DrillFinding(one, expected.culprit in one.suspects) for one in own]
+    findings = [DrillFinding(one, expected.culprit in suspect_names(one)) for one in own]
     # The earliest incident is the one that a person saw first.
     findings.sort(key=lambda one: (not one.names_culprit, one.incident.first_ms))
     return findings[0] if findings else None
@@ -97,7 +98,7 @@ def await_finding(
         )
     raise FirstcauseError(
         f"Incident {finding.incident.incident_id} does not suspect {expected.culprit}, the true "
-        f"culprit; its suspects are {', '.join(finding.incident.suspects)}."
+        f"culprit; its suspects are {', '.join(suspect_names(finding.incident))}."
     )
 
 

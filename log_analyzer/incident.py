@@ -136,11 +136,6 @@ def severity(error_count: int, fatal: bool, services: int = 1, escalations: int 
     return _SEVERITIES[level]
 
 
-def growth(error_count: int) -> int:
-    """The decade of a count: 0 below 10, 1 below 100 and so on; one more when it grows tenfold."""
-    return len(str(max(error_count, 1))) - 1
-
-
 def is_quiet(last_arrival_ms: int, now_ms: int, quiet_ms: int) -> bool:
     """True when nothing of an incident has arrived for the quiet time by the wall clock."""
     return now_ms - last_arrival_ms >= quiet_ms

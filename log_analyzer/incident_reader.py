@@ -27,14 +27,14 @@ from log_analyzer.incident_rows import (
     sent_message,
 )
 from log_analyzer.incident_store import WRITES_AT_ONCE, milliseconds, moment, prepare_all
-from log_analyzer.incident_view import EarlierIncident, IncidentView
-from log_analyzer.suspects import FailingSpan, rank_suspects
+from log_analyzer.incident_view import EARLIER_SHOWN, EarlierIncident, IncidentView
+from log_analyzer.report_sections import suspect_names
+from log_analyzer.suspects import FailingSpan, failing_services
 
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50
-# Earlier incidents of the same groups: what is looked through, and what is shown.
+# Earlier incidents are looked for by so many groups of an incident.
 GROUPS_LOOKED_UP: Final = 8
-EARLIER_SHOWN: Final = 5
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
@@ -47,7 +47,7 @@ _CQL: Final = {
     "message": "SELECT * FROM incident_messages WHERE incident_id = ?",
     "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ?",
     "of_day": "SELECT incident_id FROM incidents_by_day WHERE day = ? AND opened_at >= ?",
-    "group_before": "SELECT episode_id FROM group_episodes WHERE fingerprint = ? "
+    "group_before": "SELECT opened_at, episode_id FROM group_episodes WHERE fingerprint = ? "
     "AND opened_at < ? ORDER BY opened_at DESC LIMIT 10",
 }
 
@@ -118,6 +118,7 @@ class IncidentReader:
         merged_into = self._merged_into(row)
         return IncidentView(
             incident_id=incident,
+            fingerprint=row.fingerprint,
             status="resolved" if merged_into else row.status or "open",
             service_name=row.service_name,
             template=row.template,
@@ -188,25 +189,38 @@ class IncidentReader:
             for one in episode.evidence
             if one.trace_id
         ]
-        return rank_suspects(first_failures(episodes), spans, self._graph.calls)
+        return failing_services(first_failures(episodes), spans, self._graph.calls)
 
     def _earlier(
         self, incident: UUID, episodes: Sequence[EpisodeRows], first_ms: int
     ) -> tuple[EarlierIncident, ...]:
-        """Earlier incidents of the same groups, newest first, each with what it was then."""
+        """Earlier incidents of the same groups, newest first, each with what it was then.
+
+        Incidents are read one after the other, and no more of them than are shown.
+        """
         own = {one.row.episode_id for one in episodes}
         fingerprints = list(dict.fromkeys(one.row.fingerprint for one in episodes))
-        before = [
-            row.episode_id
+        before = {
+            row.episode_id: row.opened_at
             for fingerprint in fingerprints[:GROUPS_LOOKED_UP]
             for row in self._rows("group_before", fingerprint, moment(first_ms))
             if row.episode_id not in own
-        ]
-        placed = [row.incident_id for rows in self._rows_of_all("episode", before) for row in rows]
-        incidents = {self._merged_at_last(one) for one in placed} - {None, incident}
-        views = [self._read(one, with_earlier=False) for one in incidents if one]
-        found = [_earlier_of(one) for one in views if one and one.first_ms < first_ms]
-        return tuple(sorted(found, key=lambda one: -one.first_ms)[:EARLIER_SHOWN])
+        }
+        newest = sorted(before, key=lambda one: (before[one], one), reverse=True)
+        placed = [row.incident_id for rows in self._rows_of_all("episode", newest) for row in rows]
+        looked_at: set[UUID | None] = {None, incident}
+        found: list[EarlierIncident] = []
+        for one in dict.fromkeys(placed):
+            current = self._merged_at_last(one)
+            if current is None or current in looked_at:
+                continue
+            looked_at.add(current)
+            view = self._read(current, with_earlier=False)
+            if view is not None and view.first_ms < first_ms:
+                found.append(_earlier_of(view))
+            if len(found) == EARLIER_SHOWN:
+                break
+        return tuple(sorted(found, key=lambda one: -one.first_ms))
 
 
 def _earlier_of(view: IncidentView) -> EarlierIncident:
@@ -215,7 +229,7 @@ def _earlier_of(view: IncidentView) -> EarlierIncident:
         view.incident_id,
         view.first_ms,
         view.last_ms,
-        said.culprit_service if said else view.suspects[0],
+        said.culprit_service if said else suspect_names(view)[0],
         said.root_cause if said else "",
         said.confidence if said else "inconclusive",
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
-from log_analyzer.incident import Severity, Status, growth
+from log_analyzer.incident import Severity, Status
+
+# Earlier incidents of the same groups: so many are looked for, the newest first.
+EARLIER_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +185,13 @@ class IncidentContext:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """An incident whole. Times in ms since the epoch; `template` names its first group."""
+    """An incident whole. Times in ms since the epoch.
+
+    `fingerprint`, `service_name` and `template` are those of its first group.
+    """
 
     incident_id: UUID
+    fingerprint: UUID
     status: Status
     service_name: str
     template: str
@@ -206,14 +213,6 @@ class IncidentView:
     context: IncidentContext | None = None
     merged_into: UUID | None = None
     reopened: bool = False
-
-    @property
-    def growth(self) -> tuple[Severity, tuple[str, ...], int]:
-        """Changes when it grows so much that it should be looked at anew.
-
-        That is: its severity, its services, or the decade of its count.
-        """
-        return self.severity, self.services, growth(self.error_count)
 
     @property
     def stored_analysis(self) -> Analysis | None:

@@ -52,6 +52,7 @@ class Messaging:
             router=load_router(settings.slack_routes, settings.slack_channel),
             owner=owner,
             model_configured=with_model,
+            show_redacted=settings.slack_show_redacted,
             options=NoticeOptions(
                 buttons=_has_buttons(settings), incident_url=settings.slack_incident_url
             ),

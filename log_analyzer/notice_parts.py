@@ -21,7 +21,7 @@ from log_analyzer.actions import (
 )
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView
-from log_analyzer.report_sections import suspect_names
+from log_analyzer.report_sections import suspect_names, times_seen
 from log_analyzer.slack_text import code, inert, whole_lines
 
 NAME_CHARS: Final = 60
@@ -61,10 +61,7 @@ def services(view: IncidentView) -> str:
 
 def suspect(view: IncidentView, analysis: Analysis) -> list[Block]:
     """Who is to blame, how sure that is, and why."""
-    names = suspect_names(view)
-    by_rules = names[0] if names else view.service_name
-    known = {view.service_name, *view.services, *names}
-    blamed = analysis.culprit_service if analysis.culprit_service in known else by_rules
+    by_rules, blamed = suspect_names(view)[0], blamed_service(view, analysis)
     lines = [f"*Suspect: {name(blamed)}* ({name(analysis.confidence)}, {_author(analysis)})"]
     if analysis.root_cause.strip():
         lines.append(inert(analysis.root_cause, ROOT_CAUSE_CHARS))
@@ -74,6 +71,13 @@ def suspect(view: IncidentView, analysis: Analysis) -> list[Block]:
     if blamed != by_rules:
         lines.append(f"• The rules would say {name(by_rules)}.")
     return [block_kit.section(whole_lines(lines, block_kit.SECTION_CHARS))]
+
+
+def blamed_service(view: IncidentView, analysis: Analysis) -> str:
+    """Whom the analysis blames, if the incident knows that service; else the first suspect."""
+    names = suspect_names(view)
+    known = {view.service_name, *view.services, *names}
+    return analysis.culprit_service if analysis.culprit_service in known else names[0]
 
 
 def what_to_do(analysis: Analysis) -> list[Block]:
@@ -91,11 +95,10 @@ def earlier(view: IncidentView) -> list[Block]:
     if not view.earlier:
         return []
     last = max(view.earlier, key=lambda one: one.last_ms)
-    times = f"{len(view.earlier):,} {_plural(len(view.earlier), 'time')}"
     was = inert(last.root_cause, NOTE_CHARS) or "not explained"
     return [
         block_kit.context(
-            f"🔁 Seen {times} before, last on {when(last.last_ms)}. Then it was "
+            f"🔁 Seen {times_seen(view)} before, last on {when(last.last_ms)}. Then it was "
             f"{name(last.culprit_service or view.service_name)} ({name(last.confidence)}): {was}"
         )
     ]

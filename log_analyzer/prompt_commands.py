@@ -140,6 +140,7 @@ def _ask(
     """The answer, and what there is to say about it."""
     from log_analyzer.model import MistralModel, ModelFailedError, call_tokens
     from log_analyzer.model_budget import OverBudgetError, model_budget
+    from log_analyzer.report_sections import suspect_names
 
     budget, model = model_budget(settings, session), MistralModel(settings)
     estimate = call_tokens(prompt.text)
@@ -148,7 +149,7 @@ def _ask(
     except OverBudgetError as error:
         return None, f"No answer: the budget of {error} is used up."
     try:
-        services = {view.service_name, *view.services, *view.suspects}
+        services = {view.service_name, *view.services, *suspect_names(view)}
         found = model.ask(prompt.text, prompt.log_ids, services)
     except ModelFailedError as error:
         cost = 0 if error.free else estimate

@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.identity import derived_id
-from log_analyzer.incident import group_fingerprint
 from log_analyzer.incident_view import (
     ContextLog,
     EarlierIncident,
@@ -54,6 +53,7 @@ def example_incident() -> IncidentView:
     )
     return IncidentView(
         incident_id=UUID(int=0),
+        fingerprint=derived_id("example", "order", order),
         status="open",
         service_name="order",
         template=order,
@@ -69,7 +69,7 @@ def example_incident() -> IncidentView:
         message=None,
         groups=tuple(
             ErrorGroup(
-                fingerprint=group_fingerprint(service, template),
+                fingerprint=derived_id("example", service, template),
                 service_name=service,
                 template=template,
                 error_count=ERRORS // 2,

@@ -14,6 +14,7 @@ from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, Tem
 from jinja2.sandbox import SandboxedEnvironment
 
 from log_analyzer.incident_view import IncidentView
+from log_analyzer.report_sections import suspect_names
 
 ROOT_CAUSE: Final = "root_cause.md.j2"
 SUFFIX: Final = ".md.j2"
@@ -75,7 +76,7 @@ def overrides_of(view: IncidentView) -> Iterator[str]:
     service that reports the errors. A name that is no plain file name has none.
     """
     codes = dict.fromkeys(one.error_code for one in view.evidence if one.error_code)
-    services = dict.fromkeys((*view.suspects, view.service_name))
+    services = dict.fromkeys((*suspect_names(view), view.service_name))
     for folder, names in ((ERROR_CODES, codes), (SERVICES, services)):
         yield from (f"{folder}/{name}{SUFFIX}" for name in names if _FILE_NAME.fullmatch(name))
 

@@ -11,7 +11,9 @@ from log_analyzer.event_time import iso
 from log_analyzer.incident_view import ContextLog, Evidence, IncidentContext, IncidentView
 from log_analyzer.model_tokens import estimated_tokens
 from log_analyzer.plain_text import plain_line
-from log_analyzer.redaction import Redactor
+from log_analyzer.redaction import Redactor, neutral
+from log_analyzer.report_sections import suspect_names
+from log_analyzer.report_timeline import timeline
 
 MESSAGE_CHARS: Final = 400
 NAME_CHARS: Final = 200
@@ -27,6 +29,8 @@ EARLIER: Final = 3
 LOOKED_AT_CHARS: Final = 4_000
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+# As `context_suspects` names a log line.
+_LOG_OF_REASON: Final = re.compile(r"\(log ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
 
 T = TypeVar("T")
 
@@ -68,6 +72,12 @@ class PromptVariables:
             self.log_ids.add(text)
         return text
 
+    def _reason(self, text: str) -> str:
+        """A reason, whose log ids may be cited as far as they stand in it uncut."""
+        line = self._line(text, MESSAGE_CHARS)
+        self.log_ids.update(_LOG_OF_REASON.findall(line))
+        return line
+
     def _log(self, one: Evidence | ContextLog) -> dict[str, Any]:
         return {
             "log_id": self._log_id(one.log_id),
@@ -98,14 +108,12 @@ class PromptVariables:
                 "first_seen": iso(view.first_ms),
                 "last_seen": iso(view.last_ms),
             },
-            "suspects": [self._line(name) for name in self._some(view.suspects, NAMES)],
+            "suspects": [self._line(name) for name in self._some(suspect_names(view), NAMES)],
             "services": [self._line(name) for name in self._some(view.services, NAMES)],
             "suspect_reasons": [
                 {
                     "service_name": self._line(one.service_name),
-                    "reasons": [
-                        self._line(why, MESSAGE_CHARS) for why in self._some(one.reasons, REASONS)
-                    ],
+                    "reasons": [self._reason(why) for why in self._some(one.reasons, REASONS)],
                 }
                 for one in self._some(context.suspects, NAMES)
             ],
@@ -127,7 +135,7 @@ class PromptVariables:
                     "text": self._line(one.text, MESSAGE_CHARS),
                     "log_id": self._log_id(one.log_id),
                 }
-                for one in self._some(context.timeline, CONTEXT_LINES)
+                for one in self._some(timeline(view), CONTEXT_LINES)
             ],
             "trace_logs": [self._log(one) for one in self._some(context.trace_logs, CONTEXT_LINES)],
             "logs_before": [
@@ -147,7 +155,7 @@ class PromptVariables:
                 {
                     "last_seen": iso(one.last_ms),
                     "culprit_service": self._line(one.culprit_service),
-                    "root_cause": self._line(one.root_cause, MESSAGE_CHARS),
+                    "root_cause": neutral(self._line(one.root_cause, MESSAGE_CHARS)),
                     "confidence": self._line(one.confidence),
                 }
                 for one in self._some(view.earlier, EARLIER)

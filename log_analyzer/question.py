@@ -14,7 +14,6 @@ from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.analysis_state import evidence_digest
 from log_analyzer.event_time import clock
-from log_analyzer.incident import group_fingerprint
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import Analysis, IncidentView
 from log_analyzer.model import MistralModel, ModelAnswer, ModelFailedError, RootCause, call_tokens
@@ -24,6 +23,7 @@ from log_analyzer.model_cache import AnswerCache
 from log_analyzer.prompts import Prompt, PromptTemplates
 from log_analyzer.redaction import PLACEHOLDER
 from log_analyzer.report import deterministic_report
+from log_analyzer.report_sections import suspect_names
 
 RETRY_FIRST_MS: Final = 15_000
 
@@ -113,7 +113,7 @@ class Questioner:
                 answer = self._model.ask(
                     prompt.text,
                     set(prompt.log_ids),
-                    {view.service_name, *view.services, *view.suspects},
+                    {view.service_name, *view.services, *suspect_names(view)},
                 )
             healthy = True
         except ModelFailedError as error:
@@ -136,7 +136,7 @@ class Questioner:
         analysis = self._answered(state, prompt, answer)
         if _fits_another(view, answer):
             self._cache.keep(
-                group_fingerprint(view.service_name, view.template),
+                view.fingerprint,
                 digest,
                 view,
                 answer.answer,
@@ -187,8 +187,7 @@ class Questioner:
         return Reply(replace(analysis, state=state))
 
     def _earlier(self, view: IncidentView, state: str, digest: str) -> Analysis | None:
-        fingerprint = group_fingerprint(view.service_name, view.template)
-        found = self._cache.find(fingerprint, digest, view)
+        found = self._cache.find(view.fingerprint, digest, view)
         if found is None:
             return None
         other = found.incident_id != view.incident_id

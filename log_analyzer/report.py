@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from log_analyzer.event_time import clock, iso
 from log_analyzer.incident_view import Analysis, IncidentView, Suspect
+from log_analyzer.redaction import Redactor
 from log_analyzer.report_sections import (
     changes,
     next_actions,
@@ -15,7 +16,14 @@ from log_analyzer.report_sections import (
     suspects,
 )
 
-__all__ = ["clock", "current_analysis", "deterministic_report", "incident_json", "iso"]
+__all__ = [
+    "clock",
+    "current_analysis",
+    "deterministic_report",
+    "incident_json",
+    "iso",
+    "with_originals",
+]
 
 EVIDENCE_SHOWN: Final = 5
 CHANGES_TOLD: Final = 2
@@ -40,6 +48,19 @@ def current_analysis(view: IncidentView, *, model_configured: bool) -> Analysis:
         return report
     return replace(
         report, note=stored.note or note, llm_calls=stored.llm_calls, llm_tokens=stored.llm_tokens
+    )
+
+
+def with_originals(analysis: Analysis, *, allowed: bool) -> Analysis:
+    """The analysis with what its placeholders stand for, where a setting allows it.
+
+    For what goes to Slack only; credentials and cards never come back.
+    """
+    redactor = Redactor(analysis.originals)
+    return replace(
+        analysis,
+        root_cause=redactor.restore(analysis.root_cause, allowed=allowed),
+        actions=tuple(redactor.restore(one, allowed=allowed) for one in analysis.actions),
     )
 
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from log_analyzer.event_time import clock, iso
-from log_analyzer.incident_view import ContextLog, Evidence, IncidentView, Suspect
+from log_analyzer.incident_view import (
+    EARLIER_SHOWN,
+    ContextLog,
+    Evidence,
+    IncidentView,
+    Suspect,
+)
 from log_analyzer.report_timeline import timeline
 
 SUSPECTS_SHOWN: Final = 5
@@ -94,12 +100,19 @@ def seen_before(view: IncidentView) -> str | None:
     if not view.earlier:
         return None
     last = max(view.earlier, key=lambda one: (one.first_ms, str(one.incident_id)))
-    times = "once" if len(view.earlier) == 1 else f"{len(view.earlier)} times"
-    text = f"Seen {times} before, last on {clock(last.first_ms)}"
+    text = f"Seen {times_seen(view)} before, last on {clock(last.first_ms)}"
     if not last.culprit_service:
         return f"{text}."
     cause = f": {last.root_cause}" if last.root_cause else ""
     return f"{text}; then it was {last.culprit_service} ({last.confidence}){cause}"
+
+
+def times_seen(view: IncidentView) -> str:
+    """`once`, `3 times`, or `at least 5 times` where no more were looked for."""
+    count = len(view.earlier)
+    if count == 1:
+        return "once"
+    return f"at least {count} times" if count >= EARLIER_SHOWN else f"{count} times"
 
 
 def changes(view: IncidentView) -> list[str]:

@@ -10,6 +10,7 @@ import pydantic
 from firstcause.checked_yaml import CheckedYaml, StrictModel
 from log_analyzer.incident import Severity
 from log_analyzer.incident_view import IncidentView
+from log_analyzer.report_sections import suspect_names
 
 # A name as Slack allows it, or an id.
 _CHANNEL: Final = r"^(#[^\s#@<>,.&|!:]{1,80}|[CG][A-Z0-9]{6,20})$"
@@ -57,7 +58,7 @@ class Router:
         The service is the first suspect of the rules: its people can act. Nothing that a log
         or the model says has a part in it.
         """
-        service_name = view.suspects[0] if view.suspects else view.service_name
+        service_name = suspect_names(view)[0]
         for route in self._routes:
             if route.takes(view.severity, service_name):
                 avoided = self._avoided_until_ms.get(route.channel, 0) > now_ms

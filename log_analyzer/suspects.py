@@ -18,7 +18,7 @@ class FailingSpan:
     parent_span_id: str | None
 
 
-def rank_suspects(
+def failing_services(
     first_ms: Mapping[str, int],
     spans: Iterable[FailingSpan],
     calls: Collection[tuple[str, str]] = (),

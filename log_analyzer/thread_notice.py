@@ -9,7 +9,15 @@ from typing import Final
 from log_analyzer import block_kit
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, IncidentView
-from log_analyzer.notice_parts import duration, evidence_line, name, services, when
+from log_analyzer.notice_parts import (
+    blamed_service,
+    duration,
+    evidence_line,
+    name,
+    services,
+    when,
+)
+from log_analyzer.report_timeline import timeline
 from log_analyzer.slack_text import code, inert, whole_lines
 
 PICTURE: Final = "picture"
@@ -80,19 +88,17 @@ def _resolved(view: IncidentView, analysis: Analysis) -> ThreadNote:
         f"✅ Resolved. It lasted {lasted}: {view.error_count:,} errors, last {when(view.last_ms)}."
     )
     lines = [text, f"*Where:* {services(view)}"]
-    blamed = name(analysis.culprit_service or view.service_name)
-    lines.append(f"*Suspect:* {blamed} ({name(analysis.confidence)})")
+    lines.append(f"*Suspect:* {name(blamed_service(view, analysis))} ({name(analysis.confidence)})")
     return ThreadNote(text, (block_kit.section("\n".join(lines)),))
 
 
 def _detail(view: IncidentView) -> ThreadNote:
     """Timeline, then evidence; each in a section that is cut by whole lines."""
     text = f"Details of {inert(view.title, block_kit.HEADER_CHARS)}"
-    entries = view.context.timeline if view.context else ()
-    timeline = [
+    events = [
         f"{when(one.timestamp_ms, view.first_ms)} *{name(one.service_name)}* "
         f"{inert(one.text, ENTRY_CHARS)}"
-        for one in entries[:TIMELINE_SHOWN]
+        for one in timeline(view)[:TIMELINE_SHOWN]
     ]
     lines = [
         f"{evidence_line(view, one)}\n`{code(one.log_id, ID_CHARS)}`"
@@ -100,7 +106,7 @@ def _detail(view: IncidentView) -> ThreadNote:
     ]
     blocks = [
         block_kit.section(whole_lines([title, *part], block_kit.SECTION_CHARS))
-        for title, part in (("*Timeline*", timeline), ("*Log lines and their ids*", lines))
+        for title, part in (("*Timeline*", events), ("*Log lines and their ids*", lines))
         if part
     ]
     more = f"All of it: `firstcause incidents {view.incident_id}`"

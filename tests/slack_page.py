@@ -165,6 +165,7 @@ def storm() -> IncidentView:
     )
     return IncidentView(
         incident_id=uuid.UUID("5c1d9a52-0f0e-5d5b-9c55-7a1e7a4d1e11"),
+        fingerprint=groups[0].fingerprint,
         status="open",
         service_name="payment",
         template=groups[0].template,

@@ -68,6 +68,7 @@ def an_error(service: str, at: int, trace: str | None = None, **fields: object) 
 def an_incident(**changes: object) -> IncidentView:
     view = IncidentView(
         incident_id=uuid.UUID(int=7),
+        fingerprint=uuid.UUID(int=70),
         status="open",
         service_name="order",
         template="Order <*> failed",

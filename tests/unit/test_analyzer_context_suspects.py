@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firstcause.identity import derived_id
 from firstcause.log_event import LogEvent, read_log_event
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import scenario_names
 from log_analyzer.call_graph import CallGraph
 from log_analyzer.context_suspects import rank_suspects
-from log_analyzer.incident import group_fingerprint
 from log_analyzer.incident_view import ErrorGroup
 from log_analyzer.templates import TemplateMiner
 from log_analyzer.trace_spans import calls_of
@@ -28,7 +28,7 @@ def groups(logs: list[LogEvent]) -> list[ErrorGroup]:
             count, first, last = found.get(key, (0, log.timestamp_ms, 0))
             last = max(last, log.timestamp_ms)
             found[key] = (count + 1, min(first, log.timestamp_ms), last)
-    return [ErrorGroup(group_fingerprint(*key), *key, *rest) for key, rest in found.items()]
+    return [ErrorGroup(derived_id("group", *key), *key, *rest) for key, rest in found.items()]
 
 
 def a_scenario(name: str, seed: int) -> tuple[str, list[LogEvent]]:

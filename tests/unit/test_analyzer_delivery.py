@@ -380,3 +380,18 @@ def test_while_slack_is_away_for_an_hour_no_reply_is_given_up() -> None:
     world.failures = []
     passes(delivery, world, 2)
     assert world.thread == ["detail"]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_redacted_values_come_back_into_slack_where_the_setting_allows_it(allowed: bool) -> None:
+    said = dataclasses.replace(
+        ANSWER,
+        root_cause="<EMAIL_1> gave <PASSWORD_1> away.",
+        actions=("Tell <EMAIL_1>.",),
+        originals={"<EMAIL_1>": "ann at home", "<PASSWORD_1>": "hunter2"},
+    )
+    world = World(a_view(analyses=(said,)))
+    passes(delivery_of(world, model_configured=True, show_redacted=allowed), world)
+    assert world.shown.count("ann at home") == (2 if allowed else 0)
+    assert world.shown.count("EMAIL_1") == (0 if allowed else 2)
+    assert "hunter2" not in world.shown

@@ -44,6 +44,7 @@ def a_view(message: str = "Payment 7 failed", **changes) -> IncidentView:
     )
     view = IncidentView(
         incident_id=uuid.UUID(int=7),
+        fingerprint=uuid.UUID(int=70),
         status="open",
         service_name="order",
         template="Payment <*> failed",

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from log_analyzer.incident_view import (
+    EARLIER_SHOWN,
     ContextLog,
     EarlierIncident,
     ErrorGroup,
@@ -149,6 +150,8 @@ def test_earlier_incidents_are_counted_and_the_last_is_quoted() -> None:
     unknown = dataclasses.replace(EARLIER[0], culprit_service="", root_cause="")
     once = seen_before(an_incident(earlier=(unknown,)))
     assert once == "Seen once before, last on 2026-02-27 12:00:00 UTC."
+    # No more were looked for.
+    assert "at least 5 times" in str(seen_before(an_incident(earlier=(unknown,) * EARLIER_SHOWN)))
 
 
 def test_a_service_name_cannot_smuggle_a_command_into_the_shell() -> None:

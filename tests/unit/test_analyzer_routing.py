@@ -7,7 +7,7 @@ import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.settings import PROJECT_ROOT
-from log_analyzer.incident_view import Analysis
+from log_analyzer.incident_view import Analysis, IncidentContext, Suspect
 from log_analyzer.routing import load_router
 from tests.hostile_lines import HOSTILE_LINES
 from tests.unit.test_analyzer_notice import a_view
@@ -35,6 +35,12 @@ def routes(path: Path, text: str) -> Path:
 def test_the_example_routes_by_severity_and_first_suspect(severity, suspect, channel) -> None:
     view = a_view(severity=severity, suspects=(suspect, "payment"))
     assert load_router(EXAMPLE, "#incidents").channel_of(view, 0) == channel
+
+
+def test_the_suspect_that_the_context_found_goes_before_those_of_the_errors() -> None:
+    context = IncidentContext(1, (Suspect("billing", ("It gave no answer.",)),))
+    view = a_view(severity="critical", suspects=("order",), context=context)
+    assert load_router(EXAMPLE, "#incidents").channel_of(view, 0) == "#payments-oncall"
 
 
 def test_without_a_file_all_goes_to_the_one_channel(tmp_path) -> None:

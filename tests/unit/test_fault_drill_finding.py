@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ import pytest
 from firstcause.errors import FirstcauseError
 from log_analyzer import fault_drill
 from log_analyzer.fault_drill import DrillExpectation, await_finding, drill_finding
-from log_analyzer.incident_view import Evidence, IncidentView
+from log_analyzer.incident_view import Evidence, IncidentContext, IncidentView, Suspect
 
 EXPECTED = DrillExpectation(
     datetime(2026, 1, 1, tzinfo=UTC), frozenset({"mine-1", "mine-2"}), "inventory", True
@@ -23,6 +24,14 @@ def incident(log_id: str, suspects: tuple[str, ...], first_ms: int = 0) -> Incid
     fields: dict[str, Any] = dict.fromkeys(IncidentView.__dataclass_fields__)
     fields |= {"incident_id": uuid4(), "suspects": suspects, "first_ms": first_ms}
     return IncidentView(**{**fields, "evidence": (evidence,)})
+
+
+def test_a_silent_culprit_that_only_the_context_knows_is_named() -> None:
+    context = IncidentContext(0, (Suspect("inventory", ("It gave no answer.",)),))
+    view = dataclasses.replace(incident("mine-1", ("cart",)), context=context)
+    finding = drill_finding([view], EXPECTED)
+    assert finding is not None
+    assert finding.names_culprit
 
 
 def test_an_incident_of_other_traffic_is_not_the_drills() -> None:

@@ -136,6 +136,25 @@ def test_hostile_text_stays_between_the_fences_wherever_it_stands(line) -> None:
     assert not any(ord(one) < 32 and one != "\n" for one in prompt)
 
 
+def test_what_the_context_says_is_in_the_prompt_and_its_log_ids_may_be_cited() -> None:
+    view, silent, log_id = example_incident(), "card-vault", "0f0e5d5b-9c55-4a1e-8a4d-1e115c1d9a52"
+    reason = f"payment got no good answer from {silent} in 3 of 3 failing traces (log {log_id})."
+    context = dataclasses.replace(view.context, suspects=(Suspect(silent, (reason,)),))
+    prompt = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, context=context))
+    suspects = next(one for one in prompt.text.splitlines() if one.startswith("Suspects"))
+    assert silent in suspects
+    assert log_id in prompt.log_ids
+    without = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, context=None))
+    assert "first error" in without.text  # The timeline needs no context.
+
+
+def test_a_placeholder_of_an_earlier_incident_is_none_of_this_one() -> None:
+    view = example_incident()
+    earlier = dataclasses.replace(view.earlier[0], root_cause="<EMAIL_1> had it wrong.")
+    prompt = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, earlier=(earlier,)))
+    assert "<EMAIL> had it wrong." in prompt.text
+
+
 def run(monkeypatch, folder: Path, *arguments: str):
     # No Cassandra there: the built-in example is used.
     settings = Settings(prompts_dir=folder, cassandra_port=1, _env_file=None)

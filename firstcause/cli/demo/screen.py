@@ -64,8 +64,10 @@ def _slack(settings: Settings, outcome: Outcome) -> RenderableType:
 
 
 def _verdict(outcome: Outcome) -> RenderableType:
+    from log_analyzer.report_sections import suspect_names
+
     assert outcome.incident is not None  # noqa: S101
-    named = outcome.incident.suspects[0]
+    named = suspect_names(outcome.incident)[0]
     if outcome.culprit is None:
         return Text(f"Culprit named: {named}. The true one is not known here.")
     right = named == outcome.culprit
@@ -80,6 +82,8 @@ def _verdict(outcome: Outcome) -> RenderableType:
 
 
 def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
+    from log_analyzer.report_sections import suspect_names
+
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
@@ -88,7 +92,7 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
     if incident is not None:
         table.add_row("Incidents", f"{_program()} incidents {incident.incident_id}")
         first = datetime.fromtimestamp(incident.first_ms / 1000, UTC)
-        service = incident.suspects[0]
+        service = suspect_names(incident)[0]
         shown = first.strftime("%Y-%m-%d %H:%M:00+0000")
         table.add_row(
             "Logs", f"{_program()} logs --service {service} --to {_iso(incident.last_ms)}"
