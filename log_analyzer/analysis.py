@@ -14,7 +14,6 @@ import structlog
 from log_analyzer import metrics
 from log_analyzer.analysis_state import next_step, state_digest
 from log_analyzer.analysis_store import AnalysisStore
-from log_analyzer.context_schedule import may_ask_model
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import Analysis, IncidentView
@@ -26,8 +25,6 @@ AT_ONCE: Final = 4
 LOOK_MS: Final = 5_000
 # Another instance asks about it, or the store was away.
 RETRY_MS: Final = 5_000
-# While the context is awaited.
-CONTEXT_LOOK_MS: Final = 500
 AGAIN_MAX_MS: Final = 900_000
 
 _log = structlog.get_logger()
@@ -65,7 +62,6 @@ class AnalysisWorker:
         self._look_at_ms: dict[UUID, int] = {}
         self._since: dict[UUID, tuple[str, int]] = {}
         self._again: dict[UUID, int] = {}
-        self._ready_since: dict[UUID, int] = {}
 
     def run_once(self) -> None:
         """Starts the questions that are due. Raises the driver's errors."""
@@ -78,7 +74,7 @@ class AnalysisWorker:
             self._look(incident)
         gone = self._look_at_ms.keys() - set(live) - self._asking
         for incident in gone:
-            for known in (self._look_at_ms, self._since, self._again, self._ready_since):
+            for known in (self._look_at_ms, self._since, self._again):
                 known.pop(incident, None)
 
     def busy(self) -> bool:
@@ -100,9 +96,6 @@ class AnalysisWorker:
         if step.wait_ms is not None:
             self._look_at_ms[incident] = now_ms + min(LOOK_MS, step.wait_ms)
         if not step.ask:
-            return
-        if not may_ask_model(view, now_ms - self._ready_since.setdefault(incident, now_ms)):
-            self._look_at_ms[incident] = now_ms + CONTEXT_LOOK_MS
             return
         if not self._store.claim(incident, self._owner):
             self._look_at_ms[incident] = now_ms + RETRY_MS

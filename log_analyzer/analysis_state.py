@@ -14,6 +14,7 @@ SETTLE_MS: Final = 3_000
 SETTLE_MAX_MS: Final = 300_000
 # The context is fetched from the stored logs, which come a little later than the errors.
 CONTEXT_WAIT_MS: Final = 6_000
+CONTEXT_LOOK_MS: Final = 500
 
 _VARIABLE: Final = re.compile(r"\b(?=[\w-]*\d)[\w-]+\b")
 
@@ -26,8 +27,8 @@ def _digest(parts: object) -> str:
 def state_digest(view: IncidentView) -> str:
     """What a new answer could depend on; two views with the same digest need one call.
 
-    It changes with new services, new groups, another severity, ten times the errors, and when a
-    resolved incident opens again.
+    It changes with new services, new groups, another severity, ten times the errors, and each time
+    that a resolved incident opens again.
     """
     return _digest(
         [
@@ -36,7 +37,7 @@ def state_digest(view: IncidentView) -> str:
             view.severity,
             sorted(str(one.fingerprint) for one in view.groups),
             len(str(view.error_count)),
-            view.reopened,
+            view.resolved_ms if view.reopened else None,
         ]
     )
 
@@ -97,8 +98,10 @@ def next_step(view: IncidentView, state: str, since_ms: int, now_ms: int) -> Ste
     if view.status == "resolved":
         # Nothing more will come of it, so it does not wait; one answer is enough.
         return Step(ask=not asked)
-    wait_ms: int = min(SETTLE_MAX_MS, SETTLE_MS * 10 ** len(asked))
-    if view.context is None:
-        wait_ms = max(wait_ms, CONTEXT_WAIT_MS)
-    left_ms = since_ms + wait_ms - now_ms
-    return Step(ask=True) if left_ms <= 0 else Step(ask=False, wait_ms=left_ms)
+    stands_ms = now_ms - since_ms
+    settle_ms: int = min(SETTLE_MAX_MS, SETTLE_MS * 10 ** len(asked))
+    if stands_ms < settle_ms:
+        return Step(ask=False, wait_ms=settle_ms - stands_ms)
+    if view.context is None and stands_ms < CONTEXT_WAIT_MS:
+        return Step(ask=False, wait_ms=min(CONTEXT_LOOK_MS, CONTEXT_WAIT_MS - stands_ms))
+    return Step(ask=True)

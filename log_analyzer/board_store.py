@@ -30,7 +30,6 @@ TRACES_OVERLAP_MS: Final = 5_000
 _CQL: Final = {
     "revision": "SELECT revision FROM incident_board WHERE board = ? LIMIT 1",
     "rows": "SELECT * FROM incident_board WHERE board = ?",
-    "row": "SELECT incident_id, episode_id FROM incident_board WHERE board = ? AND episode_id = ?",
     "first_revision": "UPDATE incident_board SET revision = ? WHERE board = ? IF revision = null",
     "next_revision": "UPDATE incident_board SET revision = ? WHERE board = ? IF revision = ?",
     "put": "INSERT INTO incident_board (board, episode_id, incident_id, placed_in, "

@@ -30,30 +30,14 @@ class CallGraph:
 
     def __init__(self, calls: Iterable[Call] = ()) -> None:
         self.calls: Final = frozenset(call for call in calls if call[0] != call[1])
-        callers: dict[str, set[str]] = defaultdict(set)
         callees: dict[str, set[str]] = defaultdict(set)
         for caller, callee in self.calls:
-            callers[callee].add(caller)
             callees[caller].add(callee)
-        self._callers = {name: frozenset(found) for name, found in callers.items()}
         self._callees = {name: frozenset(found) for name, found in callees.items()}
-
-    @classmethod
-    def load(cls, session: Session) -> CallGraph:
-        """All calls seen in the last 30 days. Blocks; raises the driver's errors."""
-        return CallGraphStore(session).load()
-
-    def callers_of(self, service_name: str) -> frozenset[str]:
-        """The services that call it directly."""
-        return self._callers.get(service_name, frozenset())
 
     def callees_of(self, service_name: str) -> frozenset[str]:
         """The services that it calls directly."""
         return self._callees.get(service_name, frozenset())
-
-    def related(self, one: str, other: str) -> bool:
-        """True for the same service, and for two of which one calls the other directly."""
-        return one == other or (one, other) in self.calls or (other, one) in self.calls
 
     def with_calls(self, calls: Iterable[Call]) -> CallGraph:
         """This graph and these calls."""

@@ -18,7 +18,7 @@ from log_analyzer import metrics
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
 from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation
 from log_analyzer.incident import ConsumedError
-from log_analyzer.incident_store import STORE_AWAY
+from log_analyzer.incident_store import STORE_AWAY, LostRaceError
 from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.message_intake import MessageIntake
 from log_analyzer.templates import TemplateMiner
@@ -139,18 +139,18 @@ class LogConsumer:
     def _guarded(self, work: Callable[[], None]) -> bool:
         """Does what needs Cassandra; False when it is away, and the loop is blocked then.
 
-        Kafka refusing a dead letter is no different: blocked, tried again, nothing committed.
+        A race lost to other instances, and Kafka refusing a dead letter, are no different:
+        blocked, tried again, nothing committed.
         """
         try:
             work()
-        except (*STORE_AWAY, NotPutAsideError) as error:
+        except (*STORE_AWAY, LostRaceError, NotPutAsideError) as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
-            store_away = isinstance(error, STORE_AWAY)
-            metrics.STORE_AWAY.set(store_away)
+            metrics.STORE_AWAY.set(isinstance(error, STORE_AWAY))
             _log.warning(
-                "store_away" if store_away else "dead_letter_refused",
+                _reason_to_wait(error),
                 again_in_seconds=pause,
                 reason=f"{type(error).__name__}: {error}"[:300],
             )
@@ -200,7 +200,7 @@ class LogConsumer:
         for attempt in range(PROCESSING_ATTEMPTS):
             try:
                 self._tracker.record(list(map(self._mined, errors)))
-            except STORE_AWAY:
+            except (*STORE_AWAY, LostRaceError):
                 raise
             except Exception:  # noqa: BLE001 - told; after three times a dead letter
                 _log.exception(
@@ -258,6 +258,12 @@ def _rare_garbage_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _reason_to_wait(error: Exception) -> str:
+    if isinstance(error, LostRaceError):
+        return "race_lost"
+    return "store_away" if isinstance(error, STORE_AWAY) else "dead_letter_refused"
 
 
 def _places(partitions: list[TopicPartition]) -> set[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""When an incident's context is gathered, and how long the model waits for it. Pure."""
+"""When an incident's context is gathered. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from log_analyzer.incident_view import IncidentView
 
 GATHERS_OF_AN_INCIDENT: Final = 6
 GATHER_PAUSE_MS: Final = 30_000
-MODEL_WAIT_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,3 @@ def gather_due(gathers: Gathers, state: str, now_ms: int) -> bool:
     if gathers.count >= GATHERS_OF_AN_INCIDENT:
         return False
     return now_ms - gathers.claimed_ms >= GATHER_PAUSE_MS and gathers.state != state
-
-
-def may_ask_model(view: IncidentView, waited_ms: int) -> bool:
-    """True when the model may be asked: the context is there, or was waited for long enough.
-
-    `waited_ms` counts from when the asker first found the incident ready but for its context.
-    """
-    return view.context is not None or waited_ms >= MODEL_WAIT_MS

@@ -21,6 +21,7 @@ from log_analyzer import metrics
 from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
 from log_analyzer.incident_board import Board, BoardRow, Links, Newcomer, place
+from log_analyzer.incident_store import LostRaceError
 from log_analyzer.trace_links import ErrorCalls, TraceLinks, unpacked
 
 # A younger incident and the older one that it has become a part of.
@@ -87,7 +88,7 @@ class IncidentPlacer:
         """Places episodes; `incident_of` knows them after. Returns merges that this brought.
 
         Raises:
-            RuntimeError: the board kept changing.
+            LostRaceError: the board kept changing.
         """
         self._listen()
         merges: set[Merge] = set()
@@ -131,7 +132,7 @@ class IncidentPlacer:
                 added = {row.episode_id: row for row in rows}
                 _tell_of(rows, board)
                 return self._take(Board(board.revision + 1, {**board.rows, **added}))
-        raise RuntimeError("the board of incidents kept changing")
+        raise LostRaceError("the board of incidents kept changing")
 
     def _known_links(self) -> Links:
         return Links(self._links.pairs, self._graph)

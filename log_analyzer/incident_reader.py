@@ -141,6 +141,7 @@ class IncidentReader:
             merged_into=merged_into,
             context=self._contexts.read(incident),
             reopened=row.status == "open" and row.resolved_at is not None,
+            resolved_ms=milliseconds(row.resolved_at),
             handling=self._handling.of(incident, row.fingerprint),
         )
 

@@ -39,6 +39,11 @@ ERROR_CODE_CHARS: Final = 200
 OPENING_ATTEMPTS: Final = 20
 WRITES_AT_ONCE: Final = 50
 
+
+class LostRaceError(Exception):
+    """Others kept changing what this was about to change; the same may work later."""
+
+
 # A statement and its values.
 Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 

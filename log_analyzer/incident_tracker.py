@@ -28,7 +28,7 @@ from log_analyzer.escalations import ConsumedEscalation, EscalationStore
 from log_analyzer.incident import EVIDENCE_LIMIT, ConsumedError, Episode, covering
 from log_analyzer.incident_lifecycle import IncidentLifecycle, Outbox
 from log_analyzer.incident_placer import IncidentPlacer
-from log_analyzer.incident_store import OPENING_ATTEMPTS, IncidentStore
+from log_analyzer.incident_store import OPENING_ATTEMPTS, IncidentStore, LostRaceError
 from log_analyzer.tally import Tally
 from log_analyzer.trace_links import trace_key
 
@@ -90,7 +90,8 @@ class IncidentTracker:
         Safe to repeat with the same errors, whole or in part, in this process or another.
 
         Raises:
-            Exception: the driver's, when Cassandra is away; nothing may be committed then.
+            LostRaceError: other instances kept changing the same groups or the board.
+            Exception: the driver's, when Cassandra is away; nothing may be committed either way.
         """
         groups: dict[UUID, list[ConsumedError]] = defaultdict(list)
         for error in errors:
@@ -196,7 +197,7 @@ class IncidentTracker:
                 own[opened] = self._begun(known, opened, must_open=True)
                 metrics.EPISODES_OPENED.inc()
                 return known[opened]
-        raise RuntimeError(f"group {error.fingerprint} kept changing while opening an episode")
+        raise LostRaceError(f"group {error.fingerprint} kept changing while opening an episode")
 
     def _begun(self, known: dict[UUID, Episode], key: UUID, *, must_open: bool) -> EpisodeChange:
         episode = known[key]

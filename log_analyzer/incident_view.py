@@ -187,7 +187,8 @@ class IncidentContext:
 class IncidentView:
     """An incident whole. Times in ms since the epoch.
 
-    `fingerprint`, `service_name` and `template` are those of its first group.
+    `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
+    it resolved last, by the wall clock, also after it opened again (`reopened`).
     """
 
     incident_id: UUID
@@ -213,6 +214,7 @@ class IncidentView:
     context: IncidentContext | None = None
     merged_into: UUID | None = None
     reopened: bool = False
+    resolved_ms: int | None = None
 
     @property
     def stored_analysis(self) -> Analysis | None:

@@ -23,7 +23,7 @@ from firstcause.log_event import ERROR_LEVELS, LogEvent, read_log_event
 from firstcause.settings import Settings
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import scenario_names
-from log_analyzer.call_graph import CallGraph, CallGraphStore
+from log_analyzer.call_graph import CallGraphStore
 from log_analyzer.context_gatherer import ContextGatherer, GatherLimits
 from log_analyzer.context_logs import PARTITION_ROWS, ContextLogs
 from log_analyzer.context_schedule import GATHER_PAUSE_MS, GATHERS_OF_AN_INCIDENT
@@ -162,8 +162,10 @@ def an_incident(
     session: Session, service: str, count: int = 3, **fields: object
 ) -> tuple[IncidentView, list[LogEvent]]:
     """An incident of errors that are not stored as logs yet."""
+    # A trace of its own: what shares traces is one incident.
+    trace_id, span_id = uuid.uuid4().hex, uuid.uuid4().hex[:16]
     errors = consumed(
-        an_event(service, number, DAY_MS + number, trace_id="ab12", span_id="aa", **fields)
+        an_event(service, number, DAY_MS + number, trace_id=trace_id, span_id=span_id, **fields)
         for number in range(count)
     )
     a_tracker(session, clock_ms=lambda: DAY_MS).record(errors)
@@ -328,9 +330,9 @@ def test_calls_are_kept_once_and_a_late_trace_never_moves_them_back(session) -> 
     graphs = CallGraphStore(session)
     graphs.save({("web", "shop"): DAY_MS, ("shop", "shop"): DAY_MS})
     graphs.save({("web", "shop"): DAY_MS - 50_000, ("shop", "bank"): DAY_MS})
-    graph = CallGraph.load(session)
+    graph = graphs.load()
     assert graph.callees_of("web") == {"shop"}
-    assert graph.callers_of("bank") == {"shop"}
+    assert graph.callees_of("shop") == {"bank"}
     row = session.execute(
         "SELECT last_seen FROM service_calls WHERE caller = 'web' AND callee = 'shop'"
     ).one()

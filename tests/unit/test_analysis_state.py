@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from log_analyzer.analysis_state import (
+    CONTEXT_LOOK_MS,
     CONTEXT_WAIT_MS,
     SETTLE_MS,
     Step,
@@ -34,7 +35,7 @@ def answered(view: IncidentView, *states: str) -> IncidentView:
         {"severity": "critical"},
         {"error_count": 12_340},
         {"groups": (GROUP,)},
-        {"reopened": True},
+        {"reopened": True, "resolved_ms": 5},
     ],
 )
 def test_a_change_that_matters_is_another_state(change) -> None:
@@ -54,6 +55,11 @@ def test_a_change_that_matters_is_another_state(change) -> None:
 )
 def test_more_of_the_same_is_the_same_state(change) -> None:
     assert state_digest(a_view()) == state_digest(a_view(**change))
+
+
+def test_each_return_is_another_state() -> None:
+    once, twice = (a_view(reopened=True, resolved_ms=at) for at in (5, 9))
+    assert state_digest(once) != state_digest(twice)
 
 
 def test_ten_thousand_errors_are_five_states() -> None:
@@ -77,7 +83,9 @@ def test_a_state_is_asked_about_when_it_stands_still_and_the_context_is_there() 
     assert next_step(view, state, 1_000, 1_000) == Step(ask=False, wait_ms=SETTLE_MS)
     assert next_step(view, state, 1_000, 1_000 + SETTLE_MS).ask
     without = a_view()
-    assert not next_step(without, state, 0, CONTEXT_WAIT_MS - 1).ask
+    # It may come any moment, so that is looked for often.
+    assert next_step(without, state, 0, SETTLE_MS) == Step(ask=False, wait_ms=CONTEXT_LOOK_MS)
+    assert next_step(without, state, 0, CONTEXT_WAIT_MS - 1) == Step(ask=False, wait_ms=1)
     assert next_step(without, state, 0, CONTEXT_WAIT_MS).ask
 
 

@@ -29,7 +29,6 @@ from log_analyzer.context_schedule import (
     GATHERS_OF_AN_INCIDENT,
     Gathers,
     gather_due,
-    may_ask_model,
     state_of,
 )
 from log_analyzer.context_store import decoded, encoded
@@ -280,12 +279,6 @@ def test_an_incident_has_grown_with_services_groups_and_tenfold_counts_only() ->
     assert state_of(an_incident(error_count=1_000)) != state_of(view)
     assert state_of(an_incident(services=("order", "payment", "mail"))) != state_of(view)
     assert state_of(an_incident(services=("payment", "order"))) == state_of(view)
-
-
-def test_the_model_waits_for_the_context_but_not_for_long() -> None:
-    assert not may_ask_model(an_incident(), 4_999)
-    assert may_ask_model(an_incident(), 5_000)
-    assert may_ask_model(an_incident(context=IncidentContext(1)), 0)
 
 
 some_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

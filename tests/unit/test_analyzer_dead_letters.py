@@ -13,6 +13,7 @@ from firstcause.settings import Settings
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
 from log_analyzer.error_batch import SourceMessage
+from log_analyzer.incident_store import LostRaceError
 from log_analyzer.templates import TemplateMiner
 from tests.unit.test_analyzer_notice import FIRST_ID
 
@@ -98,10 +99,17 @@ class Turns:
         return self._left < 0
 
 
-def run(consumer: OnePoisonMessage, producer: ScriptedProducer, turns: int) -> None:
+def run(
+    consumer: OnePoisonMessage,
+    producer: ScriptedProducer,
+    turns: int,
+    record: object = ValueError("poison"),
+    merge: object = None,
+) -> None:
     clock = SimpleNamespace(now=0.0)
     tracker = Mock()
-    tracker.record.side_effect = ValueError("poison")
+    tracker.record.side_effect = record
+    tracker.merge.side_effect = merge
     analyzer = LogConsumer(
         settings=SETTINGS,
         tracker=tracker,
@@ -133,6 +141,15 @@ def test_a_poison_error_waits_with_its_offset_until_kafka_takes_its_dead_letter(
     run(consumer, producer, turns=8)
     assert consumer.committed == [(3, 8)]
     assert len(producer.letters) == 1
+
+
+def test_a_race_lost_to_other_instances_is_run_again_and_no_poison() -> None:
+    consumer, producer = OnePoisonMessage(), ScriptedProducer()
+    lost = [LostRaceError("the board")] * 5 + [None] * 99
+    run(consumer, producer, turns=20, record=lost, merge=lost)
+    assert consumer.committed == [(3, 8)]
+    assert producer.letters == []
+    assert consumer.paused > 0
 
 
 def test_a_dead_letter_keeps_the_key_and_headers_of_its_source() -> None:
