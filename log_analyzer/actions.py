@@ -33,7 +33,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nobody wants to hear of the incident's fingerprint until `until_ms`."""
+    """Nobody wants to hear of the incident's groups until `until_ms`."""
 
     incident_id: UUID
     by: str

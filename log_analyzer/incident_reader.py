@@ -110,7 +110,7 @@ class IncidentReader:
         count = sum(one.count for one in episodes)
         first_ms = min(one.first_ms for one in episodes)
         last_ms = max(one.last_ms for one in episodes)
-        suspects = self._suspects(episodes)
+        suspects, groups = self._suspects(episodes), error_groups(episodes)
         escalations = self._escalations.overlapping(
             suspects, first_ms - OVERLAP_MS, last_ms + OVERLAP_MS
         )
@@ -134,7 +134,7 @@ class IncidentReader:
             evidence=evidence_of(episodes),
             analyses=tuple(map(analysis, self._rows("analyses", incident))),
             message=sent_message(messages[0]) if messages else None,
-            groups=error_groups(episodes),
+            groups=groups,
             error_minutes=error_minutes(episodes),
             earlier=self._earlier(incident, episodes, first_ms) if with_earlier else (),
             escalations=escalations,
@@ -142,7 +142,7 @@ class IncidentReader:
             context=self._contexts.read(incident),
             reopened=row.status == "open" and row.resolved_at is not None,
             resolved_ms=milliseconds(row.resolved_at),
-            handling=self._handling.of(incident, row.fingerprint),
+            handling=self._handling.of(incident, [one.fingerprint for one in groups]),
         )
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:

@@ -110,7 +110,11 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What people did with an incident. `feedback` judges the analysis shown at that time."""
+    """What people did with an incident. `feedback` judges one analysis.
+
+    `feedback_source` and `feedback_analysed_ms` name it; that of the rules has no time: 0. The
+    incident is silenced while all of its groups are.
+    """
 
     acknowledged_by: str | None = None
     acknowledged_ms: int | None = None
@@ -118,6 +122,13 @@ class Handling:
     silenced_until_ms: int | None = None
     feedback: Literal["right", "wrong"] | None = None
     feedback_by: str | None = None
+    feedback_source: str | None = None
+    feedback_analysed_ms: int = 0
+
+    def judges(self, source: str, analysed_ms: int) -> bool:
+        """True when the feedback is about this analysis."""
+        judged = (self.feedback_source, self.feedback_analysed_ms)
+        return self.feedback is not None and judged == (source, analysed_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _whole(view: IncidentView, analysis: Analysis, options: NoticeOptions) -> li
         notice_parts.earlier(view),
         notice_parts.escalations(view),
         notice_parts.evidence(view, analysis),
-        notice_parts.handling(view),
+        notice_parts.handling(view, analysis),
         notice_parts.source(
             view, analysis, incident_url=options.incident_url, buttons=options.buttons
         ),

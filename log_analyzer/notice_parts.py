@@ -128,7 +128,7 @@ def evidence_line(view: IncidentView, one: Evidence) -> str:
     return f"{at} {name(one.service_name)} `{code(one.message, EVIDENCE_CHARS)}`"
 
 
-def handling(view: IncidentView) -> list[Block]:
+def handling(view: IncidentView, analysis: Analysis) -> list[Block]:
     """What people did with it."""
     told = view.handling
     lines = []
@@ -141,7 +141,9 @@ def handling(view: IncidentView) -> list[Block]:
     if told.feedback:
         by = f" by {name(told.feedback_by)}" if told.feedback_by else ""
         mark = "👍" if told.feedback == "right" else "👎"
-        lines.append(f"{mark} Analysis marked {told.feedback}{by}")
+        shown = told.judges(analysis.source, analysis.analysed_ms)
+        which = "Analysis" if shown else "An earlier analysis"
+        lines.append(f"{mark} {which} marked {told.feedback}{by}")
     return [block_kit.context("\n".join(lines))] if lines else []
 
 

@@ -192,7 +192,10 @@ class Questioner:
             return None
         other = found.incident_id != view.incident_id
         source = self._reader.read(found.incident_id) if other else view
-        if source is not None and source.handling.feedback == "wrong":
+        if source is not None and _marked_wrong(source, found.answered_ms):
+            return None
+        # Of this incident any answer will do that people refused: it may have come from there.
+        if view.handling.feedback == "wrong" and view.handling.feedback_source == "mistral":
             return None
         metrics.MODEL_CALLS.labels(outcome="from_cache").inc()
         of = f"incident {found.incident_id}" if other else "this incident"
@@ -231,6 +234,11 @@ def questioner(settings: Settings, session: Session, reader: IncidentReader) -> 
         reader=reader,
         calls_per_incident=settings.analyzer_llm_calls_per_incident,
     )
+
+
+def _marked_wrong(view: IncidentView, answered_ms: int) -> bool:
+    handling = view.handling
+    return handling.feedback == "wrong" and handling.judges("mistral", answered_ms)
 
 
 def _fits_another(view: IncidentView, answer: ModelAnswer) -> bool:

@@ -227,7 +227,10 @@ def test_what_people_did_is_read_back_and_shown(session, slack, service) -> None
     ) * 2:
         assert store.apply(action)
     handling = at(session, view).handling
-    assert dataclasses.astuple(handling) == ("ann", now_ms, "cy", now_ms + HOUR_MS, "wrong", "bob")
+    assert dataclasses.astuple(handling) == (
+        *("ann", now_ms, "cy", now_ms + HOUR_MS),
+        *("wrong", "bob", "deterministic", 0),
+    )
 
     def shown() -> str:
         return str(slack.posts_of(str(view.incident_id))[0]["blocks"])
@@ -253,6 +256,23 @@ def test_a_silenced_group_posts_nothing_new_until_its_silence_ends(session, slac
     store.apply(Silence(first.incident_id, "ann", now_ms, now_ms))
     instance.run_until(lambda: slack.posts_of(str(second.incident_id)))
     assert len(slack.posts_of(str(second.incident_id))) == 1
+
+
+def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session, service) -> None:
+    refund = "Refund refused by the bank"
+    event = an_event(service, 50, DAY_MS + 500, message=refund)
+    a_tracker(session).record(consumed([an_event(service, 1), event]))
+    [first] = incidents_of(session, service)
+    assert len(first.groups) == 2
+    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store.apply(Silence(first.incident_id, "ann", now_ms, now_ms + HOUR_MS))
+    assert at(session, first).handling.silenced_until_ms == now_ms + HOUR_MS
+    both = [one.fingerprint for one in first.groups]
+    assert store.of(uuid.uuid4(), both[::-1]).silenced_by == "ann"
+    # A group that nobody silenced is worth a message, whatever else is in its incident.
+    assert store.of(uuid.uuid4(), [*both, uuid.uuid4()]).silenced_until_ms is None
+    store.apply(Silence(first.incident_id, "ann", now_ms, now_ms))
+    assert at(session, first).handling.silenced_until_ms is None
 
 
 def test_the_commands_do_what_the_buttons_do(session, service, product_env) -> None:

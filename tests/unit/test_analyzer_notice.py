@@ -226,6 +226,22 @@ def test_the_message_says_what_where_since_when_who_why_and_what_to_do() -> None
         assert wanted in shown
 
 
+def test_feedback_shows_whether_it_judges_the_analysis_beside_it() -> None:
+    said = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
+    for analysed_ms, words in (
+        (42, "👎 Analysis marked wrong by bob"),
+        (41, "👎 An earlier analysis"),
+    ):
+        told = Handling(
+            feedback="wrong",
+            feedback_by="bob",
+            feedback_source="mistral",
+            feedback_analysed_ms=analysed_ms,
+        )
+        blocks = render_notice(a_view(handling=told), said).blocks
+        assert any(words in one["text"] for one in text_objects(blocks))
+
+
 def test_buttons_carry_the_incident_and_the_analysis_that_is_judged() -> None:
     said = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
     buttons = render_notice(a_view(), said, NoticeOptions(buttons=True)).blocks[-1]["elements"]
