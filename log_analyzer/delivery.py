@@ -89,8 +89,13 @@ class Delivery:
         for incident in watched:
             if self._worth_a_look(incident):
                 self._send(incident)
-        for gone in self._next_look_ms.keys() - set(unsent) - set(watched):
+        known = {*unsent, *watched}
+        for gone in self._next_look_ms.keys() - known:
             del self._next_look_ms[gone]
+        # One that comes to be known meanwhile has no time set, so the next pass looks at it.
+        for incident in self._poked.copy():
+            if incident not in known:
+                self._poked.discard(incident)
 
     def _worth_a_look(self, incident: UUID) -> bool:
         """True for what changed here, and from time to time for what others may have changed."""

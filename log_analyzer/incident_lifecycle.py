@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 from uuid import UUID
@@ -16,6 +17,7 @@ from log_analyzer.incident_board import Newcomer
 from log_analyzer.incident_placer import IncidentPlacer, Merge
 from log_analyzer.incident_store import IncidentStore
 
+RESOLVED_KEPT: Final = 10_000
 # A chain of merges longer than this is none.
 MERGES_FOLLOWED: Final = 50
 
@@ -57,7 +59,7 @@ class IncidentLifecycle:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self.resolved: set[UUID] = set()
+        self._resolved: OrderedDict[UUID, None] = OrderedDict()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
@@ -74,7 +76,7 @@ class IncidentLifecycle:
             row = self._store.incident(incident)
         episode.incident_id = incident
         if row.status == "resolved":
-            self.resolved.add(incident)
+            self._note_resolved(incident)
         return row.status is None
 
     def current_incident(self, episode: Episode) -> UUID | None:
@@ -173,6 +175,24 @@ class IncidentLifecycle:
             bounds.first_ms - OVERLAP_MS, bounds.last_ms + OVERLAP_MS
         )
 
+    def is_resolved(self, incident: UUID | None) -> bool:
+        """True when this process has seen it resolved of late; another may have opened it again."""
+        return incident in self._resolved
+
+    def note_open(self, incident: UUID) -> None:
+        """Notes that an incident was marked as open."""
+        self._resolved.pop(incident, None)
+
+    def forget(self) -> None:
+        """Drops what it knows of states; others may change them."""
+        self._resolved.clear()
+
+    def _note_resolved(self, incident: UUID) -> None:
+        self._resolved[incident] = None
+        # An error that comes to an older one finds it silent for long, and opens it by that.
+        while len(self._resolved) > RESOLVED_KEPT:
+            self._resolved.popitem(last=False)
+
     def _is_over(self, incident: UUID, now_ms: int, quiet_ms: int) -> bool:
         # What arrives meanwhile only moves that time on, so until then it need not be read again.
         if self._quiet_at.get((incident, quiet_ms), 0) > now_ms:
@@ -188,6 +208,6 @@ class IncidentLifecycle:
 
     def _resolve(self, incident: UUID, now_ms: int) -> None:
         self._store.resolve(incident, now_ms)
-        self.resolved.add(incident)
+        self._note_resolved(incident)
         self._changed(incident)
         _log.info("incident_resolved", incident_id=str(incident))

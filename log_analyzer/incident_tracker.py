@@ -123,7 +123,7 @@ class IncidentTracker:
     def forget(self) -> None:
         """Drops all that is held; what other instances store meanwhile is read afresh."""
         self._groups.clear()
-        self._lifecycle.resolved.clear()
+        self._lifecycle.forget()
 
     def merge(self) -> None:
         """Merges incidents that prove to share a cause. Blocks; raises the driver's errors."""
@@ -172,7 +172,7 @@ class IncidentTracker:
         current = self._placer.incident_of(episode.episode_id)
         if current is not None:
             episode.incident_id = current
-        resolved = episode.incident_id in self._lifecycle.resolved
+        resolved = self._lifecycle.is_resolved(episode.incident_id)
         if (change.reopens or (change.counted and resolved)) and not superseded:
             change.must_open = change.must_ensure = change.must_write = True
 
@@ -259,7 +259,7 @@ class IncidentTracker:
                 incidents[change.episode.incident_id] = ensured or change.must_ensure
             if change.must_open and change.episode.incident_id is not None:
                 rows += store.open_statements(change.episode.incident_id)
-                self._lifecycle.resolved.discard(change.episode.incident_id)
+                self._lifecycle.note_open(change.episode.incident_id)
         for wave in (evidence, log_ids, rows):
             store.write(wave)
         for change in changes.values():
@@ -276,5 +276,5 @@ class IncidentTracker:
         previous = self._lifecycle.current_incident(change.previous) if change.previous else None
         if not change.must_open or previous in (None, change.episode.incident_id):
             return
-        if previous not in self._lifecycle.resolved:
+        if previous is not None and not self._lifecycle.is_resolved(previous):
             self._lifecycle.end_earlier([previous], change.episode.first_ms)

@@ -24,6 +24,7 @@ PAIRS_KEPT: Final = 50_000
 TRACES_OF_A_BATCH: Final = 1_000
 
 SPANS_KEPT: Final = 50_000
+CALLS_KEPT: Final = 10_000
 
 
 def trace_key(trace_id: str) -> bytes:
@@ -77,7 +78,12 @@ class ErrorCalls:
     def __init__(self) -> None:
         self._services: OrderedDict[str, str] = OrderedDict()
         self._waiting: OrderedDict[str, set[str]] = OrderedDict()
-        self.calls: set[tuple[str, str]] = set()
+        self._calls: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    @property
+    def calls(self) -> Set[tuple[str, str]]:
+        """Pairs of caller and callee, those seen of late."""
+        return self._calls.keys()
 
     def add(self, event: LogEvent) -> None:
         """Notes an error's span; a call is known once both its ends have logged errors."""
@@ -100,4 +106,7 @@ class ErrorCalls:
 
     def _note(self, caller: str, callee: str) -> None:
         if caller != callee:
-            self.calls.add((caller, callee))
+            self._calls[caller, callee] = None
+            self._calls.move_to_end((caller, callee))
+            while len(self._calls) > CALLS_KEPT:
+                self._calls.popitem(last=False)

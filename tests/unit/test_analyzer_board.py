@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.log_event import LogEvent
+from log_analyzer import trace_links
 from log_analyzer.call_graph import CallGraph
 from log_analyzer.incident import incident_id
 from log_analyzer.incident_board import (
@@ -195,3 +196,25 @@ def test_calls_are_read_off_the_parents_of_errors_in_any_order() -> None:
         for event in events:
             calls.add(event)
         assert calls.calls == {("order", "payment")}
+
+
+def test_of_very_many_calls_the_latest_are_kept(monkeypatch) -> None:
+    monkeypatch.setattr(trace_links, "CALLS_KEPT", 2)
+    calls = ErrorCalls()
+    for number, callee in enumerate(("a", "b", "a", "c")):
+        for service, span, parent in (
+            ("web", 2 * number, None),
+            (callee, 2 * number + 1, 2 * number),
+        ):
+            calls.add(
+                LogEvent(
+                    log_id=str(uuid.uuid4()),
+                    timestamp_ms=START_MS,
+                    service_name=service,
+                    level="ERROR",
+                    message="m",
+                    span_id=f"{span:016x}",
+                    parent_span_id=None if parent is None else f"{parent:016x}",
+                )
+            )
+    assert calls.calls == {("web", "a"), ("web", "c")}

@@ -24,7 +24,7 @@ from log_analyzer.incident_view import IncidentView
 
 HEALTHY: Final = {"rate": 40, "seconds": 20}
 DRILL: Final = {"rate": 60, "seconds": 25, "timeout_seconds": 90}
-# The first whose culprit has no open incident: the errors of a drill join an open one.
+# The first whose culprit fails in no open incident: the errors of a drill join an open one.
 SCENARIOS: Final = (
     "db_pool_exhausted",
     "expired_credentials",
@@ -153,15 +153,16 @@ class _Demo:
         self._await_stored()
 
     def _scenario(self) -> str:
-        """The first scenario whose culprit has no open incident."""
+        """The first scenario whose culprit fails in no open incident."""
         from generators.scenario import load_scenario
         from generators.topology import load_topology
 
         since = datetime.now(UTC) - timedelta(days=1)
         taken = {
-            one.service_name
+            name
             for one in IncidentReader(self._session).since(since)
             if one.status == "open"
+            for name in one.services
         }
         topology = load_topology()
         free = (name for name in SCENARIOS if load_scenario(name, topology).culprit not in taken)
