@@ -13,9 +13,10 @@ from generators.scenario import scenario_names
 DOC = """
 ### What it does
 A fire drill for the whole way of the data. It sends traffic with a fault of your choice to the
-topic `logs`, in real time, then waits until the analyzer has opened an incident for it. Its
-result (XCom of `await_incident`) tells the seconds from the first error to the stored incident,
-the suspects, and the true culprit.
+topic `logs`, in real time, then waits until the analyzer has opened an incident for it, or
+reopened that of an earlier drill. Its result (XCom of `await_incident`) tells the seconds from
+the first error to the stored incident, the suspects, and the true culprit. One fault is one
+incident, whatever the number of services that fail.
 
 It fails when no incident is opened in time, or when the true culprit is not among the suspects.
 Where the culprit logs no error itself (`slow_dependency`), this version only asks for the
@@ -23,7 +24,8 @@ incident, and says so in the log.
 
 ### When it fails
 * *No incident was opened*: is the analyzer running (`firstcause status`)? Was the same drill run
-  within the last 15 minutes? Its errors then join the incident that is still open.
+  within the last 15 minutes? Its errors then join the incident that is still open, which has
+  all the evidence it keeps.
 * *does not suspect ...*: the incident is there, but points elsewhere. Look at it with
   `firstcause incidents`. This is a fault of the analysis, not of your installation.
 * *left no ERROR*: raise the rate or the seconds.

@@ -44,10 +44,11 @@ _log = structlog.get_logger()
 
 
 class Analyzer:
-    """Consumer loop in the calling thread, delivery and analysis in threads of their own.
+    """Consumer loop in the calling thread; all else in threads of their own.
 
-    All three share nothing but Cassandra and a hint that an incident has changed, so that any
-    of them may be killed at any moment.
+    These are: messages, replies in their threads, buttons, context, analysis. They share nothing
+    but Cassandra and a hint that an incident has changed, so that any of them may be killed at any
+    moment.
     """
 
     def __init__(self, settings: Settings) -> None:
