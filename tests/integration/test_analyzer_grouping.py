@@ -25,7 +25,7 @@ from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
 from log_analyzer.escalations import ConsumedEscalation
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incident_view import EARLIER_SHOWN, IncidentView
 from log_analyzer.outbox import MessageOutbox
 from tests.integration.analyzer_parts import (
     APART_MS,
@@ -230,6 +230,16 @@ def test_a_recurrence_links_the_earlier_incident_and_what_it_was(session, shop) 
     assert [one.incident_id for one in third.earlier] == [second.incident_id, first.incident_id]
     assert third.earlier[0].culprit_service == shop["payment"]
     assert third.earlier[0].first_ms == second.first_ms
+
+
+def test_of_many_earlier_incidents_the_newest_are_told(session, shop) -> None:
+    tracker = a_tracker(session)
+    for number in range(EARLIER_SHOWN + 2):
+        event = an_event(shop["payment"], number, DAY_MS + number * 2 * APART_MS)
+        tracker.record(consumed([event], offset=number))
+    *before, last = incidents_in(session, shop)
+    newest = [one.incident_id for one in before[::-1]]
+    assert [one.incident_id for one in last.earlier] == newest[:EARLIER_SHOWN]
 
 
 SCENARIOS = [path.stem for path in sorted(SCENARIOS_DIR.glob("*.yaml"))]

@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
+from log_analyzer.actions import Feedback
 from log_analyzer.analysis import AT_ONCE, AnalysisWorker
 from log_analyzer.analysis_store import AnalysisStore
+from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.model import MistralModel
@@ -296,6 +298,26 @@ def test_nonsense_is_not_asked_for_again_in_the_same_state(session, service, stu
     assert len(stub.prompts) == 1
     note = the_view(session, service).stored_analysis.note
     assert "the model did not help (an answer that is not in the schema)" in note
+
+
+def test_an_answer_that_people_marked_wrong_is_given_to_no_other(
+    session, service, stub, clock
+) -> None:
+    instance, handling = Instance(session, stub, clock), HandlingStore(session)
+    errors(session, service, range(5))
+    instance.look_long()
+    [first] = incidents_of(session, service)
+    answered_ms = first.stored_analysis.analysed_ms
+    # What was said of another answer of that incident is not about this one.
+    for number, (judged_ms, prompts) in enumerate(
+        ((answered_ms - 1, 1), (answered_ms, 2)), start=1
+    ):
+        wrong = Feedback(first.incident_id, "ann", DAY_MS, "wrong", "mistral", judged_ms)
+        assert handling.apply(wrong)
+        numbers = range(100 * number, 100 * number + 5)
+        errors(session, service, numbers, at_ms=DAY_MS + 3 * number * QUIET_MS)
+        instance.look_long()
+        assert len(stub.prompts) == prompts
 
 
 def test_a_call_that_hangs_holds_up_no_other_incident(session, service, stub, clock) -> None:
