@@ -21,6 +21,7 @@ from log_analyzer.actions import (
 )
 from log_analyzer.block_kit import Block
 from log_analyzer.incident_view import Analysis, Evidence, IncidentView
+from log_analyzer.redaction import neutral
 from log_analyzer.report_sections import suspect_names, times_seen
 from log_analyzer.slack_text import code, inert, whole_lines
 
@@ -95,7 +96,7 @@ def earlier(view: IncidentView) -> list[Block]:
     if not view.earlier:
         return []
     last = max(view.earlier, key=lambda one: one.last_ms)
-    was = inert(last.root_cause, NOTE_CHARS) or "not explained"
+    was = inert(neutral(last.root_cause), NOTE_CHARS) or "not explained"
     return [
         block_kit.context(
             f"🔁 Seen {times_seen(view)} before, last on {when(last.last_ms)}. Then it was "

@@ -17,6 +17,7 @@ from log_analyzer.incident_view import (
     IncidentView,
     Suspect,
 )
+from log_analyzer.redaction import neutral
 from log_analyzer.report_timeline import timeline
 
 SUSPECTS_SHOWN: Final = 5
@@ -103,7 +104,7 @@ def seen_before(view: IncidentView) -> str | None:
     text = f"Seen {times_seen(view)} before, last on {clock(last.first_ms)}"
     if not last.culprit_service:
         return f"{text}."
-    cause = f": {last.root_cause}" if last.root_cause else ""
+    cause = f": {neutral(last.root_cause)}" if last.root_cause else ""
     return f"{text}; then it was {last.culprit_service} ({last.confidence}){cause}"
 
 

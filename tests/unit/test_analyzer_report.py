@@ -150,6 +150,9 @@ def test_earlier_incidents_are_counted_and_the_last_is_quoted() -> None:
     unknown = dataclasses.replace(EARLIER[0], culprit_service="", root_cause="")
     once = seen_before(an_incident(earlier=(unknown,)))
     assert once == "Seen once before, last on 2026-02-27 12:00:00 UTC."
+    # Its number means nothing beside the placeholders of this incident.
+    hidden = dataclasses.replace(EARLIER[0], root_cause="<EMAIL_1> left")
+    assert str(seen_before(an_incident(earlier=(hidden,)))).endswith(": <EMAIL> left")
     # No more were looked for.
     assert "at least 5 times" in str(seen_before(an_incident(earlier=(unknown,) * EARLIER_SHOWN)))
 
