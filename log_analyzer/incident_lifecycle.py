@@ -150,12 +150,13 @@ class IncidentLifecycle:
         # Twice the quiet time, so that what comes a little late still finds its incident.
         self._placer.retire([one for one in over if self._is_over(one, now_ms, 2 * self._quiet_ms)])
 
-    def end_earlier(self, incidents: Iterable[UUID], start_ms: int) -> None:
-        """Resolves those that were over (event time) when a later episode of a group began."""
-        for incident in incidents:
-            bounds = self._store.bounds(incident)
-            if bounds is not None and bounds.last_ms + self._quiet_ms < start_ms:
-                self._resolve(incident, self._clock_ms())
+    def end_earlier(self, incident: UUID, start_ms: int) -> None:
+        """Resolves one that was over (event time) when a later episode of its group began."""
+        if self._store.incident(incident).merged_into is not None:
+            return
+        bounds = self._store.bounds(incident)
+        if bounds is not None and bounds.last_ms + self._quiet_ms < start_ms:
+            self._resolve(incident, self._clock_ms())
 
     def escalate(self, escalations: Iterable[ConsumedEscalation]) -> None:
         """Has the messages of incidents updated that stored escalations belong to."""

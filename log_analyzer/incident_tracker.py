@@ -274,7 +274,7 @@ class IncidentTracker:
     def _end_previous(self, change: EpisodeChange) -> None:
         """A later episode of the group ends the earlier one's incident, unless it is the same."""
         previous = self._lifecycle.current_incident(change.previous) if change.previous else None
-        if not change.must_open or previous in (None, change.episode.incident_id):
+        if previous is None or not change.must_open or previous == change.episode.incident_id:
             return
-        if previous is not None and not self._lifecycle.is_resolved(previous):
-            self._lifecycle.end_earlier([previous], change.episode.first_ms)
+        if not self._lifecycle.is_resolved(previous):
+            self._lifecycle.end_earlier(previous, change.episode.first_ms)
