@@ -98,7 +98,7 @@ def test_clicks_are_answered_and_stored_with_their_own_time(socket, listening) -
         Feedback(KEY, "ann", at_ms, "wrong", "mistral", 42),
         Silence(KEY, "ann", at_ms, at_ms + 86_400_000),
     ]
-    assert socket.answered == sent
+    await_that(lambda: socket.answered == sent)
     assert changed == [KEY] * 3
 
 
@@ -120,7 +120,7 @@ def test_what_is_none_of_our_buttons_is_answered_and_changes_nothing(socket, lis
     sent = [socket.click(one, AT_S) for one in others]
     last = socket.click(buttons()["Acknowledge"], AT_S)
     await_that(lambda: store.actions)
-    assert socket.answered == [*sent, last]
+    await_that(lambda: socket.answered == [*sent, last])
     assert [one.incident_id for one in store.actions] == [KEY]
 
 
