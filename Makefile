@@ -30,8 +30,8 @@ demo: install jars ## Everything from nothing to an incident. INPUT=FILE replays
 	@$(BIN)/firstcause demo $(if $(INPUT),--input "$(INPUT)") $(if $(filter 0,$(KEEP)),--no-keep)
 
 .PHONY: test
-test: install-dev jars ## All tests: unit, integration, e2e (real services on their own ports). ARGS=... goes to pytest
-	@$(BIN)/python -m pytest $(or $(ARGS),tests)
+test: install-dev jars ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile tests)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy and the import rules

@@ -2,7 +2,8 @@
 
 Unit tests need none of them. For tests with real services:
 
-- `services` (session): one installation for the whole run, with Kafka and Cassandra answering.
+- `services` (session): one installation for each test process (`make test` runs two beside each
+  other), with Kafka and Cassandra answering.
   Its ports are its own, its home is temporary, its jars are the project's (`JARS_DIR`).
 - `airflow_services` (session): the same installation, with Airflow's four processes as well.
 - `settings` (module): that installation's settings, with topics and a keyspace that are fresh,

@@ -17,8 +17,10 @@ from firstcause.settings import PROJECT_ROOT, Settings
 
 UP_TIMEOUT_SECONDS = 420
 
-# Below the range from which the system takes ports for outgoing connections.
-PORTS = range(20_000, 32_000)
+# Below the range from which the system takes ports for outgoing connections. Test processes that
+# run beside each other choose from halves of it, so that they never choose the same.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+PORTS = range(26_000, 32_000) if WORKER == "gw1" else range(20_000, 26_000)
 
 
 @dataclass(frozen=True)
