@@ -9,6 +9,8 @@ TOPIC: Final = "dlq.topic"
 PARTITION: Final = "dlq.partition"
 OFFSET: Final = "dlq.offset"
 CONSUMER: Final = "dlq.consumer"
+# All that a dead letter's writer sets.
+HEADERS: Final = (REASON, TOPIC, PARTITION, OFFSET, CONSUMER)
 
 # On a log event that was a dead letter and was sent again: its source topic/partition/offset.
 REPLAY_OF: Final = "dlq.replay_of"

@@ -16,16 +16,6 @@ from log_analyzer.error_batch import SourceMessage
 DELIVERY_SECONDS: Final = 20.0
 FLUSH_SECONDS: Final = 30.0
 
-_OWN_HEADERS: Final = frozenset(
-    {
-        dead_letter.REASON,
-        dead_letter.TOPIC,
-        dead_letter.PARTITION,
-        dead_letter.OFFSET,
-        dead_letter.CONSUMER,
-    }
-)
-
 _log = structlog.get_logger()
 
 
@@ -60,7 +50,7 @@ class DeadLetters:
                 leave two dead letters, which the headers tell apart from two errors.
         """
         failures: list[str] = []
-        headers: list[Any] = [pair for pair in source.headers if pair[0] not in _OWN_HEADERS]
+        headers: list[Any] = [pair for pair in source.headers if pair[0] not in dead_letter.HEADERS]
         headers += {
             dead_letter.REASON: reason,
             dead_letter.TOPIC: source.topic,

@@ -100,14 +100,7 @@ def _header(name: str, value: Column) -> Column:
 
 def _own(headers: str) -> Column:
     """Only our own headers: a key that stands twice would break the map."""
-    ours = [
-        dead_letter.REASON,
-        dead_letter.TOPIC,
-        dead_letter.PARTITION,
-        dead_letter.OFFSET,
-        dead_letter.CONSUMER,
-    ]
-    return F.filter(headers, lambda header: header["key"].isin(ours))
+    return F.filter(headers, lambda header: header["key"].isin(*dead_letter.HEADERS))
 
 
 def _text(name: str) -> Column:

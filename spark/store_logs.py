@@ -83,7 +83,11 @@ class StoreBatch:
         counts = seen.get
         if counts["unreadable"]:
             some = records.where(_is_at(orjson.loads(counts["positions"])))
-            self._dead_letters.write(self._reader.read(some).where(~readable), batch_id)
+            # The barrier that the reader asks for, also where all of the batch is read again.
+            again = self._reader.read(some).observe(
+                "read_again", F.count(F.lit(1)).alias("records")
+            )
+            self._dead_letters.write(again.where(~readable), batch_id)
         self._activity.write(activity_of(_read_heard(counts["heard"])))
         log.info(
             "batch_stored",
