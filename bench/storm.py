@@ -1,0 +1,158 @@
+"""Storms of 10,000 errors: how soon Slack hears of each, and how often."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cassandra.cluster import Session
+
+from firstcause import cassandra
+from firstcause.local.environment import settings_environment
+from firstcause.migrations import migrate
+from firstcause.settings import Settings
+from firstcause.topics import ensure_topics
+from generators.scenario import SCENARIOS_DIR
+from tests.e2e.accounting import errors_counted, incidents
+from tests.installation import Installation, new_installation
+from tests.integration.analyzer_parts import analyzer_process, eventually
+from tests.storms import ERRORS, Storm, a_storm
+from tests.stubs.mistral import MistralStub
+from tests.stubs.slack import SlackStub
+
+# Its event time is its own: far enough from the storm before to be another incident.
+APART = timedelta(days=1)
+WAIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class StormTold:
+    """What Slack and the model heard of one storm.
+
+    `first_notice_seconds` is the time from the first error's sending to its post's arrival.
+    """
+
+    scenario: str
+    first_notice_seconds: float
+    root_messages: int
+    updates: int
+    model_calls: int
+
+
+def measure_storms(installation: Installation, storms: int) -> list[StormTold]:
+    """One storm after the other, scenarios in turns, through Kafka into a running analyzer."""
+    settings = installation.fresh_names()
+    ensure_topics(settings)
+    migrate(settings)
+    names = sorted(path.stem for path in SCENARIOS_DIR.glob("*.yaml"))
+    newest = datetime.now(UTC) - APART
+    waiting = [
+        a_storm(names[n % len(names)], start=newest - (storms - n) * APART, seed=n)
+        for n in range(storms)
+    ]
+    with _running(installation, settings) as (slack, mistral), cassandra.session(settings) as cql:
+        return [_told(settings, storm, n, slack, mistral, cql) for n, storm in enumerate(waiting)]
+
+
+@contextlib.contextmanager
+def _running(
+    installation: Installation, settings: Settings
+) -> Iterator[tuple[SlackStub, MistralStub]]:
+    env = {**os.environ, **settings_environment(settings)}
+    log = installation.settings.logs_dir / "storms.log"
+    with (
+        SlackStub() as slack,
+        MistralStub() as mistral,
+        analyzer_process(
+            env,
+            log,
+            slack_bot_token="xoxb-1",
+            slack_api_url=slack.api_url,
+            mistral_api_key="key",
+            mistral_server_url=mistral.url,
+            log_format="json",
+        ),
+    ):
+        eventually(log.read_text, lambda text: '"partitions_assigned"' in text, WAIT_SECONDS)
+        yield slack, mistral
+
+
+def _told(
+    settings: Settings,
+    storm: Storm,
+    number: int,
+    slack: SlackStub,
+    mistral: MistralStub,
+    session: Session,
+) -> StormTold:
+    roots, prompts = len(slack.messages), len(mistral.prompts)
+    began = time.time()
+    storm.send(settings)
+    wanted = (number + 1) * ERRORS
+    eventually(lambda: errors_counted(session), lambda now: now == wanted, WAIT_SECONDS)
+    new = eventually(lambda: slack.messages[roots:], _all_answered, WAIT_SECONDS)
+    eventually(lambda: _all_standing(session), bool, WAIT_SECONDS)
+    posted = [
+        request["at"]
+        for request in slack.recorded
+        if request["path"] == "/api/chat.postMessage"
+        and "thread_ts" not in request["body"]
+        and request["at"] >= began
+    ]
+    return StormTold(
+        storm.scenario,
+        min(posted) - began,
+        len(new),
+        sum(one["updates"] for one in new),
+        len(mistral.prompts) - prompts,
+    )
+
+
+def _all_answered(messages: list[dict[str, Any]]) -> bool:
+    """Each of them, and there is one, shows the model's answer."""
+    shown = [json.dumps(one["blocks"]) for one in messages]
+    return bool(shown) and all("The stub blames" in one for one in shown)
+
+
+def _all_standing(session: Session) -> bool:
+    """Every incident that was not merged into another has its message."""
+    return all(
+        one.message is not None and one.message.state in ("live", "settled")
+        for one in incidents(session)
+    )
+
+
+def main() -> None:
+    """Prints a line a storm and what the slowest were; see --help."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    options.add_argument("--storms", type=int, default=20)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
+        made = new_installation(Path(home))
+        try:
+            made.up("kafka,cassandra")
+            told = measure_storms(made, given.storms)
+        finally:
+            made.stop()
+    for one in told:
+        print(one)
+    seconds = [one.first_notice_seconds for one in told]
+    print(
+        f"first notice: p50 {statistics.median(seconds):.2f} s, "
+        f"p95 {statistics.quantiles(seconds, n=20, method='inclusive')[18]:.2f} s, "
+        f"longest {max(seconds):.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""One of two analyzers is killed at a random point of a storm, twenty times over.
+
+Each round is a storm of its own, a day of event time from the next, so that each has to become
+one incident with one message, whoever died over it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cassandra.cluster import Session
+
+from firstcause import cassandra
+from firstcause.settings import Settings
+from generators.scenario import SCENARIOS_DIR
+from log_analyzer.incident_view import IncidentView
+from tests.e2e.accounting import (
+    AnalyzerProcess,
+    end_offsets,
+    errors_counted,
+    group_offsets,
+    incidents,
+    slack_process,
+)
+from tests.integration.analyzer_parts import eventually
+from tests.storms import a_storm
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+SEED = 20262
+ROUNDS = int(os.environ.get("STORM_ROUNDS", "20"))
+ERRORS = int(os.environ.get("STORM_ERRORS", "500"))
+SETTLED_SECONDS = 180.0
+APART = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def session(settings: Settings) -> Iterator[Session]:
+    with cassandra.session(settings) as opened:
+        yield opened
+
+
+def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
+    settings: Settings, product_env: dict[str, str], session: Session, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED)
+    names = sorted(path.stem for path in SCENARIOS_DIR.glob("*.yaml"))
+    start = datetime.now(UTC).replace(microsecond=0) - (ROUNDS + 1) * APART
+    storms = [
+        a_storm(names[n % len(names)], start=start + n * APART, seed=n, errors=ERRORS)
+        for n in range(ROUNDS)
+    ]
+    with ExitStack() as running:
+        slack = running.enter_context(slack_process())
+        env = {**product_env, **slack.env, "SLACK_PICTURE_AFTER_SECONDS": "3600"}
+        background = running.enter_context(ThreadPoolExecutor(1))
+        analyzers = [
+            running.enter_context(
+                AnalyzerProcess(
+                    env | {"ANALYZER_METRICS_PORT": "0", "LOG_FORMAT": "json"},
+                    tmp_path / f"analyzer{n}.log",
+                )
+            )
+            for n in range(2)
+        ]
+        for number, storm in enumerate(storms):
+            sending = background.submit(storm.send, settings)
+            victim = chance.choice(analyzers)
+            if chance.random() < 0.3:
+                # Between the outbox and Slack, or between Slack and the outbox.
+                eventually(lambda known=number: told(session) > known, bool, SETTLED_SECONDS)
+            else:
+                point = number * ERRORS + chance.randrange(ERRORS)
+                eventually(lambda: errors_counted(session), lambda n, p=point: n >= p, 180.0)
+            victim.kill()
+            victim.start()
+            sending.result()
+        eventually(
+            lambda: sum(group_offsets(settings).values()),
+            lambda done: done == sum(map(len, storms)),
+            SETTLED_SECONDS,
+        )
+        views = eventually(
+            lambda: incidents(session),
+            lambda found: all(one.message and one.message.state in STANDING for one in found),
+            SETTLED_SECONDS,
+        )
+        assert group_offsets(settings) == end_offsets(settings, settings.kafka_logs_topic)
+        messages = slack.messages()
+    by_day = Counter(int((one.first_ms / 1000 - start.timestamp()) // 86_400) for one in views)
+    assert by_day == Counter(range(ROUNDS)), described(views)
+    assert [one.error_count for one in sorted(views, key=lambda one: one.first_ms)] == [
+        ERRORS
+    ] * ROUNDS
+    # Requests may be more: two instances share one channel's pace, and Slack refuses some.
+    assert messages == Counter(str(one.incident_id) for one in views)
+
+
+STANDING = ("live", "settled")
+
+
+def told(session: Session) -> int:
+    """How many incidents' messages are on their way or out."""
+    return len(list(session.execute("SELECT incident_id FROM incidents")))
+
+
+def described(views: list[IncidentView]) -> str:
+    return "\n".join(
+        f"{one.incident_id} {one.first_ms} {one.error_count} {one.services}" for one in views
+    )

@@ -1,0 +1,74 @@
+"""Error storms of the generator's scenarios: nothing but ERROR lines, all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from firstcause.settings import Settings
+from generators.event_stream import EventStream, GeneratorParameters
+from generators.kafka_producer import connect_producer, produce
+from generators.message_batch import MessageBatch
+
+ERRORS = 10_000
+# Traffic of a shop in which every scenario makes so many errors within its own time.
+EVENTS_PER_SECOND = 4_000.0
+LONGEST_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Errors of one scenario in order of event time, ready to send."""
+
+    scenario: str
+    errors: list[MessageBatch]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.errors))
+
+    def parts(self, count: int) -> list[Storm]:
+        """The storm in so many pieces, in order."""
+        every = [batch.part(at, at + 1) for batch in self.errors for at in range(len(batch))]
+        size = -(-len(every) // count)
+        return [Storm(self.scenario, every[at : at + size]) for at in range(0, len(every), size)]
+
+    def send(self, settings: Settings) -> None:
+        """Sends all as fast as Kafka takes it; every message acknowledged at the end."""
+        report = produce(connect_producer(settings), settings.kafka_logs_topic, self.errors)
+        assert report.delivered == len(self)
+
+
+def a_storm(scenario: str, *, start: datetime, seed: int, errors: int = ERRORS) -> Storm:
+    """The first errors of a fault that begins at `start`; exactly so many."""
+    stream = EventStream(
+        GeneratorParameters(
+            rate_per_second=EVENTS_PER_SECOND,
+            duration_seconds=LONGEST_SECONDS,
+            scenario=scenario,
+            seed=seed,
+            start=start,
+            fault_start_seconds=0,
+            fault_duration_seconds=LONGEST_SECONDS,
+        )
+    )
+    found: list[MessageBatch] = []
+    left = errors
+    for batch in stream.batches():
+        rows = np.flatnonzero(batch.errors)[:left]
+        left -= len(rows)
+        if len(rows):
+            found.append(_rows(batch, rows.tolist()))
+        if not left:
+            return Storm(scenario, found)
+    raise ValueError(f"{scenario} makes only {errors - left} errors in {LONGEST_SECONDS} s")
+
+
+def _rows(batch: MessageBatch, rows: list[int]) -> MessageBatch:
+    return MessageBatch(
+        [batch.keys[at] for at in rows],
+        [batch.values[at] for at in rows],
+        batch.times_us[rows],
+        batch.errors[rows],
+    )
