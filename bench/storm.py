@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -49,8 +50,13 @@ class StormTold:
     model_calls: int
 
 
-def measure_storms(installation: Installation, storms: int) -> list[StormTold]:
-    """One storm after the other, scenarios in turns, through Kafka into a running analyzer."""
+def measure_storms(
+    installation: Installation, storms: int, *, model_fault: str | None = None
+) -> list[StormTold]:
+    """One storm after the other, scenarios in turns, through Kafka into a running analyzer.
+
+    With `model_fault`, a fault of the Mistral stub, every call to the model fails so.
+    """
     settings = installation.fresh_names()
     ensure_topics(settings)
     migrate(settings)
@@ -61,6 +67,8 @@ def measure_storms(installation: Installation, storms: int) -> list[StormTold]:
         for n in range(storms)
     ]
     with _running(installation, settings) as (slack, mistral), cassandra.session(settings) as cql:
+        if model_fault:
+            mistral.faults.append({"kind": model_fault, "times": sys.maxsize})
         return [_told(settings, storm, n, slack, mistral, cql) for n, storm in enumerate(waiting)]
 
 
@@ -100,7 +108,8 @@ def _told(
     storm.send(settings)
     wanted = (number + 1) * ERRORS
     eventually(lambda: errors_counted(session), lambda now: now == wanted, WAIT_SECONDS)
-    new = eventually(lambda: slack.messages[roots:], _all_answered, WAIT_SECONDS)
+    enough = len if mistral.faults else _all_answered
+    new = eventually(lambda: slack.messages[roots:], enough, WAIT_SECONDS)
     eventually(lambda: _all_standing(session), bool, WAIT_SECONDS)
     posted = [
         request["at"]
@@ -136,12 +145,13 @@ def main() -> None:
     """Prints a line a storm and what the slowest were; see --help."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--storms", type=int, default=20)
+    options.add_argument("--model-fault", help="hang, http_500, nonsense, half, drop")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
         made = new_installation(Path(home))
         try:
             made.up("kafka,cassandra")
-            told = measure_storms(made, given.storms)
+            told = measure_storms(made, given.storms, model_fault=given.model_fault)
         finally:
             made.stop()
     for one in told:

@@ -77,9 +77,7 @@ class Breaker:
                     text = answer.read().decode()
             except OSError:
                 continue  # not up yet
-            self.seen |= set(re.findall(r'model_breaker="(\w+)"\} 1\.0', text)) or set(
-                re.findall(r'firstcause_model_breaker\{[^}]*="(\w+)"\} 1\.0', text)
-            )
+            self.seen |= set(re.findall(r'model_breaker="(\w+)"\} 1\.0', text))
 
 
 def test_ten_minutes_of_failing_slack_and_mistral_lose_nothing(
