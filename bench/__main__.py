@@ -1,6 +1,6 @@
 """All benchmarks with one command: `make bench`. Writes its table into bench/README.md.
 
-Takes about a quarter of an hour; wants a machine that does nothing else.
+Takes about half an hour; wants a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from bench.analyzer import measure_analyzer
 from bench.freshness import Freshness, measure_freshness
 from bench.generator import Figure, measure_building, measure_sending
 from bench.store_job import measure_catch_up
+from bench.storm import StormTold, measure_storms, summary
 from bench.template_miner import measure_rate
 from firstcause.local import installation as local
 from firstcause.local.service_status import ServiceStatus, service_statuses
@@ -38,7 +39,9 @@ def main() -> None:
     """Runs all of it; see --help."""
     options = argparse.ArgumentParser(description="All benchmarks; the table goes into README.md.")
     options.add_argument("--events", type=int, default=800_000)
+    options.add_argument("--store-events", type=int, default=1_600_000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--storms", type=int, default=20)
     options.add_argument("--live-seconds", type=float, default=60.0)
     options.add_argument("--print", action="store_true", help="leave bench/README.md as it is")
     given = options.parse_args()
@@ -53,8 +56,9 @@ def main() -> None:
                 made.settings.jars_dir / "kafka",
                 given.events // 2,
             )
-            figures.append(measure_catch_up(made, given.events, given.rounds))
+            figures.append(measure_catch_up(made, given.store_events, given.rounds))
             figures.append(measure_analyzer(made, given.events, given.rounds))
+            storms = measure_storms(made, given.storms)
             made.run("up")
             ensure_topics(made.settings)
             migrate(made.settings)
@@ -65,7 +69,7 @@ def main() -> None:
                 memory = service_statuses(made.settings, local.local_services(made.settings))
         finally:
             made.stop()
-    text = report(figures, freshness, memory)
+    text = report(figures, storms, freshness, memory)
     print(text)
     if not given.print:
         before, rest = README.read_text(encoding="utf-8").split(BEGIN)
@@ -73,7 +77,12 @@ def main() -> None:
         README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
-def report(figures: Iterable[Figure], freshness: Freshness, memory: Iterable[ServiceStatus]) -> str:
+def report(
+    figures: Iterable[Figure],
+    storms: Sequence[StormTold],
+    freshness: Freshness,
+    memory: Iterable[ServiceStatus],
+) -> str:
     """The tables in Markdown, headed by the machine that they were measured on."""
     lines = [
         _machine(),
@@ -85,6 +94,8 @@ def report(figures: Iterable[Figure], freshness: Freshness, memory: Iterable[Ser
             f"{one.reference_value:,.0f}/s | {one.ratio:.2f} |"
             for one in figures
         ),
+        "",
+        summary(storms),
         "",
         f"Produced to readable in Cassandra, {freshness.rate_per_second:,.0f} events/s, all "
         f"services running, {freshness.probes} probes: p50 {freshness.p50_seconds:.2f} s, "

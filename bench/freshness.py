@@ -19,8 +19,9 @@ from generators.event_stream import EventStream, GeneratorParameters
 from generators.kafka_producer import connect_producer, produce
 from generators.message_batch import MessageBatch, paced
 
-# The first seconds show a driver whose compiler is still warming up.
-WARM_SECONDS = 30.0
+# A driver that has just started, beside services that have just started, is behind for about a
+# minute: their compilers are at work.
+WARM_SECONDS = 90.0
 PROBES_PER_SECOND = 10
 POLL_SECONDS = 0.05
 GIVE_UP_SECONDS = 60.0

@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +141,19 @@ def _all_standing(session: Session) -> bool:
     )
 
 
+def summary(told: Sequence[StormTold]) -> str:
+    """A line for people: the slowest first notice, and the most that any storm sent."""
+    seconds = [one.first_notice_seconds for one in told]
+    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[18]
+    return (
+        f"{len(told)} storms of {ERRORS:,} errors, first error to first notice in Slack: "
+        f"p50 {statistics.median(seconds):.2f} s, p95 {p95:.2f} s, longest {max(seconds):.2f} s; "
+        f"for one storm at the most {max(one.root_messages for one in told)} root message, "
+        f"{max(one.updates for one in told)} updates, "
+        f"{max(one.model_calls for one in told)} calls to the model."
+    )
+
+
 def main() -> None:
     """Prints a line a storm and what the slowest were; see --help."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -156,12 +169,7 @@ def main() -> None:
             made.stop()
     for one in told:
         print(one)
-    seconds = [one.first_notice_seconds for one in told]
-    print(
-        f"first notice: p50 {statistics.median(seconds):.2f} s, "
-        f"p95 {statistics.quantiles(seconds, n=20, method='inclusive')[18]:.2f} s, "
-        f"longest {max(seconds):.2f} s"
-    )
+    print(summary(told))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ from spark.streaming import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, sto
 
 JOB: Final = "store_logs"
 CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
+# A partition's consumer has one fetch under way: what waits at its end for half a second (Kafka's
+# default) would keep the second reading of a batch waiting as long.
+FETCH_WAIT_MS: Final = 10
 # So many unreadable records of a batch are looked for by offset.
 POSITIONS_MAX: Final = 5_000
 
@@ -140,6 +143,7 @@ def start_query(
         .option("failOnDataLoss", "true")
         # What a replay of dead letters took back was never sent; and the offset check reads so too.
         .option("kafka.isolation.level", "read_committed")
+        .option("kafka.fetch.max.wait.ms", str(FETCH_WAIT_MS))
         .load()
         .select("key", "value", "topic", "partition", "offset", "timestamp")
     )
