@@ -12,7 +12,8 @@ from log_analyzer.thread_notice import ThreadNote
 # The channel of messages that were shown here instead of sent.
 PREVIEW: Final = "preview"
 
-Request = Literal["post", "update", "upload"]
+# A "post" begins a thread; a "reply" belongs to one.
+Request = Literal["post", "update", "reply", "upload"]
 
 
 class NotSentError(Exception):
@@ -55,6 +56,9 @@ class Channel(Protocol):
 
     def ready_in_ms(self, channel: str, request: Request) -> int:
         """How long the channel must not be asked for this yet; 0 for not at all."""
+
+    def expect_post(self) -> None:
+        """A first notice is due within a second or two: what is no post has to wait for it."""
 
     def post(self, channel: str, incident: UUID, notice: Notice) -> Posted:
         """Posts a new message to a channel (name or id); the caller makes sure to do so once."""

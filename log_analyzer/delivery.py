@@ -32,6 +32,8 @@ from log_analyzer.thread_outbox import ThreadOutbox
 
 # An incident that changed elsewhere is seen after so long.
 LOOK_MS: Final = 10_000
+# A first notice that is due so soon has its channel kept free.
+SOON_MS: Final = 2_000
 
 _log = structlog.get_logger()
 
@@ -108,7 +110,13 @@ class Delivery:
 
     def _send(self, incident: UUID) -> None:
         row = self._outbox.read(incident)
-        if row is None or max(row.not_before_ms, row.lease_until_ms) > self._clock_ms():
+        if row is None:
+            return
+        due_in_ms = max(row.not_before_ms, row.lease_until_ms) - self._clock_ms()
+        if row.state == "pending" and due_in_ms < SOON_MS:
+            # People wait for it; for pictures and updates they do not.
+            self._channel.expect_post()
+        if due_in_ms > 0:
             return
         if row.state == "sending":
             self._reconcile(row)

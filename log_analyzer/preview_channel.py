@@ -39,6 +39,9 @@ class PreviewChannel:
         self._show = show
         self._tell = tell
 
+    def expect_post(self) -> None:
+        """Nothing to do: the preview is never busy; see `Channel`."""
+
     def ready_in_ms(self, channel: str, request: Request) -> int:
         """Always now; see `Channel`."""
         del channel, request

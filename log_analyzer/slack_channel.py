@@ -48,6 +48,10 @@ class SlackChannel:
         """By the pace of a message a second, and by Retry-After; see `Channel`."""
         return self._pace.ready_in_ms(self._ids.get(channel, channel), request)
 
+    def expect_post(self) -> None:
+        """Keeps all channels free: nobody knows yet which it goes to; see `Channel`."""
+        self._pace.expect_post()
+
     def post(self, channel: str, incident: UUID, notice: Notice) -> Posted:
         """Posts; see `Channel`."""
 
@@ -120,7 +124,7 @@ class SlackChannel:
                 unfurl_media=False,
             )
 
-        self._shortened_if_need_be(thread.channel, "post", post, note.blocks)
+        self._shortened_if_need_be(thread.channel, "reply", post, note.blocks)
 
     def upload(self, thread: Posted, incident: UUID, png: bytes) -> None:
         """Three requests, of which only the last makes it seen; see `Channel`."""

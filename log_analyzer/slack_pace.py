@@ -9,6 +9,10 @@ from typing import Final
 
 # https://docs.slack.dev/apis/web-api/rate-limits: one message a second a channel.
 MESSAGE_INTERVAL_MS: Final = 1_000
+# So long is kept free for a first notice that was announced: some passes over the outbox.
+EXPECTED_MS: Final = 2_000
+# One method of Slack posts both, and it is the method that Retry-After holds back.
+_HELD_AS: Final = {"reply": "post"}
 
 
 class SlackPace:
@@ -32,12 +36,21 @@ class SlackPace:
         self._lock = threading.Lock()
         self._next_ms: dict[str, int] = {}
         self._held_ms: dict[tuple[str, str], int] = {}
+        self._expected_ms = 0
 
     def ready_in_ms(self, channel: str, request: str) -> int:
         """Time until a request of this kind may be made in a channel; 0 for now."""
+        held_as = _HELD_AS.get(request, request)
         with self._lock:
-            free = max(self._next_ms.get(channel, 0), self._held_ms.get((channel, request), 0))
+            free = max(self._next_ms.get(channel, 0), self._held_ms.get((channel, held_as), 0))
+            if request != "post":
+                free = max(free, self._expected_ms)
         return max(0, free - self._clock_ms())
+
+    def expect_post(self) -> None:
+        """A first notice comes soon: for `EXPECTED_MS` only a post is ready."""
+        with self._lock:
+            self._expected_ms = self._clock_ms() + EXPECTED_MS
 
     def take_turn(self, channel: str) -> None:
         """Waits for the channel's next turn and takes it; short, when asked for it before."""
@@ -57,4 +70,5 @@ class SlackPace:
     def hold(self, channel: str, request: str, seconds: float) -> None:
         """No request of this kind in the channel for so long, as Slack asked."""
         with self._lock:
-            self._held_ms[channel, request] = self._clock_ms() + int(seconds * 1_000)
+            held_as = _HELD_AS.get(request, request)
+            self._held_ms[channel, held_as] = self._clock_ms() + int(seconds * 1_000)

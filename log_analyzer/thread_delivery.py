@@ -67,7 +67,7 @@ class ThreadDelivery:
                 self._send(row)
 
     def _send(self, row: ReplyRow) -> None:
-        request: Request = "upload" if row.reply == PICTURE else "post"
+        request: Request = "upload" if row.reply == PICTURE else "reply"
         if self._channel.ready_in_ms(row.thread.channel, request):
             return
         view = self._reader.read(row.incident_id)

@@ -17,7 +17,7 @@ from log_analyzer.picture import draw_picture
 from log_analyzer.preview_channel import PreviewChannel
 from log_analyzer.report import deterministic_report
 from log_analyzer.slack_channel import SlackChannel
-from log_analyzer.slack_pace import SlackPace
+from log_analyzer.slack_pace import EXPECTED_MS, SlackPace
 from log_analyzer.thread_notice import DETAIL, PICTURE, ThreadNote
 from tests.stubs.slack import CHANNEL_ID, MESSAGE_INTERVAL_SECONDS, SlackStub
 from tests.unit.test_analyzer_notice import a_view
@@ -213,6 +213,16 @@ def test_messages_of_one_channel_keep_a_second_and_channels_do_not_wait_for_each
     assert slept == [0.6]
     pace.hold("b", "post", 5)
     assert (pace.ready_in_ms("b", "post"), pace.ready_in_ms("b", "update")) == (5_000, 0)
+
+
+def test_a_first_notice_that_is_expected_goes_before_all_else() -> None:
+    now = [0]
+    pace = SlackPace(clock_ms=lambda: now[0])
+    pace.expect_post()
+    assert pace.ready_in_ms("a", "post") == 0
+    assert all(pace.ready_in_ms("a", kind) > 0 for kind in ("update", "reply", "upload"))
+    now[0] += EXPECTED_MS
+    assert all(pace.ready_in_ms("a", kind) == 0 for kind in ("update", "reply", "upload"))
 
 
 def test_three_messages_at_once_are_not_too_fast_for_slack(stub) -> None:

@@ -32,6 +32,7 @@ class World:
         self.updates: list[Notice] = []
         self.thread: list[str] = []
         self.wait_ms = 0
+        self.expected = 0
         self.failures: list[Exception] = []
 
     def fail(self) -> None:
@@ -49,6 +50,9 @@ class World:
     # The channel.
     def ready_in_ms(self, *_) -> int:
         return self.wait_ms
+
+    def expect_post(self) -> None:
+        self.expected += 1
 
     def post(self, channel: str, _, notice: Notice) -> Posted:
         self.fail()
@@ -183,6 +187,16 @@ def test_nothing_goes_out_before_its_time_and_all_at_its_time() -> None:
 
 def silence(until_ms: int | None) -> Handling:
     return Handling(silenced_by="ann", silenced_until_ms=until_ms)
+
+
+def test_the_channel_is_kept_free_for_a_first_notice_that_is_due_soon() -> None:
+    world = World(a_view())
+    world.row = dataclasses.replace(world.row, not_before_ms=START_MS + 60_000)
+    delivery_of(world).run_once()
+    assert world.expected == 0
+    world.now_ms += 58_500
+    delivery_of(world).run_once()
+    assert (world.expected, world.posts) == (1, [])
 
 
 def test_a_silenced_incident_posts_when_the_silence_ends_and_it_is_still_open() -> None:
