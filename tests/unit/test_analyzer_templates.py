@@ -150,7 +150,9 @@ VALUES = st.one_of(
     st.sampled_from(["ann", "bob", "/a/b", "x=y"]),
 )
 MESSAGES = st.lists(st.one_of(WORDS, VALUES), max_size=12).map(" ".join) | st.text(
-    st.characters(exclude_characters="\x1b"), max_size=80
+    # A log event's message has no lone surrogates: its reader replaces them.
+    st.characters(exclude_characters="\x1b", exclude_categories=["Cs"]),
+    max_size=80,
 )
 
 
