@@ -33,6 +33,12 @@ def generate(
     out: Annotated[
         Path | None, typer.Option(help="Write JSON Lines there (.gz too) instead of Kafka.")
     ] = None,
+    spans: Annotated[
+        bool, typer.Option("--spans", help="Send the spans of the requests as well.")
+    ] = False,
+    spans_out: Annotated[
+        Path | None, typer.Option(help="With --out: write the spans there (.gz too).")
+    ] = None,
     unpaced: Annotated[
         bool, typer.Option("--unpaced", help="As fast as Kafka takes it; ends about now.")
     ] = False,
@@ -52,17 +58,27 @@ def generate(
 
     if not rate > 0 or not duration > 0:
         raise typer.BadParameter("the rate and the duration must be over 0")
+    if (spans_out is not None and out is None) or (spans and out is not None):
+        raise typer.BadParameter("--out goes with --spans-out, and --spans with Kafka")
     at_once = unpaced or out is not None
     begins = datetime.now(UTC) - timedelta(seconds=duration if at_once else 0)
     if start is not None:
         begins = _moment(start)
     parameters = GeneratorParameters(rate, duration, scenario, seed, begins)
-    stream = EventStream(parameters)
+    stream = EventStream(parameters, with_spans=spans)
     if out is not None:
         from generators.json_lines import write_json_lines
 
-        written = write_json_lines(out, stream.batches())
-        _print_result({"written": written, "file": str(out), **_answer_key(stream)}, as_json)
+        result: dict[str, object] = {
+            "written": write_json_lines(out, stream.batches()),
+            "file": str(out),
+        }
+        if spans_out is not None:
+            # Equal parameters make equal streams, so a second run has the first one's ids.
+            again = EventStream(parameters, with_spans=True)
+            alone = (batch.spans_alone() for batch in again.batches())
+            result["spans"] = write_json_lines(spans_out, alone)
+        _print_result({**result, **_answer_key(stream)}, as_json)
         return
     batches = stream.batches()
     if not unpaced:
@@ -83,6 +99,7 @@ def generate(
             producer,
             settings.kafka_logs_topic,
             batches,
+            spans_topic=settings.kafka_spans_topic,
             on_progress=lambda count: progress.update(task, advance=count),
         )
     _print_result(

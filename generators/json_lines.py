@@ -30,6 +30,8 @@ def write_json_lines(path: Path, batches: Iterable[MessageBatch]) -> int:
                     filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0
                 )
             for batch in batches:
+                if not len(batch):
+                    continue
                 out.write(b"\n".join(batch.values) + b"\n")
                 written += len(batch)
             if out is not raw:

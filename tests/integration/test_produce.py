@@ -32,13 +32,14 @@ def topics(settings: Settings) -> Iterator[Settings]:
     own = settings.model_copy(
         update={
             "kafka_logs_topic": f"produce_logs_{mark}",
+            "kafka_spans_topic": f"produce_spans_{mark}",
             "kafka_dead_letter_topic": f"produce_dead_letter_{mark}",
             "kafka_alerts_topic": f"produce_alerts_{mark}",
             "kafka_escalations_topic": f"produce_escalations_{mark}",
         }
     )
     made = ensure_topics(own)
-    assert len(made) == 4
+    assert len(made) == 5
     yield own
     admin = AdminClient({"bootstrap.servers": own.kafka_bootstrap_servers})
     for done in admin.delete_topics(made).values():
