@@ -152,9 +152,7 @@ def _changed(to: FaultSetting, where: Where) -> list[tuple[Course, Where]]:
 def _warn_of_memory(to: FaultSetting, replica: int, course: Course) -> None:
     if to.runtime != "java" or to.draw.happens(0.4):
         return
-    line = LogTemplate(
-        log="WARN GC overhead: old generation at 9{quantity} percent after collection"
-    )
+    line = spoken("WARN GC overhead: old generation at 9{quantity} percent after collection")
     at_us = course.start_us + course.ramp_us // 3
     while at_us < course.end_us:
         to.world.lone_lines.append(LoneLine(at_us, to.culprit, replica, line, "MemoryMonitor"))

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
 
 from generators.cases.service_lines import Habit
 from generators.topology import OperationRef, Topology
-
-FIRST_DAY: Final = date(2026, 3, 2)
-# Below the gateway; a service calls only those of later layers.
-LAYERS: Final = 3
-MOST_VISITS_A_REQUEST: Final = 14
-_REGION: Final = "eu-central-1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from generators.cases import vocabulary
 from generators.cases.draw import Draw
 from generators.cases.service_lines import habit, occasions, step_line
+from generators.cases.system import CaseSystem
 from generators.topology import OperationRef, Topology
 
 FIRST_DAY: Final = date(2026, 3, 2)
@@ -16,7 +17,6 @@ FIRST_DAY: Final = date(2026, 3, 2)
 LAYERS: Final = 3
 MOST_VISITS_A_REQUEST: Final = 14
 _REGION: Final = "eu-central-1"
-from generators.cases.system import CaseSystem
 
 
 class SystemBuilder:
