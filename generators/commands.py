@@ -1,4 +1,4 @@
-"""The commands `firstcause generate` and `firstcause replay`."""
+"""The commands `firstcause generate` and `firstcause replay`, and who else is of this folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from generators.case_commands import generate_cases
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this folder to the program."""
     app.command()(generate)
     app.command()(replay)
+    app.command("generate-cases")(generate_cases)
 
 
 def generate(

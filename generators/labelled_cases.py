@@ -22,7 +22,7 @@ from generators.json_lines import write_whole
 
 MOST_SYSTEMS: Final = 10
 CASES_A_SYSTEM: Final = 4
-EVENTS_A_CASE: Final = 3_200
+EVENTS_A_CASE: Final = 3_000
 BASELINE_SECONDS: Final = 360
 
 
@@ -46,7 +46,7 @@ def write_cases(
     """Writes labelled cases: `cases.json`, a folder a case, and a fault-free baseline a day.
 
     Each system has a day of its own, so the date of a case's `inject_time` names its baseline.
-    Equal `count` and `seed` write equal files. It takes about half a second a case.
+    Equal `count` and `seed` write equal files. It takes about 0.15 s a case.
 
     Args:
         folder: made if it is missing; it must be empty.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.errors import FirstcauseError
+from firstcause.log_event import ERROR_LEVELS
 from generators.cases.draw import Draw
 from generators.cases.fault import FaultSetting
 from generators.cases.fault_types import FAULT_TYPES
@@ -19,8 +20,8 @@ from generators.log_template import spoken
 
 SECONDS_BEFORE: Final = 60
 SECONDS_AFTER: Final = 180
-# An incident that fewer errors than these tell of would not have been opened.
-LEAST_ERRORS: Final = 6
+# An incident of which fewer requests tell by an error would not have been opened.
+LEAST_REQUESTS: Final = 6
 _ATTEMPTS: Final = 60
 
 
@@ -44,7 +45,7 @@ class CaseMaker:
     def make(self, plan: CasePlan) -> Case:
         """The case of a plan.
 
-        Draws again where the system has no service for the fault, where too few errors tell of
+        Draws again where the system has no service for the fault, where too few requests tell of
         it, or where the culprit is not as silent or loud as planned.
 
         Raises:
@@ -96,13 +97,18 @@ def _as_planned(case: Case, system: CaseSystem) -> bool:
     silent = case.culprit not in error_services(case.records, before_us)
     if silent != case.plan.silent:
         return False
-    usual = {spoken(line).text for _, line, _ in (*system.ambient, *system.ambient_alone)}
-    known = {text.partition("{")[0] for text in usual}
-    told = [
-        fields
+    known = _ambient_beginnings(system)
+    told = {
+        fields.get("trace_id", fields["log_id"])
         for at_us, fields in case.records.events
         if at_us >= case.inject_us
-        and fields["level"] in ("ERROR", "FATAL")
-        and not any(fields["message"].startswith(text) for text in known)
-    ]
-    return len(told) >= LEAST_ERRORS
+        and fields["level"] in ERROR_LEVELS
+        and not fields["message"].startswith(known)
+    }
+    return len(told) >= LEAST_REQUESTS
+
+
+def _ambient_beginnings(system: CaseSystem) -> tuple[str, ...]:
+    """How the lines begin that the system says when nothing is wrong."""
+    lines = (line for _, line, _ in (*system.ambient, *system.ambient_alone))
+    return tuple(spoken(line).text.partition("{")[0] for line in lines)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
+from firstcause.log_event import ERROR_LEVELS
 from generators.cases.condition import Course, Where
 from generators.cases.draw import Draw
 from generators.cases.effects import Hiccups, StepTrouble, Wait
@@ -121,4 +122,4 @@ def _say_lone_lines(
 def error_services(records: Records, since_us: int) -> list[str]:
     """The service of each ERROR or FATAL event from a time on."""
     late = itertools.dropwhile(lambda event: event[0] < since_us, records.events)
-    return [fields["service_name"] for _, fields in late if fields["level"] in ("ERROR", "FATAL")]
+    return [fields["service_name"] for _, fields in late if fields["level"] in ERROR_LEVELS]
