@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from firstcause.errors import FirstcauseError
 from firstcause.log_event import ERROR_LEVELS, read_log_event
+from firstcause.settings import PROJECT_ROOT
 from generators.cases.fault_types import FAULT_TYPES
 from generators.cases.plan import plan_cases
 from generators.cases.vocabulary import AMBIENT_BACKGROUND_LINES, AMBIENT_REQUEST_LINES
@@ -269,3 +270,15 @@ def test_the_command_writes_cases_and_counts_them(tmp_path):
     assert result["cases"] == 1
     assert result["events"] == label["events"]
     assert CliRunner().invoke(program, ["generate-cases"]).exit_code == 2
+
+
+def test_every_fault_type_is_described_and_every_source_that_is_named_is_listed():
+    text, sources = (
+        (PROJECT_ROOT / "docs" / "fault-types.md").read_text("utf-8").split("\n## Sources\n")
+    )
+    headings = " ".join(line for line in text.splitlines() if line.startswith("### "))
+    assert set(re.findall(r"`(\w+)`", headings)) == set(FAULT_TYPES)
+    named = {
+        " ".join(name.split(",")[0].split()) for name in re.findall(r"\[([^\]]+)\](?!\()", text)
+    }
+    assert named == set(re.findall(r"^- \[([^\]]+)\]", sources, re.MULTILINE))
