@@ -48,11 +48,16 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What befalls a visit: it waits, says some lines, and with a status ends with it."""
+    """What befalls a visit: it waits, says some lines, and with a status ends with it.
+
+    `before_use`: of a resource, it comes before the resource is reached, as waiting for a
+    connection does.
+    """
 
     wait_us: int = 0
     said: tuple[LogTemplate, ...] = ()
     status: int | None = None
+    before_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,8 @@ class Condition:
         """Trouble before a step of the operation; the number of steps stands for its end."""
         return None
 
-    def using(self, visit: Visit, resource: str) -> Trouble | None:
-        """Trouble with a database or the like."""
+    def using(self, visit: Visit, resource: str, *, writes: bool) -> Trouble | None:
+        """Trouble with a database or a partner."""
         return None
 
     def on_wire(self, caller: Visit, callee: OperationRef) -> WireTrouble | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -106,22 +107,27 @@ class Hiccups(Condition):
 
 @dataclass(frozen=True)
 class ResourceTrouble(StepTrouble):
-    """The same while a resource is used; `writes_alone` spares operations that only read."""
+    """The same while a resource is used, or (`before_use`) before it is reached.
+
+    `writes_alone` spares what only reads.
+    """
 
     resource: str = ""
     writes_alone: bool = False
+    before_use: bool = False
 
     @override
     def before_step(self, visit: Visit, step: int) -> Trouble | None:
         return None
 
     @override
-    def using(self, visit: Visit, resource: str) -> Trouble | None:
+    def using(self, visit: Visit, resource: str, *, writes: bool) -> Trouble | None:
         if resource != self.resource or not self.where.holds(visit):
             return None
-        if self.writes_alone and not visit.operation.route.startswith("POST"):
+        if self.writes_alone and not writes:
             return None
-        return self._trouble(visit)
+        trouble = self._trouble(visit)
+        return trouble and dataclasses.replace(trouble, before_use=self.before_use)
 
 
 @dataclass(frozen=True)

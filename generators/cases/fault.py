@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from generators.cases.condition import Course, Where
 from generators.cases.draw import Draw
 from generators.cases.system import CaseSystem
+from generators.cases.system_builder import PARTNER
 from generators.cases.world import World
 from generators.log_template import LogTemplate, spoken
 from generators.topology import Runtime
@@ -137,11 +138,12 @@ def calls_nobody(system: CaseSystem, service: str) -> bool:
 
 def uses_database(system: CaseSystem, service: str) -> bool:
     """A service whose database is used by a fair share of the requests."""
-    return any(
-        step.use and system.reach(service, name) >= LEAST_REACH / 1.5
-        for name, operation in system.topology.services[service].operations.items()
-        for step in operation.steps
-    )
+    return _uses(system, service, next(iter(system.topology.services[service].resources), ""))
+
+
+def uses_partner(system: CaseSystem, service: str) -> bool:
+    """A service that calls a partner for a fair share of the requests."""
+    return _uses(system, service, PARTNER)
 
 
 def writes(system: CaseSystem, service: str) -> bool:
@@ -149,4 +151,12 @@ def writes(system: CaseSystem, service: str) -> bool:
     return any(
         operation.route.startswith("POST") and system.reach(service, name) >= LEAST_REACH / 1.5
         for name, operation in system.topology.services[service].operations.items()
+    )
+
+
+def _uses(system: CaseSystem, service: str, resource: str) -> bool:
+    return any(
+        step.use == resource and system.reach(service, name) >= LEAST_REACH / 1.5
+        for name, operation in system.topology.services[service].operations.items()
+        for step in operation.steps
     )

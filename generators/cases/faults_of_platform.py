@@ -10,8 +10,10 @@ from generators.cases.fault import (
     calls_nobody,
     calls_others,
     uses_database,
+    uses_partner,
 )
 from generators.cases.system import CaseSystem
+from generators.cases.system_builder import PARTNER
 from generators.cases.wire_effects import NoWay, SlowWire
 from generators.log_template import spoken
 
@@ -105,12 +107,10 @@ def third_party_outage(to: FaultSetting) -> None:
     a limit of its own.
     """
     draw = to.draw
-    where = to.one_operation() if draw.happens(0.6) else to.anywhere()
-    course = to.course(20)
+    where, course = to.anywhere(), to.course(20)
     if to.silent:
         wait = Wait(to.patience_ms * draw.uniform(0.8, 1.8), 0.6)
-        said = (spoken("INFO Partner answered after {elapsed_ms} ms"),)
-        to.world.add(StepTrouble(where, course, to.share(), draw, at_step=1, wait=wait, said=said))
+        to.world.add(ResourceTrouble(where, course, to.share(), draw, wait=wait, resource=PARTNER))
         return
     away = to.error(
         "https://partner.example/v2 answered 503",
@@ -124,9 +124,9 @@ def third_party_outage(to: FaultSetting) -> None:
     )
     limit_ms = to.patience_ms * draw.uniform(0.3, 0.8)
     to.world.add(
-        StepTrouble(
-            where, course, to.share(), draw, at_step=1, wait=Wait(limit_ms * 0.7, 0.9),
-            said=(away,), status=502, limit_ms=limit_ms, over_limit=(mute,), limit_status=504,
+        ResourceTrouble(
+            where, course, to.share(), draw, wait=Wait(limit_ms * 0.7, 0.9), said=(away,),
+            status=502, limit_ms=limit_ms, over_limit=(mute,), limit_status=504, resource=PARTNER,
         )
     )  # fmt: skip
 
@@ -145,5 +145,5 @@ PLATFORM_FAULTS = (
     FaultType("packet_loss", packet_loss, calls_others, calls_nobody),
     FaultType("expired_certificate", expired_certificate, anyone, anyone, can_be_loud=False),
     FaultType("dns_failure", dns_failure, _calls_several, _has_several_callers),
-    FaultType("third_party_outage", third_party_outage, anyone, anyone),
+    FaultType("third_party_outage", third_party_outage, uses_partner, uses_partner),
 )

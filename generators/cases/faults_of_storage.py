@@ -51,7 +51,7 @@ def connection_pool_exhausted(to: FaultSetting) -> None:
     to.world.add(
         ResourceTrouble(
             where, to.course(45), to.share(0.6, 1.0), draw, wait=Wait(limit_ms * 0.8, 0.9),
-            limit_ms=limit_ms, over_limit=(over_limit,), resource=to.database,
+            limit_ms=limit_ms, over_limit=(over_limit,), resource=to.database, before_use=True,
         )
     )  # fmt: skip
     if draw.happens(0.5):
@@ -69,7 +69,7 @@ def expired_credentials(to: FaultSetting) -> None:
     to.world.add(
         ResourceTrouble(
             to.some_replicas(0.7), to.course(60), to.share(0.7, 1.0), to.draw, wait=Wait(12, 0.5),
-            said=(refused,), status=500, resource=to.database,
+            said=(refused,), status=500, resource=to.database, before_use=True,
         )
     )  # fmt: skip
 

@@ -42,6 +42,11 @@ class CaseSystem:
         """The beginning of its day, UTC."""
         return datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
 
+    def writes(self, ref: OperationRef, step: int) -> bool:
+        """True for a step that writes: the last use of a database in an operation that stores."""
+        operation = self.topology.operation(ref)
+        return operation.route.startswith("POST") and step == len(operation.steps) - 1
+
     def callers(self, service: str) -> set[str]:
         """The services that call a service themselves."""
         return {

@@ -17,6 +17,8 @@ FIRST_DAY: Final = date(2026, 3, 2)
 LAYERS: Final = 3
 MOST_VISITS_A_REQUEST: Final = 14
 _REGION: Final = "eu-central-1"
+# Somebody else's interface, which some operations call.
+PARTNER: Final = "partner"
 
 
 class SystemBuilder:
@@ -68,7 +70,7 @@ class SystemBuilder:
         runtime = draw.choice(("java", "java", "python", "go"))
         database = f"{noun}-db"
         self._services[name] = self._frame(name, runtime) | {
-            "resources": {database: {"kind": "rds"}},
+            "resources": {database: {"kind": "rds"}, PARTNER: {"kind": "lambda"}},
             "operations": {},
         }
         verbs = [draw.choice(vocabulary.READS), draw.choice(vocabulary.WRITES)]
@@ -90,6 +92,14 @@ class SystemBuilder:
             steps.append(self._query("read", noun, ref, database))
             if draw.happens(0.25):
                 self._cached[ref, len(steps) - 1] = draw.uniform(0.2, 0.6)
+        if draw.happens(0.2):
+            steps.append(
+                {
+                    "use": PARTNER,
+                    "work_ms": draw.uniform(15, 60),
+                    "log": [f"INFO Partner answered for {noun} {{order_id}}"],
+                }
+            )
         below = [callee for later in self._layers[layer + 1 :] for callee in later]
         draw.shuffle(below)
         visits = 1

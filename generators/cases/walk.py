@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from generators.cases.condition import CallPolicy, Condition, Trouble, WrongAnswer
+from generators.cases.condition import CallPolicy, Condition, WrongAnswer
 from generators.cases.draw import Draw
-from generators.cases.records import RecordedSpan, Records, hex_id
-from generators.cases.speaker import Speaker, Story
+from generators.cases.records import Records, hex_id
+from generators.cases.speaker import Story
 from generators.cases.system import CaseSystem
 from generators.cases.visit import Visit
+from generators.cases.visit_progress import WORK_SIGMA, ReplicaDied, VisitProgress
 from generators.cases.world import World
 from generators.log_template import LogTemplate, spoken
 from generators.topology import OperationRef, Step
@@ -24,15 +25,9 @@ HOP_US: Final = 400
 BAD_REQUEST: Final = 400
 FIRST_FAILURE: Final = 499
 GATEWAY_TIMEOUT: Final = 504
-# Of the time that work takes, around its median: lognormal.
-WORK_SIGMA: Final = 0.45
 
 _RESET = spoken("ERROR Connection to {callee} was reset by the peer")
 _REFUSED = spoken("ERROR Cannot connect to {callee}: connection refused")
-
-
-class _ReplicaDied(Exception):
-    """The replica that serves was killed: nothing more is said or done by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +45,12 @@ class CaseWalk:
     def __init__(self, system: CaseSystem, world: World, records: Records, draw: Draw) -> None:
         self._system = system
         self._world = world
-        self._records = records
         self._draw = draw
-        self._speaker = Speaker(system, records, draw)
-        self._story = Story(draw)
+        self._progress = VisitProgress(system, world, records, draw)
 
     def request(self, entry: OperationRef, start_us: int) -> None:
         """One request from outside; its records are added."""
-        self._story = Story(self._draw)
+        self._progress.story = Story(self._draw)
         self._serve(entry, None, start_us)
 
     @property
@@ -79,19 +72,21 @@ class CaseWalk:
             self._world.death(ref.service, replica, at_us),
         )  # fmt: skip
         try:
-            self._pass_time(visit, 0)
+            self._progress.pass_time(visit, 0)
             status = self._operate(visit)
-        except _ReplicaDied:
+        except ReplicaDied:
             return visit.now_us, _Reply(0, line=_RESET)
-        self._span(visit, visit.span_id, parent_span_id, visit.operation.route, visit.begin_us)
+        self._progress.span(
+            visit, visit.span_id, parent_span_id, visit.operation.route, visit.begin_us
+        )
         return visit.now_us, _Reply(status, visit.reply_is_wrong)
 
     def _operate(self, visit: Visit) -> int:
-        self._work(visit, 0.15)
-        self._say(visit, visit.service.received[0])
+        self._progress.work(visit, 0.15)
+        self._progress.say(visit, visit.service.received[0])
         for condition in self._conditions:
             for template in condition.new_lines(visit):
-                self._say(visit, template)
+                self._progress.say(visit, template)
         steps = visit.operation.steps
         for number, step in enumerate(steps):
             status = self._befall(visit, number)
@@ -99,7 +94,7 @@ class CaseWalk:
                 return self._end(visit, status)
             if self._draw.happens(self._system.cached.get((visit.ref, number), 0.0)):
                 continue
-            status = self._step(visit, step)
+            status = self._step(visit, number, step)
             if status is not None and status < BAD_REQUEST:
                 break
             if status is not None:
@@ -109,7 +104,7 @@ class CaseWalk:
             return self._end(visit, status)
         rejection = visit.operation.rejection
         if rejection is not None and self._draw.happens(rejection.share):
-            self._say(visit, rejection.log)
+            self._progress.say(visit, rejection.log)
             return self._end(visit, rejection.status_code)
         if any(condition.spoils_reply(visit) for condition in self._conditions):
             visit.reply_is_wrong = True
@@ -119,33 +114,47 @@ class CaseWalk:
         for condition in self._conditions:
             trouble = condition.before_step(visit, step)
             if trouble is not None:
-                status = self._suffer(visit, trouble)
+                status = self._progress.suffer(visit, trouble)
                 if status is not None:
                     return status
         return None
 
-    def _suffer(self, visit: Visit, trouble: Trouble) -> int | None:
-        self._pass_time(visit, trouble.wait_us)
-        for template in trouble.said:
-            self._say(visit, template)
-        return trouble.status
-
-    def _step(self, visit: Visit, step: Step) -> int | None:
+    def _step(self, visit: Visit, number: int, step: Step) -> int | None:
         """Does a step; the status to end with, under 400 to end well at once, or None."""
         if step.callee is not None:
             return self._call(visit, step, step.callee)
-        began = visit.now_us
-        self._work(visit, step.work_ms)
-        status = None
-        if step.use is not None:
-            for condition in self._conditions:
-                trouble = condition.using(visit, step.use)
-                if trouble is not None and status is None:
-                    status = self._suffer(visit, trouble)
-            span_id = hex_id(self._draw, 16)
-            self._span(visit, span_id, visit.span_id, f"SELECT {step.use}", began)
-        if status is None and step.log:
-            self._say(visit, step.log[0], resource=step.use)
+        if step.use is None:
+            self._progress.work(visit, step.work_ms)
+        else:
+            status = self._use(visit, step, step.use, writes=self._system.writes(visit.ref, number))
+            if status is not None:
+                return status
+        if step.log:
+            self._progress.say(visit, step.log[0], resource=step.use)
+        return None
+
+    def _use(self, visit: Visit, step: Step, resource: str, *, writes: bool) -> int | None:
+        """Uses a database or a partner, whose part is a span of the caller's."""
+        troubles = [
+            trouble
+            for condition in self._conditions
+            if (trouble := condition.using(visit, resource, writes=writes)) is not None
+        ]
+        for trouble in troubles:
+            if trouble.before_use:
+                status = self._progress.suffer(visit, trouble)
+                if status is not None:
+                    return status
+        began, status = visit.now_us, None
+        self._progress.work(visit, step.work_ms)
+        for trouble in troubles:
+            if not trouble.before_use and status is None:
+                status = self._progress.suffer(visit, trouble)
+        if visit.service.resources[resource].kind == "rds":
+            operation = f"{'INSERT' if writes else 'SELECT'} {resource}"
+        else:
+            operation = "HTTP POST"
+        self._progress.span(visit, hex_id(self._draw, 16), visit.span_id, operation, began)
         return status
 
     def _call(self, visit: Visit, step: Step, callee: OperationRef) -> int | None:
@@ -162,16 +171,16 @@ class CaseWalk:
                 return reply.status
             place["status"] = str(reply.status) if reply.status else "no connection"
             if attempt < policy.retries and service.retrying:
-                self._say(visit, service.retrying[0], place)
-                self._pass_time(visit, int(1000 * policy.pause_ms * (1 + attempt)))
+                self._progress.say(visit, service.retrying[0], place)
+                self._progress.pass_time(visit, int(1000 * policy.pause_ms * (1 + attempt)))
         if step.on_failure == "degrade" and service.degraded:
-            self._say(visit, service.degraded[0], place)
+            self._progress.say(visit, service.degraded[0], place)
             return None
         timed_out = reply.status == GATEWAY_TIMEOUT
         occasion = service.call_timed_out if timed_out else service.call_failed
         said = reply.line or (occasion and occasion[0])
         if said:
-            self._say(visit, said, place)
+            self._progress.say(visit, said, place)
         return GATEWAY_TIMEOUT if timed_out else service.upstream_failure_status
 
     def _attempt(self, visit: Visit, callee: OperationRef, policy: CallPolicy) -> _Reply:
@@ -193,9 +202,9 @@ class CaseWalk:
         if ended > deadline:
             # The callee knows nothing of it and goes on.
             ended, reply = deadline, _Reply(GATEWAY_TIMEOUT)
-        self._pass_time(visit, ended - began)
+        self._progress.pass_time(visit, ended - began)
         method = self._system.topology.operation(callee).route.partition(" ")[0]
-        self._span(visit, span_id, visit.span_id, f"HTTP {method}", began)
+        self._progress.span(visit, span_id, visit.span_id, f"HTTP {method}", began)
         return reply
 
     def _use_answer(self, visit: Visit, callee: OperationRef) -> int | None:
@@ -205,7 +214,7 @@ class CaseWalk:
             if reaction is WrongAnswer.FAIL:
                 complaint = condition.complaint(visit, callee)
                 if complaint is not None:
-                    self._say(visit, complaint, {"callee": callee.service})
+                    self._progress.say(visit, complaint, {"callee": callee.service})
                 return 500
             if reaction is WrongAnswer.SKIP_REST:
                 return 200
@@ -214,45 +223,7 @@ class CaseWalk:
         return None
 
     def _end(self, visit: Visit, status: int) -> int:
-        self._work(visit, 0.2)
+        self._progress.work(visit, 0.2)
         templates = visit.service.completed if status < FIRST_FAILURE else visit.service.failed
-        self._say(visit, templates[0], {"status": str(status)}, status=status)
+        self._progress.say(visit, templates[0], {"status": str(status)}, status=status)
         return status
-
-    def _work(self, visit: Visit, median_ms: float) -> None:
-        factor = self._world.pace(visit.ref.service) * self._draw.lognormvariate(0, WORK_SIGMA)
-        for condition in self._conditions:
-            factor *= condition.slowness(visit)
-        self._pass_time(visit, int(1000 * median_ms * factor) + 1)
-
-    def _pass_time(self, visit: Visit, us: int) -> None:
-        visit.now_us += us
-        if visit.dies_us is not None and visit.now_us >= visit.dies_us:
-            visit.now_us = visit.dies_us
-            raise _ReplicaDied
-
-    def _say(
-        self,
-        visit: Visit,
-        template: LogTemplate,
-        place: dict[str, str] | None = None,
-        *,
-        status: int | None = None,
-        resource: str | None = None,
-    ) -> None:
-        for condition in self._conditions:
-            template = condition.reworded(visit, template)
-            if condition.loses_lines(visit):
-                return
-        known = {"resource": resource or "", **(place or {})}
-        self._speaker.say(visit, template, self._story, known, status)
-
-    def _span(
-        self, visit: Visit, span_id: str, parent: str | None, operation: str, began_us: int
-    ) -> None:
-        self._records.spans.append(
-            RecordedSpan(
-                self._story.trace_id, span_id, parent, visit.ref.service, visit.instance,
-                operation, began_us, visit.now_us,
-            )
-        )  # fmt: skip

@@ -50,7 +50,7 @@ class SlowWire(Condition):
         return WireTrouble(self._delay_us(strength))
 
     @override
-    def using(self, visit: Visit, resource: str) -> Trouble | None:
+    def using(self, visit: Visit, resource: str, *, writes: bool) -> Trouble | None:
         strength = self.course.strength(visit.now_us)
         if not strength or not self.where.holds(visit):
             return None
