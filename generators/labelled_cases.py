@@ -20,8 +20,7 @@ from generators.cases.system import CaseSystem
 from generators.cases.system_builder import SystemBuilder
 from generators.json_lines import write_whole
 
-MOST_SYSTEMS: Final = 10
-CASES_A_SYSTEM: Final = 4
+SYSTEMS: Final = 10
 EVENTS_A_CASE: Final = 3_000
 BASELINE_SECONDS: Final = 360
 
@@ -65,29 +64,27 @@ def write_cases(
             raise FirstcauseError(f"{folder} is not empty: name a new folder.")
     except OSError as error:
         raise FirstcauseError(f"{folder} cannot be used: {error.strerror or error}.") from error
-    systems = [_with_rate(seed, number) for number in range(_system_count(count))]
+    systems = [_with_rate(seed, number) for number in range(SYSTEMS)]
     events = spans = 0
-    for system, rate in systems:
-        records = _baseline(system, rate, seed)
-        _write(folder, f"baseline_{{}}-{system.day}.jsonl.gz", records)
     maker = CaseMaker(systems, seed)
-    labels = []
+    labels, days = [], set()
     for plan in plan_cases(count, seed):
         case = maker.make(plan)
         name = f"case-{plan.number:03}"
         (folder / name).mkdir()
         _write(folder / name, "{}.jsonl.gz", case.records)
         labels.append(_label(name, case))
+        days.add(case.system.day)
         events += len(case.records.events)
         spans += len(case.records.spans)
         if on_case is not None:
             on_case()
+    for system, rate in systems:
+        if system.day in days:
+            records = _baseline(system, rate, seed)
+            _write(folder, f"baseline_{{}}-{system.day}.jsonl.gz", records)
     write_whole(folder / "cases.json", [orjson.dumps(labels, option=orjson.OPT_INDENT_2) + b"\n"])
-    return WrittenCases(count, len(systems), events, spans)
-
-
-def _system_count(cases: int) -> int:
-    return max(1, min(MOST_SYSTEMS, cases // CASES_A_SYSTEM))
+    return WrittenCases(count, len(days), events, spans)
 
 
 def _with_rate(seed: int, number: int) -> tuple[CaseSystem, float]:

@@ -30,6 +30,7 @@ class Case:
     """A case as it came out. `inject_us` is us since the epoch; `culprit` None: no fault."""
 
     plan: CasePlan
+    system: CaseSystem
     inject_us: int
     culprit: str | None
     records: Records
@@ -55,7 +56,7 @@ class CaseMaker:
             draw = Draw(f"case {self._seed} {plan.number} {attempt}")
             system, rate = self._systems[(plan.number + attempt) % len(self._systems)]
             case = self._drawn(plan, system, rate, draw)
-            if case is not None and _as_planned(case, system):
+            if case is not None and _as_planned(case):
                 return case
         raise FirstcauseError(
             f"Case {plan.number} ({plan.fault}) does not come out: take another seed."
@@ -87,17 +88,17 @@ class CaseMaker:
             other, kind = draw.choice(others), draw.choice(KINDS)
             add_harmless_change(world, system, kind, other, at_us, draw)
         records = simulate(system, world, begin_us, end_us, rate, draw)
-        return Case(plan, inject_us, culprit, records)
+        return Case(plan, system, inject_us, culprit, records)
 
 
-def _as_planned(case: Case, system: CaseSystem) -> bool:
+def _as_planned(case: Case) -> bool:
     if case.culprit is None:
         return True
     before_us = case.inject_us - SECONDS_BEFORE * SECOND_US
     silent = case.culprit not in error_services(case.records, before_us)
     if silent != case.plan.silent:
         return False
-    known = _ambient_beginnings(system)
+    known = _ambient_beginnings(case.system)
     told = {
         fields.get("trace_id", fields["log_id"])
         for at_us, fields in case.records.events
