@@ -121,6 +121,7 @@ def measure_sending(bootstrap_servers: str, kafka_jars: Path, events: int) -> li
     settings = Settings(
         kafka_bootstrap_servers=bootstrap_servers,
         kafka_logs_topic=f"bench_logs_{mark}",
+        kafka_spans_topic=f"bench_spans_{mark}",
         kafka_dead_letter_topic=f"bench_dead_letter_{mark}",
         kafka_alerts_topic=f"bench_alerts_{mark}",
         kafka_escalations_topic=f"bench_escalations_{mark}",

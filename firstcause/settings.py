@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         default="127.0.0.1:19092", description="Kafka; a loopback address is started by `up`"
     )
     kafka_logs_topic: str = Field(default="logs", description="Log events")
+    kafka_spans_topic: str = Field(default="spans", description="Spans of traces; optional")
     kafka_dead_letter_topic: str = Field(
         default="logs_dead_letter", description="What could not be read, unchanged"
     )

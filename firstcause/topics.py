@@ -25,7 +25,7 @@ class TopicPlan:
 
 
 def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
-    """The four topics of the settings: logs, dead letters, alerts, escalations.
+    """The topics of the settings: logs, spans, dead letters, alerts, escalations.
 
     The `logs` topic stamps messages on arrival (LogAppendTime): "a day ahead" is counted from
     that stamp, so no sender's clock can move it. A dead letter is the original message plus
@@ -41,6 +41,7 @@ def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(size_bytes),
         },
+        settings.kafka_spans_topic: {"max.message.bytes": str(size_bytes)},
         settings.kafka_dead_letter_topic: {
             "max.message.bytes": str(2 * size_bytes),
             "retention.ms": "-1",

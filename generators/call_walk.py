@@ -13,7 +13,7 @@ from generators.log_template import LogTemplate
 from generators.scenario import CALLER_GONE, FaultMode
 from generators.stack_trace import stack_trace
 from generators.topology import Operation, OperationRef, Service, Step, Topology
-from generators.walk_plan import PlannedEvent, Segment, WalkPlan, fill_in
+from generators.walk_plan import PlannedEvent, PlannedSpan, Segment, WalkPlan, fill_in
 
 # On the wire between two services; a callee's span starts and ends within its caller's.
 NETWORK_HOP_MS: Final = 0.4
@@ -65,13 +65,14 @@ class CallWalk:
     def _walk(self, ref: OperationRef, parent: int | None, deadline: tuple[int, int] | None) -> int:
         """Walks one operation; returns its status code."""
         service = self._topology.services[ref.service]
-        self._plan.span_parents.append(parent)
+        operation = self._topology.operation(ref)
+        self._plan.spans.append(PlannedSpan(parent, ref.service, operation.route, self._plan.now))
         fault = self._outcome.fault if ref in self._outcome.affected else None
         span = _Span(
             ref,
             service,
-            self._topology.operation(ref),
-            len(self._plan.span_parents) - 1,
+            operation,
+            len(self._plan.spans) - 1,
             self._plan.now,
             (fault and fault.version) or service.version,
             deadline,
@@ -147,6 +148,7 @@ class CallWalk:
         self._work(0.2)
         templates = span.service.completed if status == OK else span.service.failed
         self._say(span, self._pick(templates), {"status": str(status)}, status=status)
+        self._plan.spans[span.index].end = self._plan.now
         return status
 
     def _say(

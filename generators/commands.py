@@ -1,4 +1,4 @@
-"""The commands `firstcause generate` and `firstcause replay`."""
+"""The commands `firstcause generate` and `firstcause replay`, and who else is of this folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from generators.case_commands import generate_cases
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this folder to the program."""
     app.command()(generate)
     app.command()(replay)
+    app.command("generate-cases")(generate_cases)
 
 
 def generate(
@@ -32,6 +35,12 @@ def generate(
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON Lines there (.gz too) instead of Kafka.")
+    ] = None,
+    spans: Annotated[
+        bool, typer.Option("--spans", help="Send the spans of the requests as well.")
+    ] = False,
+    spans_out: Annotated[
+        Path | None, typer.Option(help="With --out: write the spans there (.gz too).")
     ] = None,
     unpaced: Annotated[
         bool, typer.Option("--unpaced", help="As fast as Kafka takes it; ends about now.")
@@ -52,17 +61,27 @@ def generate(
 
     if not rate > 0 or not duration > 0:
         raise typer.BadParameter("the rate and the duration must be over 0")
+    if (spans_out is not None and out is None) or (spans and out is not None):
+        raise typer.BadParameter("--out goes with --spans-out, and --spans with Kafka")
     at_once = unpaced or out is not None
     begins = datetime.now(UTC) - timedelta(seconds=duration if at_once else 0)
     if start is not None:
         begins = _moment(start)
     parameters = GeneratorParameters(rate, duration, scenario, seed, begins)
-    stream = EventStream(parameters)
+    stream = EventStream(parameters, with_spans=spans)
     if out is not None:
         from generators.json_lines import write_json_lines
 
-        written = write_json_lines(out, stream.batches())
-        _print_result({"written": written, "file": str(out), **_answer_key(stream)}, as_json)
+        result: dict[str, object] = {
+            "written": write_json_lines(out, stream.batches()),
+            "file": str(out),
+        }
+        if spans_out is not None:
+            # Equal parameters make equal streams, so a second run has the first one's ids.
+            again = EventStream(parameters, with_spans=True)
+            alone = (batch.spans_alone() for batch in again.batches())
+            result["spans"] = write_json_lines(spans_out, alone)
+        _print_result({**result, **_answer_key(stream)}, as_json)
         return
     batches = stream.batches()
     if not unpaced:
@@ -83,6 +102,7 @@ def generate(
             producer,
             settings.kafka_logs_topic,
             batches,
+            spans_topic=settings.kafka_spans_topic,
             on_progress=lambda count: progress.update(task, advance=count),
         )
     _print_result(

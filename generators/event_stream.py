@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from collections.abc import Iterator
@@ -15,7 +16,15 @@ import numpy.typing as npt
 
 from firstcause.errors import FirstcauseError
 from generators.message_batch import MessageBatch
-from generators.request_shape import RenderedEvents, RequestShape
+from generators.rendered_events import (
+    FinishedSpans,
+    RenderedEvents,
+    in_order,
+    joined,
+    spans_among,
+    taken,
+)
+from generators.request_shape import RequestShape
 from generators.scenario import SCENARIOS_DIR, FaultEvent, Scenario, load_scenario
 from generators.text_table import Indexes, TextTable
 from generators.topology import DEFAULT_TOPOLOGY, load_topology
@@ -71,7 +80,7 @@ class GeneratorParameters:
 
 
 class EventStream:
-    """The stream of some parameters.
+    """The stream of some parameters. `with_spans` adds the spans of the requests.
 
     Raises (from the constructor):
         FirstcauseError: a mistake in the topology or the scenario, or a fault that would
@@ -84,8 +93,10 @@ class EventStream:
         *,
         topology_path: Path = DEFAULT_TOPOLOGY,
         scenarios_dir: Path = SCENARIOS_DIR,
+        with_spans: bool = False,
     ) -> None:
         self.parameters = parameters
+        self._with_spans = with_spans
         self.topology = load_topology(topology_path)
         self.scenario: Scenario | None = (
             load_scenario(parameters.scenario, self.topology, scenarios_dir)
@@ -97,7 +108,9 @@ class EventStream:
         self._jitter = work_jitter(self._random)
         self._table = TextTable(self.topology, parameters.seed)
         choices = random.Random(parameters.seed)  # noqa: S311 - a simulation keeps no secret
-        self._traffic = Traffic(self.topology, self._fault, self._table, choices)
+        self._traffic = Traffic(
+            self.topology, self._fault, self._table, choices, with_spans=with_spans
+        )
         self._fault_shapes = self._compiled_fault_events()
         self._requests_per_second = parameters.rate_per_second / self._traffic.mean_events
         self._key_of_code: npt.NDArray[Any] = np.array(
@@ -118,7 +131,8 @@ class EventStream:
     def batches(self) -> Iterator[MessageBatch]:
         """Yields all events once, in order of event time; call it once.
 
-        Memory is bounded by a block of requests, whatever the rate and the duration.
+        Spans stand between them, each at its end: that is when a service sends it. Memory is
+        bounded by a block of requests, whatever the rate and the duration.
         """
         length = min(REQUESTS_PER_BLOCK / self._requests_per_second, LONGEST_BLOCK_SECONDS)
         duration = self.parameters.duration_seconds
@@ -128,16 +142,19 @@ class EventStream:
             if begin >= duration:
                 return
             last = end >= duration
-            events = _joined([*held, *self._requests(begin, end), *self._fault_events(begin, end)])
+            events = joined([*held, *self._requests(begin, end), *self._fault_events(begin, end)])
             if events is None:
                 continue
-            order = np.argsort(events.times_us, kind="stable")
-            times = events.times_us[order]
-            # What a later request may still precede waits for the next block.
-            ready = len(times) if last else int(np.searchsorted(times, self._us(end)))
-            if ready:
-                yield self._batch(events, order[:ready])
-            held = [_taken(events, order[ready:])]
+            order, ready = in_order(events.times_us, None if last else self._us(end))
+            spans = events.spans or FinishedSpans.joined([])
+            span_order, spans_ready = in_order(spans.ends_us, None if last else self._us(end))
+            batch = self._batch(events, order[:ready])
+            if self._with_spans:
+                batch = spans_among(batch, spans.taken(span_order[:spans_ready]))
+            if len(batch):
+                yield batch
+            rest = taken(events, order[ready:])
+            held = [dataclasses.replace(rest, spans=spans.taken(span_order[spans_ready:]))]
 
     def _us(self, seconds: float) -> int:
         return self.parameters.start_us + int(seconds * 1_000_000)
@@ -194,9 +211,9 @@ class EventStream:
         ]
 
     def _batch(self, events: RenderedEvents, order: Indexes) -> MessageBatch:
-        taken = _taken(events, order)
-        keys: list[bytes | None] = self._key_of_code[taken.services].tolist()
-        return MessageBatch(keys, taken.values, taken.times_us, taken.errors)
+        ready = taken(events, order)
+        keys: list[bytes | None] = self._key_of_code[ready.services].tolist()
+        return MessageBatch(keys, ready.values, ready.times_us, ready.errors)
 
 
 def _placed(scenario: Scenario, parameters: GeneratorParameters) -> FaultWindow:
@@ -209,24 +226,3 @@ def _placed(scenario: Scenario, parameters: GeneratorParameters) -> FaultWindow:
             f"{parameters.duration_seconds:g} s: take a longer duration."
         )
     return FaultWindow(scenario, start, start + length)
-
-
-def _joined(parts: list[RenderedEvents]) -> RenderedEvents | None:
-    if not parts:
-        return None
-    return RenderedEvents(
-        list(itertools.chain.from_iterable(part.values for part in parts)),
-        np.concatenate([part.times_us for part in parts]),
-        np.concatenate([part.services for part in parts]),
-        np.concatenate([part.errors for part in parts]),
-    )
-
-
-def _taken(events: RenderedEvents, order: Indexes) -> RenderedEvents:
-    values = events.values
-    return RenderedEvents(
-        [values[at] for at in order.tolist()],
-        events.times_us[order],
-        events.services[order],
-        events.errors[order],
-    )

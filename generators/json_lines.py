@@ -12,15 +12,35 @@ from generators.message_batch import MessageBatch
 
 
 def write_json_lines(path: Path, batches: Iterable[MessageBatch]) -> int:
-    """Writes one event a line, compressed where the name ends in .gz; returns the lines written.
+    """Writes one message a line, compressed where the name ends in .gz; returns the lines written.
 
     The file appears under its name only when it is whole; equal events make an equal file.
 
     Raises:
         FirstcauseError: the file cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
     written = 0
+
+    def lines() -> Iterable[bytes]:
+        nonlocal written
+        for batch in batches:
+            if len(batch):
+                yield b"\n".join(batch.values) + b"\n"
+                written += len(batch)
+
+    write_whole(path, lines())
+    return written
+
+
+def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Writes a file of these parts, compressed where the name ends in .gz.
+
+    It appears under its name only when it is whole; equal parts make an equal file.
+
+    Raises:
+        FirstcauseError: the file cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with unfinished.open("wb") as raw:
             out: IO[bytes] = raw
@@ -29,9 +49,8 @@ def write_json_lines(path: Path, batches: Iterable[MessageBatch]) -> int:
                 out = gzip.GzipFile(  # type: ignore[assignment]
                     filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0
                 )
-            for batch in batches:
-                out.write(b"\n".join(batch.values) + b"\n")
-                written += len(batch)
+            for part in parts:
+                out.write(part)
             if out is not raw:
                 out.close()
         unfinished.replace(path)
@@ -39,4 +58,3 @@ def write_json_lines(path: Path, batches: Iterable[MessageBatch]) -> int:
         raise FirstcauseError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return written

@@ -100,9 +100,12 @@ def produce(
     topic: str,
     batches: Iterable[MessageBatch],
     *,
+    spans_topic: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ProduceReport:
     """Sends all batches and waits until Kafka has every message.
+
+    Spans of a batch go to `spans_topic`, and to `topic` like all else without one.
 
     Blocks as long as the batches take to come, plus at most the producer's delivery timeout.
     A full queue holds the batches back. `on_progress` gets the number of messages of each
@@ -112,15 +115,18 @@ def produce(
         DeliveryFailed: a message was not delivered. It is raised as soon as it is known;
             what else was queued may still arrive.
     """
-    sending = _Sending(producer, topic)
+    sending = _Sending(producer, f"{topic} and {spans_topic}" if spans_topic else topic)
     began = time.monotonic()
     for batch in batches:
         for first in range(0, len(batch), MESSAGES_PER_CALL):
-            keys = batch.keys[first : first + MESSAGES_PER_CALL]
-            values = batch.values[first : first + MESSAGES_PER_CALL]
-            sending.hand_over(keys, values)
+            part = batch.part(first, first + MESSAGES_PER_CALL)
+            if spans_topic is None:
+                sending.hand_over(topic, part)
+            else:
+                sending.hand_over(topic, part.logs_alone())
+                sending.hand_over(spans_topic, part.spans_alone())
             if on_progress is not None:
-                on_progress(len(values))
+                on_progress(len(part))
         producer.poll(0)
         sending.raise_failure()
     sending.finish()
@@ -130,26 +136,25 @@ def produce(
 class _Sending:
     """One run of `produce`: what was handed over, and what came back as failed."""
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topics: str) -> None:
         self.sent = 0
         self.value_bytes = 0
         self._producer = producer
-        self._topic = topic
+        self._topics = topics
         self._failed = 0
         self._reason: KafkaError | None = None
 
-    def hand_over(self, keys: list[bytes | None], values: list[bytes]) -> None:
+    def hand_over(self, topic: str, batch: MessageBatch) -> None:
         """Queues the messages in order; waits while the queue is full."""
-        self.sent += len(values)
-        self.value_bytes += sum(map(len, values))
+        self.sent += len(batch)
+        self.value_bytes += sum(map(len, batch.values))
         messages: list[dict[str, Any]] = [
-            {"key": key, "value": value} for key, value in zip(keys, values, strict=True)
+            {"key": key, "value": value}
+            for key, value in zip(batch.keys, batch.values, strict=True)
         ]
         while messages:
             self._wait_for_room(len(messages))
-            queued = self._producer.produce_batch(
-                self._topic, messages, on_delivery=self._delivered
-            )
+            queued = self._producer.produce_batch(topic, messages, on_delivery=self._delivered)
             if queued == len(messages):
                 return
             messages = self._refused(messages)
@@ -169,7 +174,7 @@ class _Sending:
         if self._reason is not None:
             # What is still queued is of unknown fate, and so is not counted as delivered.
             lost = self._failed + len(self._producer)
-            raise DeliveryFailed(self._topic, self.sent, lost, self._reason.str())
+            raise DeliveryFailed(self._topics, self.sent, lost, self._reason.str())
 
     def _wait_for_room(self, wanted: int) -> None:
         while len(self._producer) > max(QUEUE_MESSAGES - wanted, 0):

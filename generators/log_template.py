@@ -97,3 +97,12 @@ class LogTemplate(StrictModel):
     def is_error(self) -> bool:
         """True for ERROR and FATAL."""
         return self.level in ERROR_LEVELS
+
+
+def spoken(line: str, exception: str | None = None) -> LogTemplate:
+    """The template of a line `LEVEL text`, and of an exception with it.
+
+    Raises:
+        pydantic.ValidationError: no level, or an unknown variable.
+    """
+    return LogTemplate.model_validate({"log": line, "exception": exception})

@@ -18,17 +18,20 @@ class MessageBatch:
     """Messages ready to send, as parallel columns.
 
     Attributes:
-        keys: the service's name, one a message; None where a line of a file has none.
-        values: one log event a message, UTF-8 JSON without a line end. (Replayed lines may
-            be anything.)
-        times_us: event times, us since the epoch, never descending.
+        keys: the service's name, one a message; None where a line of a file has none. Of a
+            span, its trace id.
+        values: one log event or span a message, UTF-8 JSON without a line end. (Replayed lines
+            may be anything.)
+        times_us: event times, us since the epoch, never descending. Of a span, its end.
         errors: marks the events whose level is ERROR or FATAL.
+        spans: marks the spans; None: there are none.
     """
 
     keys: list[bytes | None]
     values: list[bytes]
     times_us: npt.NDArray[np.int64]
     errors: npt.NDArray[np.bool_]
+    spans: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -45,6 +48,24 @@ class MessageBatch:
             self.values[first:end],
             self.times_us[first:end],
             self.errors[first:end],
+            None if self.spans is None else self.spans[first:end],
+        )
+
+    def logs_alone(self) -> MessageBatch:
+        """The log events of this batch."""
+        return self if self.spans is None else self._where(~self.spans)
+
+    def spans_alone(self) -> MessageBatch:
+        """The spans of this batch."""
+        return self.part(0, 0) if self.spans is None else self._where(self.spans)
+
+    def _where(self, wanted: npt.NDArray[np.bool_]) -> MessageBatch:
+        places = np.flatnonzero(wanted).tolist()
+        return MessageBatch(
+            [self.keys[at] for at in places],
+            [self.values[at] for at in places],
+            self.times_us[wanted],
+            self.errors[wanted],
         )
 
 

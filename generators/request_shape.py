@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy.typing as npt
 from firstcause.log_event import ERROR_LEVELS
 from generators.log_template import ELAPSED, EVENT_VARIABLES, GAUGE, template_parts
 from generators.random_ids import hex_ids, uuids
+from generators.rendered_events import RenderedEvents
+from generators.span_shape import SpanShape
 from generators.text_table import MAX_WHOLE_NUMBER, Indexes, TextTable, escaped
 from generators.walk_clock import WalkClock
 from generators.walk_plan import PlannedEvent, WalkPlan
@@ -21,20 +22,20 @@ _LOG_ID_AFTER: Final = b'","timestamp":"'
 Slot = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedEvents:
-    """Events of several requests: values, and beside each its time, service and error mark."""
-
-    values: list[bytes]
-    times_us: Indexes
-    services: Indexes
-    errors: npt.NDArray[np.bool_]
-
-
 class RequestShape:
-    """All requests that go one way. Rendering is deterministic in the generator it is given."""
+    """All requests that go one way. Rendering is deterministic in the generator it is given.
 
-    def __init__(self, plan: WalkPlan, table: TextTable, service_codes: dict[str, int]) -> None:
+    `with_spans` adds the spans; it draws nothing, so the events stay the same to the byte.
+    """
+
+    def __init__(
+        self,
+        plan: WalkPlan,
+        table: TextTable,
+        service_codes: dict[str, int],
+        *,
+        with_spans: bool = False,
+    ) -> None:
         self._plan = plan
         self._table = table
         self._slots: dict[str, dict[Slot, None]] = {
@@ -48,6 +49,7 @@ class RequestShape:
         self._pieces: list[str | tuple[str, Slot]] = []
         for number, event in enumerate(plan.events):
             self._compile(number, event)
+        self._span_shape = SpanShape(plan.spans) if with_spans and plan.spans else None
         self._clock = WalkClock(plan.segments)
         self._lay_out()
         self._prepare_columns()
@@ -77,11 +79,13 @@ class RequestShape:
         """
         rows = len(starts_us)
         times = starts_us[:, None] + self._clock.elapsed_us(rows, random, jitter)
+        traces: list[str] = []
+        span_ids: list[str] = []
         indexes = np.concatenate(
             [
-                *self._request_columns(rows, random),
+                *self._request_columns(rows, random, traces),
                 *self._time_columns(times),
-                *self._id_columns(rows, random),
+                *self._id_columns(rows, random, span_ids),
                 *([] if gauge is None else [self._table.whole_numbers + gauge[:, None]]),
             ],
             axis=1,
@@ -96,6 +100,7 @@ class RequestShape:
             times[:, self._moments].ravel(),
             np.tile(self._services, rows),
             np.tile(self._errors, rows),
+            self._span_shape.render(traces, span_ids, times) if self._span_shape else None,
         )
 
     def _compile(self, number: int, event: PlannedEvent) -> None:
@@ -113,7 +118,7 @@ class RequestShape:
             self._literal('",')
             self._hole("request", ())
             self._hole("span", (event.span,))
-            parent = self._plan.span_parents[event.span]
+            parent = self._plan.spans[event.span].parent
             if parent is not None:
                 self._literal('","parent_span_id":"')
                 self._hole("span", (parent,))
@@ -201,14 +206,17 @@ class RequestShape:
         self._latency_from = np.array([pair[0] for pair in pairs], dtype=np.int64)
         self._latency_to = np.array([pair[1] for pair in pairs], dtype=np.int64)
 
-    def _request_columns(self, rows: int, random: np.random.Generator) -> list[Indexes]:
+    def _request_columns(
+        self, rows: int, random: np.random.Generator, traces: list[str]
+    ) -> list[Indexes]:
+        """The columns that a request has once; its trace id is added to `traces`."""
         draws = random.integers(0, 2**31, (rows, self._draws))
         columns = [self._offsets + draws[:, self._drawn] % self._sizes]
         if self._slots["request"]:
             people = self._table.pools["user_id"]
             users = people.offset + draws[:, self._person_draw] % people.size
             user_ids = [row[0] for row in self._table.look_up(users[:, None])]
-            traces = hex_ids(random, rows, 32)
+            traces += hex_ids(random, rows, 32)
             others = hex_ids(random, rows, 32)
             first = self._table.put(
                 [
@@ -236,9 +244,13 @@ class RequestShape:
             table.three_digits + latency_us,
         ]
 
-    def _id_columns(self, rows: int, random: np.random.Generator) -> list[Indexes]:
+    def _id_columns(
+        self, rows: int, random: np.random.Generator, span_ids: list[str]
+    ) -> list[Indexes]:
+        """The columns of spans and log ids; the span ids are added to `span_ids`, by request."""
         spans, events = len(self._slots["span"]), self.event_count
-        first_span = self._table.put(hex_ids(random, rows * spans, 16))
+        span_ids += hex_ids(random, rows * spans, 16)
+        first_span = self._table.put(span_ids)
         first_log = self._table.put(uuids(random, rows * events, _LOG_ID_BEFORE, _LOG_ID_AFTER))
         return [
             first_span + np.arange(rows * spans, dtype=np.int64).reshape(rows, spans),

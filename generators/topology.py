@@ -16,6 +16,7 @@ from generators.log_template import LogTemplate, template_parts
 DEFAULT_TOPOLOGY = Path(__file__).with_name("topology.yaml")
 
 Provider = Literal["aws", "gcp"]
+Runtime = Literal["java", "python", "go"]
 ResourceKind = Literal["rds", "lambda", "s3", "ec2", "ecs", "compute_engine", "big_query"]
 
 REGIONS: dict[str, frozenset[str]] = {
@@ -103,7 +104,7 @@ class Service(StrictModel):
     regions: Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
     instances: int = pydantic.Field(ge=1, le=50)
     runs_on: ResourceKind
-    runtime: Literal["java", "python", "go"]
+    runtime: Runtime
     package: str
     version: str
     resources: dict[str, Resource] = pydantic.Field(default_factory=dict)

@@ -65,7 +65,10 @@ class Traffic:
         fault: FaultWindow | None,
         table: TextTable,
         choices: random.Random,
+        *,
+        with_spans: bool = False,
     ) -> None:
+        self._with_spans = with_spans
         self.shapes: list[RequestShape] = []
         self._topology = topology
         self._fault = fault
@@ -142,7 +145,9 @@ class Traffic:
         first = len(self.shapes)
         for _ in range(variants):
             plan = CallWalk(self._topology, outcome, self._choices).plan(entry)
-            self.shapes.append(RequestShape(plan, self._table, self._codes))
+            self.shapes.append(
+                RequestShape(plan, self._table, self._codes, with_spans=self._with_spans)
+            )
         return range(first, len(self.shapes))
 
     def _backgrounds(self, entries: list[_Source]) -> Iterator[_Source]:

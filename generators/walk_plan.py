@@ -48,11 +48,25 @@ class PlannedEvent:
 
 
 @dataclass(slots=True)
+class PlannedSpan:
+    """One service's part in a walk. `parent` is the caller's span, by its place in the plan.
+
+    `start` and `end` are moments, counted as `PlannedEvent.moment` is; `end` is set last.
+    """
+
+    parent: int | None
+    service: str
+    operation: str
+    start: int
+    end: int = 0
+
+
+@dataclass(slots=True)
 class WalkPlan:
-    """A planned walk: segments of time, the parent of each span, events in order."""
+    """A planned walk: segments of time, spans (a caller before its callees), events in order."""
 
     segments: list[Segment] = field(default_factory=list)
-    span_parents: list[int | None] = field(default_factory=list)
+    spans: list[PlannedSpan] = field(default_factory=list)
     events: list[PlannedEvent] = field(default_factory=list)
 
     @property

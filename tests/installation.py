@@ -74,6 +74,7 @@ class Installation:
         return self.settings.model_copy(
             update={
                 "kafka_logs_topic": f"logs_{suffix}",
+                "kafka_spans_topic": f"spans_{suffix}",
                 "kafka_dead_letter_topic": f"logs_dead_letter_{suffix}",
                 "kafka_alerts_topic": f"incident_alerts_{suffix}",
                 "kafka_escalations_topic": f"incident_escalations_{suffix}",

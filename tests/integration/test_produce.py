@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 
 import numpy as np
+import orjson
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
@@ -32,21 +33,22 @@ def topics(settings: Settings) -> Iterator[Settings]:
     own = settings.model_copy(
         update={
             "kafka_logs_topic": f"produce_logs_{mark}",
+            "kafka_spans_topic": f"produce_spans_{mark}",
             "kafka_dead_letter_topic": f"produce_dead_letter_{mark}",
             "kafka_alerts_topic": f"produce_alerts_{mark}",
             "kafka_escalations_topic": f"produce_escalations_{mark}",
         }
     )
     made = ensure_topics(own)
-    assert len(made) == 4
+    assert len(made) == 5
     yield own
     admin = AdminClient({"bootstrap.servers": own.kafka_bootstrap_servers})
     for done in admin.delete_topics(made).values():
         done.result()
 
 
-def read_all(settings: Settings):
-    """Every message of the logs topic, partition by partition."""
+def read_all(settings: Settings, topic: str | None = None):
+    """Every message of a topic, the logs' unless another is named, partition by partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -54,7 +56,7 @@ def read_all(settings: Settings):
             "enable.auto.commit": False,
         }
     )
-    topic = settings.kafka_logs_topic
+    topic = topic or settings.kafka_logs_topic
     messages = []
     deadline = time.monotonic() + READ_SECONDS
     try:
@@ -102,6 +104,23 @@ def test_a_generated_stream_arrives_once_keyed_by_service(topics):
         assert message.key() == event.service_name.encode()
         places.setdefault(message.key(), set()).add(message.partition())
     assert all(len(partitions) == 1 for partitions in places.values())
+
+
+def test_spans_arrive_in_their_own_topic_keyed_by_trace(topics):
+    parameters = GeneratorParameters(1000, 5, seed=4)
+    batches = list(EventStream(parameters, with_spans=True).batches())
+    report = produce(
+        connect_producer(topics),
+        topics.kafka_logs_topic,
+        batches,
+        spans_topic=topics.kafka_spans_topic,
+    )
+    assert report.delivered == sum(map(len, batches))
+    spans = [value for batch in batches for value in batch.spans_alone().values]
+    arrived = read_all(topics, topics.kafka_spans_topic)
+    assert sorted(message.value() for message in arrived) == sorted(spans)
+    assert all(orjson.loads(one.value())["trace_id"].encode() == one.key() for one in arrived)
+    assert len(read_all(topics)) == report.delivered - len(spans) > 0
 
 
 def test_a_replayed_file_arrives_byte_for_byte(topics, tmp_path):

@@ -87,7 +87,7 @@ def test_every_command_and_option_exists(document: str, commands: dict[str, set[
 
 def test_options_beside_a_command_in_its_table_row_exist(commands: dict[str, set[str]]) -> None:
     rows = re.findall(
-        r"^\| `firstcause (\w+)[^`]*` \| (.*) \|$", text_of("README.md"), re.MULTILINE
+        r"^\| `firstcause ([\w-]+)[^`]*` \| (.*) \|$", text_of("README.md"), re.MULTILINE
     )
     assert {name for name, _ in rows} == set(commands)
     for name, row in rows:

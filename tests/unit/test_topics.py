@@ -15,6 +15,7 @@ def test_each_topic_of_the_settings_is_planned_once() -> None:
     names = {
         "kafka_logs_topic": "a",
         "kafka_dead_letter_topic": "b",
+        "kafka_spans_topic": "e",
         "kafka_alerts_topic": "c",
         "kafka_escalations_topic": "d",
     }
