@@ -113,10 +113,10 @@ class Delivery:
         if row is None:
             return
         due_in_ms = max(row.not_before_ms, row.lease_until_ms) - self._clock_ms()
-        if row.state == "pending" and due_in_ms < SOON_MS:
-            # People wait for it; for pictures and updates they do not.
-            self._channel.expect_post()
         if due_in_ms > 0:
+            if row.state == "pending" and due_in_ms < SOON_MS:
+                # People wait for it; for pictures and updates they do not.
+                self._channel.expect_post()
             return
         if row.state == "sending":
             self._reconcile(row)
@@ -156,6 +156,8 @@ class Delivery:
         now_ms = self._clock_ms()
         wait_ms = self._channel.ready_in_ms(target, "post")
         if wait_ms:
+            if wait_ms < SOON_MS:
+                self._channel.expect_post()
             self._next_look_ms[row.incident_id] = now_ms + wait_ms
             return
         claimed = self._outbox.move(
