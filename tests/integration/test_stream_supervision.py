@@ -136,6 +136,7 @@ def test_a_killed_airflow_process_leaves_the_driver_alone(
 
 def test_a_cleared_task_gets_a_driver_of_its_own(jobs: StreamJobs, run: str) -> None:
     before = jobs.await_heartbeat()
+    jobs.await_watched(run)
     jobs.clear(run)
     wait_for(lambda: not psutil.pid_exists(before))
     jobs.await_heartbeat(other_than=before)
