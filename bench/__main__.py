@@ -69,7 +69,7 @@ def main() -> None:
                 memory = service_statuses(made.settings, local.local_services(made.settings))
         finally:
             made.stop()
-    text = report(figures, storms, freshness, memory)
+    text = report(given.rounds, figures, storms, freshness, memory)
     print(text)
     if not given.print:
         before, rest = README.read_text(encoding="utf-8").split(BEGIN)
@@ -78,6 +78,7 @@ def main() -> None:
 
 
 def report(
+    rounds: int,
     figures: Iterable[Figure],
     storms: Sequence[StormTold],
     freshness: Freshness,
@@ -85,7 +86,7 @@ def report(
 ) -> str:
     """The tables in Markdown, headed by the machine that they were measured on."""
     lines = [
-        _machine(),
+        f"{_machine()} Store job and analyzer: {rounds} rounds.",
         "",
         "| figure | ours | reference | reference's | ratio |",
         "|---|---:|---|---:|---:|",

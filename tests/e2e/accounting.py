@@ -85,7 +85,8 @@ def a_stream(*, rate: float, seconds: float, scenario: str, fault_at: float, see
 
 
 def _with_malformed(batch: MessageBatch, rubbish: Iterator[bytes]) -> MessageBatch:
-    keys, values, times, errors = [], [], [], []
+    keys: list[bytes | None] = []
+    values, times, errors = [], [], []
     for at in range(len(batch)):
         if at % VALID_FOR_EACH_MALFORMED == 0:
             keys.append(b"anybody")
@@ -147,7 +148,7 @@ def dead_letters(settings: Settings) -> list[Message]:
 
 
 def source_position(message: Message) -> tuple[str, int, int]:
-    headers = dict(message.headers() or ())
+    headers = {name: bytes(value) for name, value in message.headers() or ()}  # type: ignore[arg-type]
     return (
         headers[dead_letter.TOPIC].decode(),
         int(headers[dead_letter.PARTITION]),
@@ -207,6 +208,7 @@ def slack_process() -> Iterator[SlackProcess]:
     with subprocess.Popen(
         command, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         try:
             yield SlackProcess(process.stdout.readline().strip())
         finally:

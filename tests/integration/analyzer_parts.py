@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from cassandra.cluster import Session
@@ -66,16 +66,17 @@ def consumed(
 def send(settings: Settings, events: Iterable[dict[str, object] | bytes]) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "acks": "all"})
     for event in events:
-        raw = isinstance(event, bytes)
-        key = None if raw else str(event["service_name"])
-        value = event if raw else orjson.dumps(event)
+        if isinstance(event, bytes):
+            key, value = None, event
+        else:
+            key, value = str(event["service_name"]), orjson.dumps(event)
         producer.produce(settings.kafka_logs_topic, value=value, key=key)
         producer.poll(0)
     assert producer.flush(60) == 0
 
 
 def a_tracker(session: Session, **changes: object) -> IncidentTracker:
-    parts = {
+    parts: dict[str, Any] = {
         "store": IncidentStore(session),
         "board": BoardStore(session),
         "escalations": EscalationStore(session),

@@ -24,7 +24,8 @@ class MistralStub(StubServer):
         return [r["body"]["messages"][-1]["content"] for r in chats]
 
     def answer(self, request: dict[str, Any], fault: dict[str, Any] | None) -> Any:
-        kind = fault["kind"] if fault else ""
+        fault = fault or {}
+        kind = fault.get("kind", "")
         if kind == "rate_limited":
             headers = {"Retry-After": str(fault["retry_after"])}
             return 429, {"message": "Requests rate limit exceeded"}, headers
@@ -41,7 +42,7 @@ class MistralStub(StubServer):
             return 422, {"detail": []}
         prompt = body["messages"][-1]["content"]
         answer = self.root_cause(prompt, kind)
-        if fault and kind == "says":
+        if kind == "says":
             answer |= fault["answer"]
         content = json.dumps(answer)
         if kind == "nonsense":

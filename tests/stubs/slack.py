@@ -54,7 +54,8 @@ class SlackStub(StubServer):
         return [one for one in self.replies if one["thread_ts"] in threads]
 
     def answer(self, request: dict[str, Any], fault: dict[str, Any] | None) -> Any:  # noqa: PLR0911
-        kind = fault["kind"] if fault else ""
+        fault = fault or {}
+        kind = fault.get("kind", "")
         if kind == "rate_limited":
             return _rate_limited(fault["retry_after"])
         if kind == "error":
