@@ -84,7 +84,7 @@ def _without_copies(rows: list[Row]) -> list[Row]:
 def _with_spans(rows: list[Row]) -> list[Row]:
     """Spans for events that have none: a service goes on until one that waits for it speaks."""
     open_calls: list[tuple[str, str]] = []
-    found = []
+    found: list[Row] = []
     for row in rows:
         if not row.span:
             name = row.event.service_name

@@ -35,7 +35,7 @@ def _drop(events: Sequence[LogEvent], spans: Sequence[Span], dice: random.Random
 
 
 def _duplicate(events: Sequence[LogEvent], spans: Sequence[Span], dice: random.Random) -> Recording:
-    """Half of the copies keep their id (a second delivery), half have another (a second shipper)."""
+    """Half of the copies keep their id (delivered twice), half have another (shipped twice)."""
     copies = [event for event in events if dice.random() < _SHARE]
     renamed = [
         replace(event, log_id=str(UUID(int=dice.getrandbits(128)))) if number % 2 else event
@@ -50,7 +50,7 @@ def _shuffle(events: Sequence[LogEvent], spans: Sequence[Span], dice: random.Ran
 
 def _skew(events: Sequence[LogEvent], spans: Sequence[Span], dice: random.Random) -> Recording:
     """Each service's clock is off by up to 200 ms, either way, for all of the recording."""
-    names = sorted({one.service_name for one in (*events, *spans)})
+    names = sorted({one.service_name for one in events} | {one.service_name for one in spans})
     off_ms = {name: dice.randint(-_SKEW_MS, _SKEW_MS) for name in names}
     return (
         [

@@ -82,7 +82,8 @@ def durations_of(spans: Sequence[Span]) -> Iterator[Duration]:
     """
     children = _children(spans)
     for span in spans:
-        own, foreign = [], []
+        own: list[Span] = []
+        foreign: list[Span] = []
         for child in children.get(span.span_id, ()):
             (own if child.service_name == span.service_name else foreign).append(child)
         if len(foreign) == 1 and not own:

@@ -1,4 +1,4 @@
-"""Times in bins that grow with them: small, mergeable, exact enough for shares and quartiles. Pure."""
+"""Times in bins that grow with them: small and mergeable. Pure."""
 
 from __future__ import annotations
 

@@ -49,8 +49,9 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     for trace_id, found_spans in spans_by_trace(logged_spans).items():
         given.setdefault(trace_id, found_spans)
     for trace_spans in given.values():
-        for key, ms, _ in durations_of(trace_spans):
-            add_times(normal.of(owner_of(key)).times.setdefault(key, {}), (ms,))
+        for duration in durations_of(trace_spans):
+            times = normal.of(owner_of(duration.key)).times
+            add_times(times.setdefault(duration.key, {}), (duration.ms,))
     return normal
 
 

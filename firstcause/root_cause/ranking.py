@@ -21,6 +21,8 @@ from firstcause.root_cause.window import Tally, facts_of
 
 # Fault-free minutes compared with one another stay below (docs/root-cause.md has the figures).
 CONFIDENT_FROM: Final = 1.2
+# Scores nearer to one another than that leave both suspect.
+STANDS_OUT: Final = 1.1
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
@@ -58,16 +60,16 @@ class Ranking:
 
     @property
     def inconclusive(self) -> bool:
-        """True when no suspect stands out from what happens by chance, or two share rank 1."""
+        """True when the first suspect stands out neither from chance nor from the second."""
         return not self.culprit
 
     @property
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
-        first = [suspect for suspect in self.suspects if suspect.rank == 1]
-        if len(first) != 1 or first[0].score < CONFIDENT_FROM:
+        scores = [suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0]
+        if scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
             return None
-        return first[0].service_name
+        return self.suspects[0].service_name
 
 
 def rank(
@@ -85,12 +87,11 @@ def rank(
         known_start_ms: since when something is wrong (event time, ms). If None, starts are
             tried every 30 s, and each service counts with the one that speaks most against it.
     """
-    facts = facts_of(window_events, window_spans, normal)
+    events = list(window_events)
+    facts = facts_of(events, window_spans, normal)
     if not facts:
         return Ranking(())
-    services = normal.services.keys() | {
-        step.event.service_name for fact in facts for step in fact.steps
-    }
+    services = normal.services.keys() | {event.service_name for event in events}
     regularity, usual = Regularity(normal), UsualTimes(normal)
     tally = Tally()
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from firstcause.log_event import LogEvent
@@ -58,7 +59,7 @@ def steps_of(rows: list[Row]) -> Iterator[Step]:
     callers: dict[str, str] = {}
     known_roles: dict[tuple[str, str], tuple[Role, ...]] = {}
     previous = END
-    for row, next_row in zip(rows, [*rows[1:], None], strict=True):
+    for row, next_row in zip_longest(rows, rows[1:]):
         span = row.span
         before = last_key.get(span, END)
         if span not in callers:
@@ -92,7 +93,7 @@ def _roles(
         )
     roles: list[Role] = []
     for line in (up[: up.index(meeting) + 1], down[: down.index(meeting) + 1]):
-        for callee, caller in zip(line, line[1:], strict=False):
+        for callee, caller in pairwise(line):
             roles.append(Role(names[callee], Part.CALLEE, names[caller]))
             roles.append(Role(names[caller], Part.CALLER, names[callee]))
     return tuple(roles)

@@ -71,6 +71,7 @@ def structural_evidence(
     Args:
         observed: what came in each context of the window.
         error_shares: in which share of the window's traces errors of a kind came.
+        regularity: what is normal.
         services: all names that are known, to find those that errors name.
     """
     best: dict[tuple[str, str, str], Piece] = {}
@@ -137,26 +138,27 @@ def _of_context(
 def _blame(
     here: str, expected: str, instead: str, regularity: Regularity, services: Collection[str]
 ) -> dict[str, float]:
-    """Whom a change of turns speaks of."""
-    service = service_of(here)
-    if instead and is_error_key(instead):
-        named = _named_in(instead, services)
-        if named is not None:
-            return {named: 1.0}
-    waited = service_of(expected)
-    came = service_of(instead)
-    if expected and waited == service:
+    """Whom a change of turns speaks of, each with a likelihood; together 1."""
+    service, waited, came = service_of(here), service_of(expected), service_of(instead)
+    failed = instead != END and is_error_key(instead)
+    named = _named_in(instead, services) if failed else None
+    if named is not None:
+        return {named: 1.0}
+    if expected == END:
+        return _halves(service, came)
+    if waited == service:
         return {service: 1.0}
-    if expected and regularity.is_entry(expected):
+    if regularity.is_entry(expected):
         # A call that was not answered: if its caller goes on as if nothing was, it was made.
-        if came == service and not is_error_key(instead):
-            return {waited: 1.0}
-        return {service: 0.5, waited: 0.5}
-    if expected:
-        if instead and came != service:
-            return {came: 0.8, service: 0.2}
-        return {service: 0.5, waited: 0.5} if not instead else {service: 1.0}
-    return {service: 0.5, came: 0.5} if came != service else {service: 1.0}
+        return {waited: 1.0} if came == service and not failed else _halves(service, waited)
+    if instead == END:
+        return _halves(service, waited)
+    # It should have gone on in its caller: what came instead did so in its turn.
+    return {came: 0.8, service: 0.2} if came != service else {service: 1.0}
+
+
+def _halves(one: str, other: str) -> dict[str, float]:
+    return {one: 0.5, other: 0.5} if one != other else {one: 1.0}
 
 
 def _named_in(error: str, services: Collection[str]) -> str | None:
