@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, count_follows, rows_of
+from firstcause.root_cause.clocks import clock_offsets, on_one_clock, spans_by_ids
 from firstcause.root_cause.durations import Stretch, TimeKey, durations_of, spans_of_logs
 from firstcause.root_cause.event_key import END, SEPARATOR, event_key, is_error_key, service_of
 from firstcause.root_cause.histogram import add_times, bin_of
@@ -26,7 +27,8 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     Traces must be whole within one call: a trace cut in two seems to end early. The order of
     events and spans makes no difference. Events without a trace are counted one by one.
     """
-    traces, untraced = by_trace(events)
+    spans = list(spans)
+    traces, untraced = by_trace(on_their_clock(list(events), spans))
     normal = Normal(traces=len(traces))
     follows: Counter[tuple[str, str]] = Counter()
     for found in traces.values():
@@ -88,6 +90,11 @@ def _learn_trace(rows: list[Row], normal: Normal) -> None:
 def untraced_context(service_name: str) -> Context:
     """The one context of a service's events without a trace."""
     return (END, UNTRACED, service_name + SEPARATOR)
+
+
+def on_their_clock(events: list[LogEvent], spans: Sequence[Span]) -> list[LogEvent]:
+    """The events on one clock, as far as spans, or else the ids of logs, tell of the clocks."""
+    return on_one_clock(events, clock_offsets(spans or spans_by_ids(events)))
 
 
 def by_trace(events: Iterable[LogEvent]) -> tuple[dict[str, list[LogEvent]], list[LogEvent]]:

@@ -17,7 +17,7 @@ from firstcause.root_cause.durations import (
     spans_of_logs,
 )
 from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_of
-from firstcause.root_cause.learning import by_trace, spans_by_trace, untraced_context
+from firstcause.root_cause.learning import by_trace, on_their_clock, spans_by_trace, untraced_context
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
@@ -41,7 +41,8 @@ class TraceFacts:
 
 def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> list[TraceFacts]:
     """The window's traces, the latest first. A trace with spans is timed by them alone."""
-    traces, untraced = by_trace(events)
+    spans = list(spans)
+    traces, untraced = by_trace(on_their_clock(list(events), spans))
     spans_of = spans_by_trace(spans)
     follows = _follows(traces.values(), normal)
     facts = []
