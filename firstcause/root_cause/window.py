@@ -17,7 +17,12 @@ from firstcause.root_cause.durations import (
     spans_of_logs,
 )
 from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_of
-from firstcause.root_cause.learning import by_trace, on_their_clock, spans_by_trace, untraced_context
+from firstcause.root_cause.learning import (
+    by_trace,
+    on_their_clock,
+    spans_by_trace,
+    untraced_context,
+)
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
