@@ -35,10 +35,8 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
         count_follows(rows_of(found), follows)
     for (before, key), count in follows.items():
         normal.of(service_of(key)).follows[before, key] += count
-    logged_spans: list[Span] = list(spans_of_logs(untraced))
     for found in traces.values():
         _learn_trace(rows_of(found, follows), normal)
-        logged_spans.extend(spans_of_logs(found))
     for event in untraced:
         key = event_key(event)
         context = untraced_context(event.service_name)
@@ -47,10 +45,7 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
         counts = part.successors.setdefault(context, {})
         counts[key] = counts.get(key, 0) + 1
         part.context_traces[context] += 1
-    given = spans_by_trace(spans)
-    for trace_id, found_spans in spans_by_trace(logged_spans).items():
-        given.setdefault(trace_id, found_spans)
-    for trace_spans in given.values():
+    for trace_spans in spans_by_trace((*spans, *spans_of_logs(untraced))).values():
         for duration in durations_of(trace_spans):
             times = normal.of(owner_of(duration.key)).times
             add_times(times.setdefault(duration.key, {}), (duration.ms,))
@@ -74,7 +69,9 @@ def _learn_trace(rows: list[Row], normal: Normal) -> None:
                 counts = part.successors[context] = {}
             counts[after] = counts.get(after, 0) + 1
             contexts.add(context)
-        if after:
+        if after == END:
+            part.ends[here] += 1
+        else:
             key = TimeKey(Stretch.GAP, here, after, END)
             histogram = part.times.get(key)
             if histogram is None:

@@ -28,6 +28,7 @@ class ServiceNormal:
         context_traces: in how many traces each context came by.
         events: how often each of its events came.
         entries: how often each was the first of a span.
+        ends: how often each was the last of a trace.
         follows: how often one followed another in a span, where clocks could tell.
         error_traces: in how many traces each of its errors came: its ambient errors.
         times: histograms of gaps from its events, of the ways of calls to it, of its own work.
@@ -37,6 +38,7 @@ class ServiceNormal:
     context_traces: Counter[Context] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     entries: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
     follows: Counter[tuple[str, str]] = field(default_factory=Counter)
     error_traces: Counter[str] = field(default_factory=Counter)
     times: dict[TimeKey, Histogram] = field(default_factory=dict)
@@ -108,7 +110,14 @@ def decayed(normal: Normal, factor: float) -> Normal:
 
 
 def _plain(part: ServiceNormal) -> tuple[Counter[Any], ...]:
-    return (part.context_traces, part.events, part.entries, part.follows, part.error_traces)
+    return (
+        part.context_traces,
+        part.events,
+        part.entries,
+        part.ends,
+        part.follows,
+        part.error_traces,
+    )
 
 
 def _nested(part: ServiceNormal) -> tuple[dict[Any, dict[Any, int]], ...]:

@@ -66,7 +66,7 @@ class _Words:
 
 
 def _service(part: ServiceNormal) -> dict[str, Any]:
-    texts: list[str] = [*part.events, *part.entries, *part.error_traces]
+    texts: list[str] = [*part.events, *part.entries, *part.ends, *part.error_traces]
     for context, counts in part.successors.items():
         texts += [*context, *counts]
     for keys in (part.follows, part.times, part.context_traces):
@@ -91,6 +91,7 @@ def _service(part: ServiceNormal) -> dict[str, Any]:
         "follows": _counts(part.follows, words.numbers),
         "events": _counts(part.events, lambda text: words.numbers((text,))),
         "entries": _counts(part.entries, lambda text: words.numbers((text,))),
+        "ends": _counts(part.ends, lambda text: words.numbers((text,))),
         "error_traces": _counts(part.error_traces, lambda text: words.numbers((text,))),
     }
 
@@ -116,6 +117,7 @@ def _part(row: dict[str, Any]) -> ServiceNormal:
     for counts, pairs in (
         (part.events, row["events"]),
         (part.entries, row["entries"]),
+        (part.ends, row["ends"]),
         (part.error_traces, row["error_traces"]),
     ):
         counts.update({words[word]: count for word, count in pairs})

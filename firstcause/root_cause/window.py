@@ -17,6 +17,7 @@ from firstcause.root_cause.durations import (
     spans_of_logs,
 )
 from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_of
+from firstcause.root_cause.insertions import known_turns
 from firstcause.root_cause.learning import (
     by_trace,
     on_their_clock,
@@ -53,8 +54,8 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
     facts = []
     for trace_id in traces.keys() | spans_of.keys():
         found = traces.get(trace_id, [])
-        rows = rows_of(found, follows)
-        trace_spans = spans_of.get(trace_id) or list(spans_of_logs(found))
+        rows = known_turns(rows_of(found, follows), normal)
+        trace_spans = spans_of.get(trace_id, [])
         starts_ms = [row.ms for row in rows[:1]]
         starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
         facts.append(
