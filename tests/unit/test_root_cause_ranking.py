@@ -242,3 +242,20 @@ def test_time_zones_never_matter(kind: str, hours: int) -> None:
         for event in events
     ]
     assert _scores(rank(told, [], normal())) == _scores(rank(events, [], normal()))
+
+
+def test_new_lines_around_which_all_goes_on_are_no_trouble() -> None:
+    def talkative(number: int, dice: random.Random) -> list[Line]:
+        lines = quiet(number, dice)
+        return [*lines[:4], Line(0, "cart", "a new release says more"), *lines[4:]]
+
+    ranking = rank(traffic(talkative, 60, first=9_000, at_ms=LATER_MS), [], normal())
+    assert ranking.inconclusive
+
+
+def test_two_faults_at_once_are_both_suspect() -> None:
+    def both(number: int, dice: random.Random) -> list[Line]:
+        return slow_cart(number, dice) if number % 2 else silent_stock(number, dice)
+
+    ranking = rank(traffic(both, 80, first=9_000, at_ms=LATER_MS), [], normal())
+    assert {one.service_name for one in ranking.suspects[:2]} == {"cart", "stock"}
