@@ -13,6 +13,7 @@ from typing import Final
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.evidence import Deviation, Piece
+from firstcause.root_cause.fit import fits
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.structure import Regularity, structural_evidence
@@ -54,9 +55,14 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The suspects, the most likely first."""
+    """The suspects, the most likely first.
+
+    Attributes:
+        fits_normal: False when nearly all is new, so that nothing can be told from it.
+    """
 
     suspects: tuple[Suspect, ...]
+    fits_normal: bool = True
 
     @property
     def inconclusive(self) -> bool:
@@ -67,7 +73,7 @@ class Ranking:
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
         scores = [suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0]
-        if scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
+        if not self.fits_normal or scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
             return None
         return self.suspects[0].service_name
 
@@ -106,7 +112,8 @@ def rank(
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    return Ranking(tuple(_in_order(best)))
+    steps = (step for fact in facts for step in fact.steps)
+    return Ranking(tuple(_in_order(best)), fits(steps, normal))
 
 
 def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:

@@ -259,3 +259,15 @@ def test_two_faults_at_once_are_both_suspect() -> None:
 
     ranking = rank(traffic(both, 80, first=9_000, at_ms=LATER_MS), [], normal())
     assert {one.service_name for one in ranking.suspects[:2]} == {"cart", "stock"}
+
+
+def test_a_window_that_is_nothing_like_normal_is_inconclusive() -> None:
+    """Clocks have moved, and neither spans nor ids tell who calls whom."""
+    off_ms = dict(zip(SERVICES, (0, 170, -140, 60), strict=True))
+    events = [
+        replace(event, timestamp_ms=event.timestamp_ms + off_ms[event.service_name])
+        for event in window("slow")
+    ]
+    ranking = rank(events, [], normal())
+    assert not ranking.fits_normal
+    assert ranking.inconclusive
