@@ -17,11 +17,19 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, history, migrate, services
+    from firstcause.cli import demo, evaluate, history, migrate, services
     from generators import commands as generator_commands
     from log_analyzer import commands as analyzer_commands
 
-    for module in (services, demo, migrate, history, generator_commands, analyzer_commands):
+    for module in (
+        services,
+        demo,
+        migrate,
+        history,
+        evaluate,
+        generator_commands,
+        analyzer_commands,
+    ):
         module.register(app)
 
 

@@ -1,0 +1,94 @@
+"""How an evaluation is printed: misses with their reasons, and tables of shares."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from firstcause.root_cause.evaluation import Outcome, Shares, shares
+from firstcause.root_cause.ranking import Suspect
+from firstcause.root_cause.reasons import reasons
+
+_SUSPECTS_SHOWN: Final = 2
+_REASONS_SHOWN: Final = 2
+
+
+def print_miss(outcome: Outcome) -> None:
+    """One case whose true culprit is not first: who is instead, and why; what speaks for it."""
+    case, ranking = outcome.case, outcome.ranking
+    if case.culprit is None:
+        place = "it is quiet"
+    elif outcome.position is None:
+        place = f"{case.culprit} is no suspect"
+    else:
+        place = f"{case.culprit} is number {outcome.position}"
+    named = f"names {ranking.culprit}" if ranking.culprit else "is inconclusive"
+    _print(f"{case.name} ({case.fault}): {place}; the ranking {named}.")
+    shown = list(ranking.suspects[:_SUSPECTS_SHOWN])
+    shown += [one for one in ranking.suspects[_SUSPECTS_SHOWN:] if one.service_name == case.culprit]
+    for suspect in shown:
+        _print_suspect(suspect)
+
+
+def _print_suspect(suspect: Suspect) -> None:
+    _print(f"  {suspect.rank}. {suspect.service_name}, score {suspect.score:.2f}")
+    for reason in reasons(suspect)[:_REASONS_SHOWN]:
+        logs = f" (log {', '.join(reason.log_ids)})" if reason.log_ids else ""
+        _print(f"     - {reason.sentence}{logs}")
+
+
+def print_shares(found: Sequence[Outcome]) -> None:
+    """The shares by type of fault, by trait, and of all."""
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in found:
+        groups[outcome.case.fault].append(outcome)
+        for trait in outcome.case.traits:
+            groups[f"({trait})"].append(outcome)
+    table = _table("fault")
+    table.add_column("seconds a case", justify="right")
+    for name, some in [
+        *sorted(groups.items(), key=lambda item: item[0].strip("(")),
+        ("all", found),
+    ]:
+        seconds = sum(one.seconds for one in some) / len(some)
+        table.add_row(name, *_cells(shares(some)), f"{seconds:.2f}")
+    Console(highlight=False).print(table)
+    total = shares(found)
+    if total.quiet:
+        _print(f"Quiet cases: {total.quiet}; no culprit named in {total.quiet_unnamed:.1%}.")
+    slowest = max(found, key=lambda one: one.seconds)
+    _print(f"Slowest: {slowest.case.name}, {slowest.seconds:.2f} s for {slowest.events:,} events.")
+
+
+def print_robustness(rows: Sequence[tuple[str, Shares]]) -> None:
+    """The shares under each change."""
+    table = _table("change")
+    for name, some in rows:
+        table.add_row(name, *_cells(some))
+    Console(highlight=False).print(table)
+
+
+def _table(first: str) -> Table:
+    table = Table(first)
+    for name in ("cases", "first", "in first three", "confident, wrong", "inconclusive"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _cells(some: Shares) -> tuple[str, ...]:
+    of_culprits = (f"{some.top1:.1%}", f"{some.top3:.1%}")
+    inconclusive = f"{some.inconclusive:.1%}"
+    if some.quiet == some.cases:
+        of_culprits, inconclusive = ("-", "-"), f"{some.quiet_unnamed:.1%}"
+    return (str(some.cases), *of_culprits, f"{some.confident_wrong:.1%}", inconclusive)
+
+
+def _print(text: str) -> None:
+    # Text of logs is never markup, and never moves the cursor.
+    plain = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+    Console(soft_wrap=True, highlight=False).print(Text(plain))

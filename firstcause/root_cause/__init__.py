@@ -1,0 +1,1 @@
+"""Naming the culprit of an incident from logs and spans, without a model and without labels."""

@@ -1,0 +1,154 @@
+"""How often labelled cases' true culprits are named: the measure, and what it is made of."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from firstcause.errors import FirstcauseError
+from firstcause.root_cause.degradation import Degradation, Recording
+from firstcause.root_cause.labelled_cases import LabelledCase, read_cases, read_events, read_spans
+from firstcause.root_cause.learning import learn
+from firstcause.root_cause.normal import Normal
+from firstcause.root_cause.ranking import Ranking, rank
+
+_FIRST_THREE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the ranking gets to see.
+
+    Attributes:
+        with_spans: the spans too, not only the logs.
+        known_start: the time of the injection.
+        degradation: what went wrong on the way, for the baseline as for the case.
+        seed: of that.
+    """
+
+    with_spans: bool = False
+    known_start: bool = False
+    degradation: Degradation | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one case went.
+
+    Attributes:
+        position: the true culprit's rank, counting all that share it; None if it is no suspect.
+        seconds: what learning does not count into: the ranking alone.
+        events: in the case's window.
+    """
+
+    case: LabelledCase
+    ranking: Ranking
+    position: int | None
+    seconds: float
+    events: int
+
+    @property
+    def is_first(self) -> bool:
+        """True when the true culprit, and it alone, is first."""
+        return self.position == 1
+
+    @property
+    def is_in_three(self) -> bool:
+        """True when it is among the first three."""
+        return self.position is not None and self.position <= _FIRST_THREE
+
+    @property
+    def is_confident_wrong(self) -> bool:
+        """True when another service is named, in a quiet case any."""
+        return self.ranking.culprit not in (None, self.case.culprit)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What comes out, as shares from 0 to 1.
+
+    Attributes:
+        cases: how many, quiet ones included.
+        top1, top3: of the cases with a culprit, those with it first, and in the first three.
+        confident_wrong: of all cases, those with a wrong service named.
+        inconclusive: of the cases with a culprit, those with none named.
+        quiet: how many quiet cases; `quiet_unnamed` of them have no culprit named.
+    """
+
+    cases: int
+    top1: float
+    top3: float
+    confident_wrong: float
+    inconclusive: float
+    quiet: int
+    quiet_unnamed: float
+
+
+def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
+    """Ranks each case of a folder, in its order, against the baseline of its day.
+
+    Raises:
+        FirstcauseError: the folder, or a file in it, is not there or cannot be read.
+    """
+    normals: dict[str, Normal] = {}
+    for number, case in enumerate(read_cases(folder)):
+        day = case.baseline
+        if day not in normals:
+            normals[day] = learn(*_baseline(folder, day, conditions))
+        events, spans = _recording(
+            case.folder / "logs.jsonl.gz", case.folder / "spans.jsonl.gz", conditions, number + 1
+        )
+        begin = time.perf_counter()
+        ranking = rank(
+            events, spans, normals[day], case.inject_ms if conditions.known_start else None
+        )
+        seconds = time.perf_counter() - begin
+        yield Outcome(case, ranking, _position(ranking, case.culprit), seconds, len(events))
+
+
+def shares(found: Sequence[Outcome]) -> Shares:
+    """The shares over some outcomes; 0 of nothing."""
+    faulty = [one for one in found if one.case.culprit is not None]
+    quiet = [one for one in found if one.case.culprit is None]
+    return Shares(
+        cases=len(found),
+        top1=_share(sum(one.is_first for one in faulty), len(faulty)),
+        top3=_share(sum(one.is_in_three for one in faulty), len(faulty)),
+        confident_wrong=_share(sum(one.is_confident_wrong for one in found), len(found)),
+        inconclusive=_share(sum(one.ranking.inconclusive for one in faulty), len(faulty)),
+        quiet=len(quiet),
+        quiet_unnamed=_share(sum(one.ranking.inconclusive for one in quiet), len(quiet)),
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _position(ranking: Ranking, culprit: str | None) -> int | None:
+    for suspect in ranking.suspects:
+        if suspect.service_name == culprit:
+            return sum(other.rank <= suspect.rank for other in ranking.suspects)
+    return None
+
+
+def _baseline(folder: Path, day: str, conditions: Conditions) -> Recording:
+    logs = folder / f"baseline_logs-{day}.jsonl.gz"
+    if not logs.exists():
+        raise FirstcauseError(
+            f"{logs} is missing: cases of {day} need a fault-free recording of that day."
+        )
+    return _recording(logs, folder / f"baseline_spans-{day}.jsonl.gz", conditions, 0)
+
+
+def _recording(logs: Path, spans: Path, conditions: Conditions, number: int) -> Recording:
+    found = read_events(logs), read_spans(spans) if conditions.with_spans else []
+    if conditions.degradation is None:
+        return found
+    dice = random.Random(f"{conditions.seed}/{number}")  # noqa: S311
+    return conditions.degradation.change(*found, dice)

@@ -1,0 +1,117 @@
+"""Learning what is normal from events and spans of a quiet time. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from firstcause.log_event import LogEvent
+from firstcause.root_cause.call_tree import Row, count_follows, rows_of
+from firstcause.root_cause.clocks import clock_offsets, on_one_clock, spans_by_ids
+from firstcause.root_cause.durations import Stretch, TimeKey, durations_of, spans_of_logs
+from firstcause.root_cause.event_key import END, SEPARATOR, event_key, is_error_key, service_of
+from firstcause.root_cause.histogram import add_times, bin_of
+from firstcause.root_cause.normal import Normal, owner_of
+from firstcause.root_cause.span import Span
+from firstcause.root_cause.steps import Context, steps_of
+
+_Traced = TypeVar("_Traced", LogEvent, Span)
+
+UNTRACED: Final = "untraced"
+
+
+def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
+    """The normal of some traces, all of each; merges with that of others.
+
+    Traces must be whole within one call: a trace cut in two seems to end early. The order of
+    events and spans makes no difference. Events without a trace are counted one by one.
+    """
+    spans = list(spans)
+    traces, untraced = by_trace(on_their_clock(list(events), spans))
+    normal = Normal(traces=len(traces))
+    follows: Counter[tuple[str, str]] = Counter()
+    for found in traces.values():
+        count_follows(rows_of(found), follows)
+    for (before, key), count in follows.items():
+        normal.of(service_of(key)).follows[before, key] += count
+    for found in traces.values():
+        _learn_trace(rows_of(found, follows), normal)
+    for event in untraced:
+        key = event_key(event)
+        context = untraced_context(event.service_name)
+        part = normal.of(event.service_name)
+        part.events[key] += 1
+        counts = part.successors.setdefault(context, {})
+        counts[key] = counts.get(key, 0) + 1
+        part.context_traces[context] += 1
+    for trace_spans in spans_by_trace((*spans, *spans_of_logs(untraced))).values():
+        for duration in durations_of(trace_spans):
+            times = normal.of(owner_of(duration.key)).times
+            add_times(times.setdefault(duration.key, {}), (duration.ms,))
+    return normal
+
+
+def _learn_trace(rows: list[Row], normal: Normal) -> None:
+    contexts: set[Context] = set()
+    errors: set[str] = set()
+    for step in steps_of(rows):
+        part = normal.of(step.event.service_name)
+        here, after = step.here, step.after
+        part.events[here] += 1
+        if step.before == END:
+            part.entries[here] += 1
+        if is_error_key(here):
+            errors.add(here)
+        for context in step.contexts:
+            counts = part.successors.get(context)
+            if counts is None:
+                counts = part.successors[context] = {}
+            counts[after] = counts.get(after, 0) + 1
+            contexts.add(context)
+        if after == END:
+            part.ends[here] += 1
+        else:
+            key = TimeKey(Stretch.GAP, here, after, END)
+            histogram = part.times.get(key)
+            if histogram is None:
+                histogram = part.times[key] = {}
+            index = bin_of(step.gap_ms)
+            histogram[index] = histogram.get(index, 0) + 1
+    for context in contexts:
+        normal.of(service_of(context[2])).context_traces[context] += 1
+    for error in errors:
+        normal.of(service_of(error)).error_traces[error] += 1
+
+
+def untraced_context(service_name: str) -> Context:
+    """The one context of a service's events without a trace."""
+    return (END, UNTRACED, service_name + SEPARATOR)
+
+
+def on_their_clock(events: list[LogEvent], spans: Sequence[Span]) -> list[LogEvent]:
+    """The events on one clock, as far as spans, or else the ids of logs, tell of the clocks."""
+    return on_one_clock(events, clock_offsets(spans or spans_by_ids(events)))
+
+
+def by_trace(events: Iterable[LogEvent]) -> tuple[dict[str, list[LogEvent]], list[LogEvent]]:
+    """Events by trace, and those without one; each log id once."""
+    seen: set[str] = set()
+    traces: dict[str, list[LogEvent]] = defaultdict(list)
+    untraced: list[LogEvent] = []
+    for event in events:
+        if event.log_id not in seen:
+            seen.add(event.log_id)
+            (untraced if event.trace_id is None else traces[event.trace_id]).append(event)
+    return traces, untraced
+
+
+def spans_by_trace(spans: Iterable[Span]) -> dict[str, list[Span]]:
+    """Spans by trace; each span id once."""
+    found: dict[str, dict[tuple[str, str], Span]] = defaultdict(dict)
+    for span in spans:
+        known = found[span.trace_id]
+        mark = (span.span_id, span.service_name)
+        if mark not in known or known[mark].duration_us < span.duration_us:
+            known[mark] = span
+    return {trace_id: list(spans.values()) for trace_id, spans in found.items()}

@@ -1,0 +1,109 @@
+"""The steps of a trace: from each event to the next, and whom the time between belongs to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from itertools import pairwise, zip_longest
+from typing import NamedTuple
+
+from firstcause.log_event import LogEvent
+from firstcause.root_cause.call_tree import Row, parents_of
+from firstcause.root_cause.event_key import END
+
+# A place in the code as a trace comes by: the caller's event before the span, the event before
+# it in its span (or ANY), and the event itself.
+Context = tuple[str, str, str]
+ANY = "*"
+
+
+class Part(StrEnum):
+    """What a service does while time passes."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    ITSELF = "itself"
+
+
+class Role(NamedTuple):
+    """A service that may have spent a stretch of time, and with whom it spent it."""
+
+    service_name: str
+    part: Part
+    partner: str
+
+
+class Step(NamedTuple):
+    """From one event of a trace to the next; `after` is END behind the last."""
+
+    caller: str
+    before: str
+    here: str
+    after: str
+    gap_ms: int
+    roles: tuple[Role, ...]
+    event: LogEvent
+    next_event: LogEvent | None
+
+    @property
+    def contexts(self) -> tuple[Context, Context]:
+        """Where the step begins: without and with the event before it, to catch a cut loop."""
+        return (self.caller, ANY, self.here), (self.caller, self.before, self.here)
+
+
+def steps_of(rows: list[Row]) -> Iterator[Step]:
+    """The steps of one trace, as many as it has events; `rows` are in their order."""
+    parents = parents_of(rows)
+    names = {row.span: row.event.service_name for row in rows}
+    last_key: dict[str, str] = {}
+    callers: dict[str, str] = {}
+    known_roles: dict[tuple[str, str], tuple[Role, ...]] = {}
+    previous = END
+    for row, next_row in zip_longest(rows, rows[1:]):
+        span = row.span
+        before = last_key.get(span, END)
+        if span not in callers:
+            callers[span] = previous
+        last_key[span] = previous = row.key
+        if next_row is None:
+            yield Step(callers[span], before, row.key, END, 0, (), row.event, None)
+            return
+        way = (span, next_row.span)
+        roles = known_roles.get(way)
+        if roles is None:
+            roles = known_roles[way] = _roles(parents, names, *way)
+        gap_ms = next_row.ms - row.ms
+        yield Step(
+            callers[span], before, row.key, next_row.key, gap_ms, roles, row.event, next_row.event
+        )
+
+
+def _roles(
+    parents: Mapping[str, str | None], names: Mapping[str, str], one: str, other: str
+) -> tuple[Role, ...]:
+    """Who may spend the time between two spans' events: all on the way through the call tree."""
+    if one == other:
+        return (Role(names[one], Part.ITSELF, names[one]),)
+    up, down = _line(parents, one), _line(parents, other)
+    meeting = next((span for span in up if span in down), None)
+    if meeting is None:
+        return (
+            Role(names[one], Part.CALLEE, END),
+            Role(names[other], Part.CALLEE, END),
+        )
+    roles: list[Role] = []
+    for line in (up[: up.index(meeting) + 1], down[: down.index(meeting) + 1]):
+        for callee, caller in pairwise(line):
+            roles.append(Role(names[callee], Part.CALLEE, names[caller]))
+            roles.append(Role(names[caller], Part.CALLER, names[callee]))
+    return tuple(roles)
+
+
+def _line(parents: Mapping[str, str | None], span: str) -> list[str]:
+    """A span, its caller and so on; each once, whatever a source says."""
+    line = [span]
+    parent = parents[span]
+    while parent is not None and parent not in line:
+        line.append(parent)
+        parent = parents[parent]
+    return line

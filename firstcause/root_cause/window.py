@@ -1,0 +1,150 @@
+"""The window of an incident as counts that grow backwards in time, from its end to its start."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from firstcause.log_event import LogEvent
+from firstcause.root_cause.call_tree import count_follows, rows_of
+from firstcause.root_cause.durations import (
+    Duration,
+    Stretch,
+    TimeKey,
+    durations_of,
+    spans_of_logs,
+)
+from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_of
+from firstcause.root_cause.insertions import known_turns
+from firstcause.root_cause.learning import (
+    by_trace,
+    on_their_clock,
+    spans_by_trace,
+    untraced_context,
+)
+from firstcause.root_cause.normal import Normal
+from firstcause.root_cause.span import Span
+from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
+from firstcause.root_cause.structure import Outcomes
+from firstcause.root_cause.timing import Sample
+
+_NS_PER_MS: Final = 1_000_000
+_EXAMPLES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFacts:
+    """What one trace, or one event without a trace, says; `at_ms` is when it began."""
+
+    trace_id: str
+    at_ms: int
+    steps: tuple[Step, ...]
+    durations: tuple[Duration, ...]
+    untraced: LogEvent | None = None
+
+
+def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> list[TraceFacts]:
+    """The window's traces, the latest first. A trace with spans is timed by them alone."""
+    spans = list(spans)
+    traces, untraced = by_trace(on_their_clock(list(events), spans))
+    spans_of = spans_by_trace(spans)
+    follows = _follows(traces.values(), normal)
+    facts = []
+    for trace_id in traces.keys() | spans_of.keys():
+        found = traces.get(trace_id, [])
+        rows = known_turns(rows_of(found, follows), normal)
+        trace_spans = spans_of.get(trace_id, [])
+        starts_ms = [row.ms for row in rows[:1]]
+        starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
+        facts.append(
+            TraceFacts(
+                trace_id,
+                min(starts_ms),
+                tuple(steps_of(rows)),
+                tuple(durations_of(trace_spans)),
+            )
+        )
+    for event in untraced:
+        durations = tuple(durations_of(list(spans_of_logs((event,)))))
+        facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations, event))
+    facts.sort(key=lambda fact: -fact.at_ms)
+    return facts
+
+
+def _follows(traces: Iterable[list[LogEvent]], normal: Normal) -> Counter[tuple[str, str]]:
+    """What follows what: as normal has it, so that both break ties alike; else as seen here."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for found in traces:
+        count_follows(rows_of(found), seen)
+    follows: Counter[tuple[str, str]] = Counter()
+    known: set[str] = set()
+    for part in normal.services.values():
+        follows.update(part.follows)
+        known.update(part.events)
+    follows.update({pair: count for pair, count in seen.items() if pair[1] not in known})
+    return follows
+
+
+class Tally:
+    """Counts of what the traces added so far say."""
+
+    def __init__(self) -> None:
+        self.observed: dict[Context, Outcomes] = {}
+        self.times: dict[TimeKey, list[Sample]] = defaultdict(list)
+        self.roles: dict[TimeKey, tuple[Role, ...]] = {}
+        self.traces = 0
+        self._error_traces: Counter[str] = Counter()
+
+    @property
+    def error_shares(self) -> dict[str, float]:
+        """In which share of the traces errors of a kind came."""
+        return {kind: count / self.traces for kind, count in self._error_traces.items()}
+
+    def add(self, fact: TraceFacts) -> None:
+        """Counts one trace more."""
+        for key, ms, trace_id in fact.durations:
+            self.times[key].append(Sample(ms, fact.at_ms, trace_id, None))
+            if key not in self.roles:
+                self.roles[key] = _roles_of(key)
+        if fact.untraced is not None:
+            event = fact.untraced
+            self._count(untraced_context(event.service_name), event_key(event), fact, event)
+            return
+        if not fact.steps:
+            return
+        self.traces += 1
+        kinds: set[str] = set()
+        for step in fact.steps:
+            if is_error_key(step.here):
+                kinds.add(kind_of(step.here))
+            shown = step.next_event or step.event
+            for context in step.contexts:
+                self._count(context, step.after, fact, shown)
+            if step.after and not fact.durations:
+                key = TimeKey(Stretch.GAP, step.here, step.after, END)
+                self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, shown.log_id))
+                # Of the ways that two events can be apart, the longest names all who may wait.
+                if len(step.roles) > len(self.roles.get(key, ())):
+                    self.roles[key] = step.roles
+        self._error_traces.update(kinds)
+
+    def _count(self, context: Context, after: str, fact: TraceFacts, shown: LogEvent) -> None:
+        outcomes = self.observed.get(context)
+        if outcomes is None:
+            outcomes = self.observed[context] = Outcomes()
+        outcomes.counts[after] = outcomes.counts.get(after, 0) + 1
+        outcomes.traces.add(fact.trace_id)
+        examples = outcomes.examples.setdefault(after, [])
+        if len(examples) < _EXAMPLES:
+            examples.append((shown.timestamp_ms, shown.log_id))
+
+
+def _roles_of(key: TimeKey) -> tuple[Role, ...]:
+    if key.stretch == Stretch.NET:
+        return (
+            Role(key.one, Part.CALLER, key.other),
+            Role(key.other, Part.CALLEE, key.one),
+        )
+    return (Role(key.one, Part.ITSELF, key.one),)
