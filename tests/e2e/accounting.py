@@ -148,7 +148,7 @@ def dead_letters(settings: Settings) -> list[Message]:
 
 
 def source_position(message: Message) -> tuple[str, int, int]:
-    headers = {name: bytes(value) for name, value in message.headers() or ()}  # type: ignore[arg-type]
+    headers: dict[str, bytes] = dict(message.headers() or ())  # type: ignore[arg-type]
     return (
         headers[dead_letter.TOPIC].decode(),
         int(headers[dead_letter.PARTITION]),
