@@ -31,7 +31,7 @@ demo: install jars ## Everything from nothing to an incident. INPUT=FILE replays
 
 .PHONY: test
 test: install-dev jars ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile tests)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder tests)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy and the import rules

@@ -67,7 +67,9 @@ def suspect(view: IncidentView, analysis: Analysis) -> list[Block]:
     if analysis.root_cause.strip():
         lines.append(inert(analysis.root_cause, ROOT_CAUSE_CHARS))
     known_suspects = view.context.suspects if view.context else ()
-    reasons = [why for one in known_suspects if one.service_name == blamed for why in one.reasons]
+    every = [why for one in known_suspects if one.service_name == blamed for why in one.reasons]
+    # The report by the rules is made of them: nothing is said twice.
+    reasons = [why for why in every if why not in analysis.root_cause]
     lines += [f"• {inert(reason, REASON_CHARS)}" for reason in reasons[:REASONS_SHOWN]]
     if blamed != by_rules:
         lines.append(f"• The rules would say {name(by_rules)}.")

@@ -226,6 +226,15 @@ def test_the_message_says_what_where_since_when_who_why_and_what_to_do() -> None
         assert wanted in shown
 
 
+def test_the_report_by_rules_says_its_reasons_once() -> None:
+    reason = "It failed first in 41 of 43 traces."
+    suspect = Suspect("payment", (reason,), log_ids=(FIRST_ID,))
+    view = a_view(context=IncidentContext(START_MS, (suspect,)))
+    analysis = deterministic_report(view, "no model")
+    assert reason in analysis.root_cause
+    assert json.dumps(render_notice(view, analysis, OPTIONS).blocks).count(reason) == 1
+
+
 def test_feedback_shows_whether_it_judges_the_analysis_beside_it() -> None:
     said = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
     for analysed_ms, words in (
