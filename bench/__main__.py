@@ -86,7 +86,7 @@ def report(
 ) -> str:
     """The tables in Markdown, headed by the machine that they were measured on."""
     lines = [
-        f"{_machine()} Store job and analyzer: {rounds} rounds.",
+        f"{_machine()} Rounds of store job and analyzer: {rounds}.",
         "",
         "| figure | ours | reference | reference's | ratio |",
         "|---|---:|---|---:|---:|",
