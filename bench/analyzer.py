@@ -9,7 +9,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,14 +92,7 @@ def _thinned(
     chance = np.random.default_rng(1)
     for batch in batches:
         kept = np.where(batch.errors, kept_errors, kept_others)
-        stays = np.flatnonzero(chance.random(len(batch)) < kept).tolist()
-        yield replace(
-            batch,
-            keys=[batch.keys[at] for at in stays],
-            values=[batch.values[at] for at in stays],
-            times_us=batch.times_us[stays],
-            errors=batch.errors[stays],
-        )
+        yield batch.where(chance.random(len(batch)) < kept)
 
 
 def _in_new_group(settings: Settings) -> Settings:

@@ -24,7 +24,7 @@ from firstcause.migrations import migrate
 from firstcause.settings import Settings
 from firstcause.topics import ensure_topics
 from generators.scenario import SCENARIOS_DIR
-from tests.e2e.accounting import errors_counted, incidents
+from tests.e2e.accounting import all_standing, errors_counted, incidents
 from tests.installation import Installation, new_installation
 from tests.integration.analyzer_parts import analyzer_process, eventually
 from tests.storms import ERRORS, Storm, a_storm
@@ -110,7 +110,7 @@ def _told(
     eventually(lambda: errors_counted(session), lambda now: now == wanted, WAIT_SECONDS)
     enough = len if mistral.faults else _all_answered
     new = eventually(lambda: slack.messages[roots:], enough, WAIT_SECONDS)
-    eventually(lambda: _all_standing(session), bool, WAIT_SECONDS)
+    eventually(lambda: incidents(session), all_standing, WAIT_SECONDS)
     posted = [
         request["at"]
         for request in slack.recorded
@@ -131,14 +131,6 @@ def _all_answered(messages: list[dict[str, Any]]) -> bool:
     """Each of them, and there is one, shows the model's answer."""
     shown = [json.dumps(one["blocks"]) for one in messages]
     return bool(shown) and all("The stub blames" in one for one in shown)
-
-
-def _all_standing(session: Session) -> bool:
-    """Every incident that was not merged into another has its message."""
-    return all(
-        one.message is not None and one.message.state in ("live", "settled")
-        for one in incidents(session)
-    )
 
 
 def summary(told: Sequence[StormTold]) -> str:

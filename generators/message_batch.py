@@ -53,13 +53,14 @@ class MessageBatch:
 
     def logs_alone(self) -> MessageBatch:
         """The log events of this batch."""
-        return self if self.spans is None else self._where(~self.spans)
+        return self if self.spans is None else self.where(~self.spans)
 
     def spans_alone(self) -> MessageBatch:
         """The spans of this batch."""
-        return self.part(0, 0) if self.spans is None else self._where(self.spans)
+        return self.part(0, 0) if self.spans is None else self.where(self.spans)
 
-    def _where(self, wanted: npt.NDArray[np.bool_]) -> MessageBatch:
+    def where(self, wanted: npt.NDArray[np.bool_]) -> MessageBatch:
+        """The messages that a mask, one a message, marks; the mask of spans is not kept."""
         places = np.flatnonzero(wanted).tolist()
         return MessageBatch(
             [self.keys[at] for at in places],

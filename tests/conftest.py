@@ -10,6 +10,7 @@ Unit tests need none of them. For tests with real services:
   made and migrated. Give it to the code under test.
 - `product_env` (module): the environment for a process of the product (a Spark driver, the
   analyzer, `firstcause ...`) with exactly these settings; add stub addresses to it.
+- `session` (module): CQL in the keyspace of `settings`.
 - `services.run("status", "--json")` runs the command line, `services.up("analyzer")` starts more.
 
 All of it is stopped at the end of the run, also after an interrupt or SIGTERM. A developer's
@@ -25,7 +26,9 @@ from collections.abc import Iterator
 os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are imported
 
 import pytest
+from cassandra.cluster import Session
 
+from firstcause import cassandra
 from firstcause.local.environment import settings_environment
 from firstcause.migrations import migrate
 from firstcause.settings import Settings
@@ -71,3 +74,9 @@ def settings(services: Installation) -> Settings:
 @pytest.fixture(scope="module")
 def product_env(settings: Settings) -> dict[str, str]:
     return {**os.environ, **settings_environment(settings)}
+
+
+@pytest.fixture(scope="module")
+def session(settings: Settings) -> Iterator[Session]:
+    with cassandra.session(settings) as opened:
+        yield opened

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from firstcause.settings import Settings
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.kafka_producer import connect_producer, produce
@@ -27,12 +25,6 @@ class Storm:
 
     def __len__(self) -> int:
         return sum(map(len, self.errors))
-
-    def parts(self, count: int) -> list[Storm]:
-        """The storm in so many pieces, in order."""
-        every = [batch.part(at, at + 1) for batch in self.errors for at in range(len(batch))]
-        size = -(-len(every) // count)
-        return [Storm(self.scenario, every[at : at + size]) for at in range(0, len(every), size)]
 
     def send(self, settings: Settings) -> None:
         """Sends all as fast as Kafka takes it; every message acknowledged at the end."""
@@ -56,19 +48,11 @@ def a_storm(scenario: str, *, start: datetime, seed: int, errors: int = ERRORS) 
     found: list[MessageBatch] = []
     left = errors
     for batch in stream.batches():
-        rows = np.flatnonzero(batch.errors)[:left]
-        left -= len(rows)
-        if len(rows):
-            found.append(_rows(batch, rows.tolist()))
+        storm = batch.where(batch.errors)
+        storm = storm.part(0, min(left, len(storm)))
+        left -= len(storm)
+        if len(storm):
+            found.append(storm)
         if not left:
             return Storm(scenario, found)
     raise ValueError(f"{scenario} makes only {errors - left} errors in {LONGEST_SECONDS} s")
-
-
-def _rows(batch: MessageBatch, rows: list[int]) -> MessageBatch:
-    return MessageBatch(
-        [batch.keys[at] for at in rows],
-        [batch.values[at] for at in rows],
-        batch.times_us[rows],
-        batch.errors[rows],
-    )

@@ -79,9 +79,9 @@ class StoreDriver:
         }
 
     def processes(self, *, java: bool | None = None) -> list[psutil.Process]:
-        """The driver's JVMs, its Python processes, or all."""
+        """The driver's JVMs, its Python processes, or all; one that ends meanwhile is left out."""
         found = driver_processes(self.files)
-        return [one for one in found if java is None or (one.name() == "java") == java]
+        return [one for one in found if java is None or is_java(one) is java]
 
     def committed(self) -> int:
         """Messages that the job is done with, over all partitions."""
@@ -144,3 +144,11 @@ def running(driver: StoreDriver) -> Iterator[ProcessRecord]:
         yield record
     finally:
         driver.stop()
+
+
+def is_java(process: psutil.Process) -> bool | None:
+    """Whether a process is a JVM; None when it has ended."""
+    try:
+        return process.name() == "java"
+    except psutil.NoSuchProcess:
+        return None

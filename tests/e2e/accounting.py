@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +160,11 @@ def incidents(session: Session) -> list[IncidentView]:
     reader = IncidentReader(session)
     found = [reader.read(row.incident_id) for row in session.execute(_INCIDENT_IDS)]
     return [view for view in found if view is not None and view.merged_into is None]
+
+
+def all_standing(views: Iterable[IncidentView]) -> bool:
+    """Every incident has its message in the channel."""
+    return all(one.message and one.message.state in ("live", "settled") for one in views)
 
 
 def errors_counted(session: Session) -> int:

@@ -42,12 +42,6 @@ BEFORE_SECONDS, AFTER_SECONDS = 10.0, 5.0
 CATCH_UP_SECONDS = 400.0
 
 
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
-
-
 @pytest.fixture
 def late(services: Installation, tmp_path: Path) -> StoreDriver:
     """A driver of another stream, with a checkpoint of its own."""

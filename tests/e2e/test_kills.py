@@ -17,7 +17,6 @@ import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Consumer, TopicPartition
 
-from firstcause import cassandra
 from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
 from spark.checkpoint import committed_offsets
@@ -41,12 +40,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 SEED = 20261
 RATE, SECONDS = 2_250.0, 45.0
 PROGRESS_SECONDS = 400.0
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 class DriverKills:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
 from firstcause.settings import Settings
-from tests.e2e.accounting import incidents
+from tests.e2e.accounting import all_standing, incidents
+from tests.installation import free_ports
 from tests.integration.analyzer_parts import an_event, analyzer_process, eventually, send
 from tests.stubs.mistral import MistralStub
 from tests.stubs.slack import SlackStub
@@ -45,12 +43,6 @@ SLACK_FAULTS = [
     {"kind": "error", "error": "internal_error"},
     {"kind": "accept_then_hang"},
 ]
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 class Breaker:
@@ -83,9 +75,7 @@ class Breaker:
 def test_ten_minutes_of_failing_slack_and_mistral_lose_nothing(
     settings: Settings, product_env: dict[str, str], session: Session, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     with SlackStub() as slack, MistralStub() as mistral:
         mistral.faults += [dict(one) for one in MODEL_FAULTS * 3]
         slack.faults += [dict(one) | {"path": POST} for one in SLACK_FAULTS]
@@ -108,8 +98,7 @@ def test_ten_minutes_of_failing_slack_and_mistral_lose_nothing(
             eventually(
                 lambda: incidents(session),
                 lambda found: (
-                    [one.error_count for one in found] == [ERRORS] * MINUTES
-                    and all(one.message and one.message.state in STANDING for one in found)
+                    [one.error_count for one in found] == [ERRORS] * MINUTES and all_standing(found)
                 ),
                 SETTLED_SECONDS,
             )
@@ -128,9 +117,6 @@ def test_ten_minutes_of_failing_slack_and_mistral_lose_nothing(
     assert all(
         one["thread_ts"] in threads and one["ts"] > one["thread_ts"] for one in slack.replies
     )
-
-
-STANDING = ("live", "settled")
 
 
 def minute_of_errors(minute: int) -> list[dict[str, object]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -18,12 +17,12 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
 from firstcause.settings import Settings
 from generators.scenario import SCENARIOS_DIR
 from log_analyzer.incident_view import IncidentView
 from tests.e2e.accounting import (
     AnalyzerProcess,
+    all_standing,
     end_offsets,
     errors_counted,
     group_offsets,
@@ -40,12 +39,6 @@ ROUNDS = int(os.environ.get("STORM_ROUNDS", "20"))
 ERRORS = int(os.environ.get("STORM_ERRORS", "500"))
 SETTLED_SECONDS = 180.0
 APART = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
@@ -90,7 +83,7 @@ def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
         )
         views = eventually(
             lambda: incidents(session),
-            lambda found: all(one.message and one.message.state in STANDING for one in found),
+            all_standing,
             SETTLED_SECONDS,
         )
         assert group_offsets(settings) == end_offsets(settings, settings.kafka_logs_topic)
@@ -102,9 +95,6 @@ def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
     ] * ROUNDS
     # Requests may be more: two instances share one channel's pace, and Slack refuses some.
     assert messages == Counter(str(one.incident_id) for one in views)
-
-
-STANDING = ("live", "settled")
 
 
 def told(session: Session) -> int:

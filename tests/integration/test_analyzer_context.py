@@ -16,11 +16,9 @@ import orjson
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from firstcause.log_event import ERROR_LEVELS, LogEvent, read_log_event
-from firstcause.settings import Settings
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import scenario_names
 from log_analyzer.call_graph import CallGraphStore
@@ -50,12 +48,6 @@ pytestmark = pytest.mark.integration
 GATHER_SECONDS = 3.0
 # What is found must not depend on how busy the machine is.
 PATIENT = GatherLimits(30.0, 30.0, 30.0, 30.0)
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,16 +8,13 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
 from firstcause.log_event import ERROR_LEVELS
-from firstcause.settings import Settings
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import SCENARIOS_DIR
 from log_analyzer import tally as tally_module
@@ -38,12 +35,6 @@ from tests.integration.analyzer_parts import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

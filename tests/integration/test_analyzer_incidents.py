@@ -7,13 +7,10 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
-from cassandra.cluster import NoHostAvailable, Session
+from cassandra.cluster import NoHostAvailable
 
-from firstcause import cassandra
-from firstcause.settings import Settings
 from log_analyzer.board_store import BoardStore
 from log_analyzer.incident_store import IncidentStore
 from log_analyzer.outbox import MessageOutbox
@@ -28,12 +25,6 @@ from tests.integration.analyzer_parts import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

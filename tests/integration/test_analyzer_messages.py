@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
-from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.settings import PROJECT_ROOT
 from log_analyzer.actions import Acknowledgement, Feedback, Silence
 from log_analyzer.delivery import Delivery
 from log_analyzer.handling_store import HandlingStore
@@ -39,12 +38,6 @@ from tests.stubs.slack import SlackStub
 pytestmark = pytest.mark.integration
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -20,12 +19,13 @@ import pytest
 from cassandra.cluster import NoHostAvailable, Session
 from confluent_kafka import Consumer, TopicPartition
 
-from firstcause import cassandra, dead_letter
+from firstcause import dead_letter
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topics import ensure_topics
 from log_analyzer.consumer import LogConsumer
 from log_analyzer.dead_letters import DeadLetters
 from log_analyzer.templates import TemplateMiner
+from tests.installation import free_ports
 from tests.integration.analyzer_parts import (
     DAY_MS,
     QUIET_MS,
@@ -45,19 +45,11 @@ pytestmark = pytest.mark.integration
 Start = Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
 
 
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
-
-
 @pytest.fixture
 def own(settings: Settings) -> Settings:
     """A topic and a group of the test's own in the module's keyspace."""
     suffix = uuid.uuid4().hex[:8]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     fresh = settings.model_copy(
         update={
             "kafka_logs_topic": f"{settings.kafka_logs_topic}_{suffix}",

@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cassandra.cluster import NoHostAvailable, OperationTimedOut, Session
 
-from firstcause import cassandra
-from firstcause.settings import Settings
 from log_analyzer.template_store import SharedTemplateMiner, TemplatePatternStore
 from log_analyzer.template_tree import PATTERNS_OF_A_LEAF
 from log_analyzer.templates import MASK
@@ -20,12 +17,6 @@ from log_analyzer.templates import MASK
 pytestmark = pytest.mark.integration
 
 _RULES = itertools.count(1_000)
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

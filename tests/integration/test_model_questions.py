@@ -16,7 +16,6 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from firstcause import cassandra
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.actions import Feedback
@@ -48,12 +47,6 @@ from tests.stubs.mistral import MistralStub
 pytestmark = pytest.mark.integration
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[Session]:
-    with cassandra.session(settings) as opened:
-        yield opened
 
 
 @pytest.fixture
