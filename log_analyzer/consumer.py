@@ -213,16 +213,22 @@ class LogConsumer:
         return False
 
     def _commit(self) -> None:
+        """Commits what is stored; what Kafka refuses stays to be committed with the next."""
         self._committed_at = self._monotonic()
         offsets = [TopicPartition(*key, offset) for key, offset in self._batch.positions.items()]
-        self._batch.positions = {}
         if not offsets:
             return
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            answers = self._consumer.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
-            # What is stored is stored; these messages come again and change nothing.
+            # Mostly a group that is balancing anew. No later message need come to these
+            # partitions, so nobody else would commit them.
             _log.warning("commit_failed", reason=str(error))
+            return
+        refused = [one for one in answers if one.error is not None]
+        for one in refused:
+            _log.warning("commit_failed", partitions=_named([one]), reason=str(one.error))
+        self._batch.committed(_places(offsets) - _places(refused))
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         _log.info("partitions_assigned", partitions=_named(partitions))

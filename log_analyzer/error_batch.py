@@ -118,6 +118,11 @@ class ErrorBatch:
         self.escalations = []
         self._oldest, self._bytes = None, 0
 
+    def committed(self, partitions: Collection[tuple[str, int]]) -> None:
+        """The positions of these partitions are committed as they stand."""
+        for partition in partitions:
+            self.positions.pop(partition, None)
+
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
         """Forgets what belongs to partitions that another instance has now."""
 
@@ -127,7 +132,6 @@ class ErrorBatch:
 
         self.errors = list(filter(kept, self.errors))
         self.escalations = list(filter(kept, self.escalations))
-        for partition in partitions:
-            self.positions.pop(partition, None)
+        self.committed(partitions)
         if not self.errors:
             self._oldest, self._bytes = None, 0

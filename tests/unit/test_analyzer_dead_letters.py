@@ -177,3 +177,30 @@ def test_every_refusal_is_one_error(refusal) -> None:
     source = SourceMessage("logs", 0, 0, b"x")
     with pytest.raises(NotPutAsideError):
         DeadLetters(SETTINGS, ScriptedProducer(refusal)).put(source, dead_letter.PROCESSING_FAILED)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_position_whose_commit_is_refused_is_committed_later_though_no_message_comes(
+    whole: bool,
+) -> None:
+    class Balancing(OnePoisonMessage):
+        """The group is balancing anew: its first commit is refused, whole or by partition."""
+
+        refusals = 1
+
+        def commit(self, offsets, **_):
+            if self.refusals:
+                self.refusals -= 1
+                error = KafkaError(KafkaError.ILLEGAL_GENERATION)
+                if whole:
+                    raise KafkaException(error)
+                return [SimpleNamespace(**_place(one), error=error) for one in offsets]
+            return super().commit(offsets)
+
+    consumer = Balancing()
+    run(consumer, ScriptedProducer(), turns=4, record=None)
+    assert consumer.committed == [(3, 8)]
+
+
+def _place(one) -> dict[str, object]:
+    return {"topic": one.topic, "partition": one.partition}
