@@ -83,7 +83,6 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
         started_at=datetime.fromisoformat(plan.start),
         error_ids=_error_ids(drill),
         culprit=drill.culprit,
-        culprit_logs_errors=drill.culprit_logs_errors,
     )
     with cassandra.session(load_settings()) as session:
         try:
@@ -91,18 +90,15 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
         except FirstcauseError as error:
             raise AirflowFailException(str(error)) from error  # the wait was the retry
         stored_ms = stored_at_ms(session, finding.incident.incident_id, expected.started_at)
-    if not drill.culprit_logs_errors:
-        log.warning(
-            "The culprit %s logs no error itself, so it is not checked whether it is suspected.",
-            drill.culprit,
-        )
+    context = finding.incident.context
+    ranking = context.ranking if context is not None else None
     summary = {
         "scenario": plan.scenario,
         "cause": drill.cause,
         "culprit": drill.culprit,
-        "culprit_checked": drill.culprit_logs_errors,
-        "culprit_suspected": finding.names_culprit,
+        "culprit_logs_errors": drill.culprit_logs_errors,
         "suspects": list(suspect_names(finding.incident)),
+        "compared_with_normal": ranking is not None,
         "incident_id": str(finding.incident.incident_id),
         "title": finding.incident.title,
         "seconds_to_detection": _seconds_between(injected["first_error_ms"], stored_ms),

@@ -18,9 +18,9 @@ reopened that of an earlier drill. Its result (XCom of `await_incident`) tells t
 the first error to the stored incident, the suspects, and the true culprit. One fault is one
 incident, whatever the number of services that fail.
 
-It fails when no incident is opened in time, or when the true culprit is not among the suspects.
-Where the culprit logs no error itself (`slow_dependency`), this version only asks for the
-incident, and says so in the log.
+It fails when no incident is opened in time, or when the true culprit is not among its first three
+suspects, also where the culprit logs no error itself (`slow_dependency`). Once something was
+learned as normal (DAG `learn_normal`), the suspects are ranked by how they depart from it.
 
 ### When it fails
 * *No incident was opened*: is the analyzer running (`firstcause status`)? Was the same drill run

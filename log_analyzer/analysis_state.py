@@ -27,9 +27,10 @@ def _digest(parts: object) -> str:
 def state_digest(view: IncidentView) -> str:
     """What a new answer could depend on; two views with the same digest need one call.
 
-    It changes with new services, new groups, another severity, ten times the errors, and each time
-    that a resolved incident opens again.
+    It changes with new services, new groups, another severity, ten times the errors, another
+    service that stands out against normal, and each time that a resolved incident opens again.
     """
+    ranking = view.context.ranking if view.context else None
     return _digest(
         [
             str(view.fingerprint),
@@ -38,6 +39,7 @@ def state_digest(view: IncidentView) -> str:
             sorted(str(one.fingerprint) for one in view.groups),
             len(str(view.error_count)),
             view.resolved_ms if view.reopened else None,
+            ranking.culprit if ranking else None,
         ]
     )
 

@@ -17,7 +17,8 @@ GATHER_PAUSE_MS: Final = 30_000
 class Gathers:
     """How often an incident's context was gathered, when last, and how the incident stood then.
 
-    `state` is empty when the last gathering has not ended well: it died, or found too little.
+    `state` is empty when the last gathering has not ended well: it died, or found too little,
+    or the fault was too young to be compared with normal for good.
     """
 
     count: int = 0

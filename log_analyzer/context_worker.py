@@ -4,32 +4,57 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from firstcause.errors import FirstcauseError
 from log_analyzer import metrics
-from log_analyzer.context_gatherer import ContextGatherer
-from log_analyzer.context_schedule import gather_due, state_of
+from log_analyzer.context_gatherer import ContextGatherer, Gathered
+from log_analyzer.context_schedule import Gathers, gather_due, state_of
 from log_analyzer.context_store import ContextStore
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incident_store import STORE_AWAY
+from log_analyzer.incident_view import IncidentView, NormalRanking
+from log_analyzer.normal_ranking import joined_suspects
 from log_analyzer.outbox import MessageOutbox
+from log_analyzer.ranking_process import RankingRequest
 
 # The stored logs lag behind the topic by some seconds; so long they are waited for.
 STORED_WAIT_MS: Final = 3_000
 # An incident that has its context is looked at again after so long.
 LOOK_MS: Final = 5_000
+# A context is shown without its ranking when that takes longer.
+RANKING_WAIT_MS: Final = 3_000
+RANKING_MAX_MS: Final = 60_000
+# What keeps a ranking from being made: the store, or the end of the process that makes it.
+NO_RANKING: Final = (*STORE_AWAY, FirstcauseError, BrokenProcessPool, CancelledError)
 
 _log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Unranked:
+    """A gathered context whose ranking is on its way; `shown` once it is stored without it."""
+
+    gathered: Gathered
+    claimed: Gathers
+    state: str
+    ranking: Future[NormalRanking | None]
+    since_ms: int
+    shown: bool = False
 
 
 class ContextWorker:
     """Gathers context for each incident whose notice is out or due, and again as it grows.
 
     A claim in Cassandra goes first, so that of several instances one gathers. Who dies after it
-    has cost one of the incident's gatherings: the next follows after `GATHER_PAUSE_MS`.
+    has cost one of the incident's gatherings: the next follows after `GATHER_PAUSE_MS`. The
+    ranking is made elsewhere (`rank`); no incident waits for that of another.
     """
 
     def __init__(
@@ -40,6 +65,7 @@ class ContextWorker:
         outbox: MessageOutbox,
         reader: IncidentReader,
         owner: str,
+        rank: Callable[[RankingRequest], Future[NormalRanking | None]],
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -48,10 +74,12 @@ class ContextWorker:
         self._outbox = outbox
         self._reader = reader
         self._owner = owner
+        self._rank = rank
         self._changed = changed
         self._clock_ms = clock_ms
         self._next_look_ms: dict[UUID, int] = {}
         self._waits_since_ms: dict[UUID, int] = {}
+        self._unranked: dict[UUID, _Unranked] = {}
 
     def run_once(self) -> None:
         """Gathers for every incident that is due. Raises the driver's errors; repeat it then."""
@@ -61,8 +89,11 @@ class ContextWorker:
             for gone in held.keys() - set(shown):
                 del held[gone]
         for incident in shown:
-            if self._next_look_ms.get(incident, 0) <= self._clock_ms():
+            due = self._next_look_ms.get(incident, 0) <= self._clock_ms()
+            if due and incident not in self._unranked:
                 self._look(incident)
+        for incident, waiting in list(self._unranked.items()):
+            self._take_ranking(incident, waiting)
 
     def _notice_is_due(self, incident: UUID) -> bool:
         row = self._outbox.read(incident)
@@ -84,23 +115,56 @@ class ContextWorker:
         claimed = self._store.claim(incident, gathers, self._owner, now_ms)
         if claimed is None:
             return
+        ranking = self._rank(RankingRequest.of(view))
         began = time.perf_counter()
         gathered = self._gatherer.gather(view)
         metrics.CONTEXT_SECONDS.observe(time.perf_counter() - began)
-        outcome = "complete" if gathered.complete else "incomplete"
-        metrics.CONTEXTS_GATHERED.labels(outcome=outcome).inc()
-        self._store.write(incident, gathered.context)
-        if gathered.complete:
-            self._store.finish(incident, claimed, state)
+        self._unranked[incident] = _Unranked(gathered, claimed, state, ranking, now_ms)
+        self._gatherer.save(gathered.calls)
+
+    def _take_ranking(self, incident: UUID, waiting: _Unranked) -> None:
+        """Stores a context with its ranking; without it when that is late, or failed."""
+        waited_ms = self._clock_ms() - waiting.since_ms
+        if not waiting.ranking.done():
+            if waited_ms >= RANKING_WAIT_MS and not waiting.shown:
+                self._show(incident, waiting, self._last_ranking(incident), "unranked")
+                waiting.shown = True
+            if waited_ms >= RANKING_MAX_MS:
+                waiting.ranking.cancel()
+                del self._unranked[incident]
+            return
+        complete = waiting.gathered.complete
+        try:
+            ranking = waiting.ranking.result()
+        except NO_RANKING as error:
+            ranking, complete = self._last_ranking(incident), False
+            reason = f"{type(error).__name__}: {error}"[:300]
+            _log.warning("not_ranked", incident_id=str(incident), reason=reason)
+        self._show(incident, waiting, ranking, "complete" if complete else "incomplete")
+        if complete and not (ranking and ranking.young):
+            self._store.finish(incident, waiting.claimed, waiting.state)
+        del self._unranked[incident]
+
+    def _last_ranking(self, incident: UUID) -> NormalRanking | None:
+        stored = self._store.read(incident)
+        return stored.ranking if stored is not None else None
+
+    def _show(
+        self, incident: UUID, waiting: _Unranked, ranking: NormalRanking | None, outcome: str
+    ) -> None:
+        context = waiting.gathered.context
+        suspects = joined_suspects(ranking, context.suspects)
+        self._store.write(incident, replace(context, ranking=ranking, suspects=suspects))
         self._changed(incident)
+        metrics.CONTEXTS_GATHERED.labels(outcome=outcome).inc()
         _log.info(
             "context_gathered",
             incident_id=str(incident),
             outcome=outcome,
-            gathering=claimed.count,
-            suspects=[one.service_name for one in gathered.context.suspects[:3]],
+            gathering=waiting.claimed.count,
+            culprit=ranking.culprit if ranking else None,
+            suspects=[one.service_name for one in suspects[:3]],
         )
-        self._gatherer.save(gathered.calls)
 
     def _stored(self, view: IncidentView) -> bool:
         """True when the store job has come as far as the incident, or was waited for."""

@@ -135,13 +135,43 @@ class Handling:
 class Suspect:
     """A service that may be the cause, and why, as sentences with figures and log ids.
 
-    `score` is how strongly the ranking holds it, 0 to 1; `log_ids` are the lines that show it.
+    `score` is the share of the failing traces that blame it; `departure` is its score against
+    normal, 0 where nothing was compared; `log_ids` are the lines that show it.
     """
 
     service_name: str
     reasons: tuple[str, ...]
     score: float = 0.0
     log_ids: tuple[str, ...] = ()
+    departure: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NormalRanking:
+    """What came of comparing an incident's time with normal.
+
+    Attributes:
+        culprit: the service that departs so clearly that it is named; None is inconclusive.
+        suspects: all that depart, the clearest first.
+        fits_normal: False when nearly all was new, so that nothing can be told from it.
+        normal_version, learned_ms: which normal, and when it was learned (wall clock).
+        start_ms, end_ms: the event time that was compared.
+        events, spans: how many were read of it.
+        whole: False when they are a sample of its traces.
+        young: True when the fault's first minute was not over; a later ranking knows more.
+    """
+
+    culprit: str | None
+    suspects: tuple[Suspect, ...]
+    fits_normal: bool
+    normal_version: str
+    learned_ms: int
+    start_ms: int
+    end_ms: int
+    events: int
+    spans: int = 0
+    whole: bool = True
+    young: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +214,10 @@ class RateChange:
 
 @dataclass(frozen=True, slots=True)
 class IncidentContext:
-    """What a person would look at: fetched from the stored logs, kept with the incident."""
+    """What a person would look at: fetched from the stored logs, kept with the incident.
+
+    `ranking` is None where nothing was learned as normal yet, or could not be read in time.
+    """
 
     gathered_ms: int
     suspects: tuple[Suspect, ...] = ()
@@ -192,6 +225,7 @@ class IncidentContext:
     trace_logs: tuple[ContextLog, ...] = ()
     logs_before: tuple[ContextLog, ...] = ()
     rate_changes: tuple[RateChange, ...] = ()
+    ranking: NormalRanking | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome",
 MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
 CONTEXTS_GATHERED = Counter(
     "firstcause_contexts_gathered",
-    "Contexts gathered from the stored logs; incomplete: something was late or not stored yet",
+    "Contexts gathered from the stored logs; incomplete: something was late or not stored yet; "
+    "unranked: shown before the comparison with normal was done",
     ["outcome"],
 )
 CONTEXT_SECONDS = Histogram(

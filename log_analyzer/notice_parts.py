@@ -72,7 +72,10 @@ def suspect(view: IncidentView, analysis: Analysis) -> list[Block]:
     reasons = [why for why in every if why not in analysis.root_cause]
     lines += [f"• {inert(reason, REASON_CHARS)}" for reason in reasons[:REASONS_SHOWN]]
     if blamed != by_rules:
-        lines.append(f"• The rules would say {name(by_rules)}.")
+        # Both stand there with their reasons; the reader decides.
+        own = [why for one in known_suspects if one.service_name == by_rules for why in one.reasons]
+        why = f": {inert(own[0], REASON_CHARS)}" if own else "."
+        lines.append(f"*The rules say {name(by_rules)}*{why}")
     return [block_kit.section(whole_lines(lines, block_kit.SECTION_CHARS))]
 
 

@@ -13,6 +13,7 @@ from log_analyzer.incident_view import (
     Evidence,
     IncidentContext,
     IncidentView,
+    NormalRanking,
     RateChange,
     Suspect,
     TimelineEntry,
@@ -93,6 +94,19 @@ def example_incident() -> IncidentView:
             suspects=(
                 Suspect("payment", ("Its errors come first, by 250 ms.", "order calls it.")),
                 Suspect("order", ("It reports the errors.",)),
+            ),
+            ranking=NormalRanking(
+                culprit="payment",
+                suspects=(
+                    Suspect("payment", ("Its answer is missing in 31 of 40.",), departure=2.6),
+                    Suspect("order", ("It ends early in 30 of 40.",), departure=0.7),
+                ),
+                fits_normal=True,
+                normal_version="example",
+                learned_ms=START_MS - 3_600_000,
+                start_ms=START_MS - 120_000,
+                end_ms=START_MS + 180_000,
+                events=4_200,
             ),
             timeline=(
                 TimelineEntry(pool.timestamp_ms, "payment", "warns of its pool", pool.log_id),

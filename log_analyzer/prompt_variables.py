@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from log_analyzer.event_time import iso
-from log_analyzer.incident_view import ContextLog, Evidence, IncidentContext, IncidentView
+from log_analyzer.incident_view import (
+    ContextLog,
+    Evidence,
+    IncidentContext,
+    IncidentView,
+    NormalRanking,
+)
 from log_analyzer.model_tokens import estimated_tokens
 from log_analyzer.plain_text import plain_line
 from log_analyzer.redaction import Redactor, neutral
@@ -78,6 +84,17 @@ class PromptVariables:
         self.log_ids.update(_LOG_OF_REASON.findall(line))
         return line
 
+    def _ranking(self, found: NormalRanking | None) -> dict[str, Any] | None:
+        if found is None or not found.fits_normal or not found.suspects:
+            return None
+        return {
+            "culprit": self._line(found.culprit) if found.culprit else None,
+            "scores": [
+                {"service_name": self._line(one.service_name), "score": one.departure}
+                for one in self._some(found.suspects, NAMES)
+            ],
+        }
+
     def _log(self, one: Evidence | ContextLog) -> dict[str, Any]:
         return {
             "log_id": self._log_id(one.log_id),
@@ -109,6 +126,7 @@ class PromptVariables:
                 "last_seen": iso(view.last_ms),
             },
             "suspects": [self._line(name) for name in self._some(suspect_names(view), NAMES)],
+            "ranking": self._ranking(context.ranking),
             "services": [self._line(name) for name in self._some(view.services, NAMES)],
             "suspect_reasons": [
                 {

@@ -8,6 +8,7 @@ from typing import Any, Final
 from log_analyzer.event_time import clock, iso
 from log_analyzer.incident_view import Analysis, IncidentView, Suspect
 from log_analyzer.redaction import Redactor
+from log_analyzer.report_ranking import cause_by_ranking, ranking_of
 from log_analyzer.report_sections import (
     changes,
     next_actions,
@@ -67,15 +68,20 @@ def with_originals(analysis: Analysis, *, allowed: bool) -> Analysis:
 def deterministic_report(view: IncidentView, note: str) -> Analysis:
     """What the rules say: the first suspect and why, evidence by log id, what to do next.
 
-    Never "confirmed": rules see what failed first, not what broke it. "likely" takes two
-    traces that blame the suspect and half of all that fail; without context, a deeper failing
-    service in the shared traces.
+    Never "confirmed": rules see what failed first, not what broke it. "likely" takes a service
+    that stands out against normal, or two traces that blame the suspect and half of all that
+    fail; without context, a deeper failing service in the shared traces.
     """
     first, *others = suspects(view) or (Suspect(view.service_name, ()),)
     culprit = first.service_name
-    if first.log_ids:
+    ranking = ranking_of(view)
+    blamed = first.score >= LIKELY_SHARE and len(first.log_ids) >= LIKELY_LOGS
+    if ranking is not None:
+        cause = cause_by_ranking(ranking, first)
+        likely = ranking.culprit is not None or blamed
+    elif first.log_ids:
         cause = " ".join(first.reasons)
-        likely = first.score >= LIKELY_SHARE and len(first.log_ids) >= LIKELY_LOGS
+        likely = blamed
     elif culprit != view.service_name:
         cause = (
             f"{culprit} failed deepest in the traces that these errors share; "

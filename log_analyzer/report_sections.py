@@ -18,6 +18,7 @@ from log_analyzer.incident_view import (
     Suspect,
 )
 from log_analyzer.redaction import neutral
+from log_analyzer.report_ranking import ranking_lines
 from log_analyzer.report_timeline import timeline
 
 SUSPECTS_SHOWN: Final = 5
@@ -40,6 +41,7 @@ def report_sections(view: IncidentView) -> tuple[ReportSection, ...]:
     context = view.context
     sections = (
         ReportSection("Suspects", tuple(_suspect_lines(view))),
+        ReportSection("Against normal", ranking_lines(view)),
         ReportSection(
             "Timeline",
             tuple(

@@ -15,6 +15,7 @@ from cassandra.cluster import DriverException, NoHostAvailable, Session
 
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
+from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import Settings
 from log_analyzer.analysis import AnalysisWorker
 from log_analyzer.analysis_store import AnalysisStore
@@ -33,6 +34,7 @@ from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.messaging import Messaging
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.question import questioner
+from log_analyzer.ranking_process import RankingProcess
 from log_analyzer.template_store import SharedTemplateMiner
 from log_analyzer.worker_passes import run_passes
 
@@ -108,12 +110,14 @@ class Analyzer:
         messaging = Messaging(settings, session, owner)
         for name, worker in messaging.workers().items():
             self._start(name, worker)
+        ranking = RankingProcess(settings, NormalStore(session))
         contexts = ContextWorker(
             store=ContextStore(session),
             gatherer=ContextGatherer(session),
             outbox=outbox,
             reader=reader,
             owner=owner,
+            rank=ranking.submit,
             changed=messaging.changed,
         )
         self._start("context", partial(run_passes, "context", contexts.run_once))
@@ -146,7 +150,10 @@ class Analyzer:
             miner=SharedTemplateMiner(session),
         )
         _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)
-        self._consumer.run(self.stopping)
+        try:
+            self._consumer.run(self.stopping)
+        finally:
+            ranking.close()
         _log.info("analyzer_stopped")
 
     def _start(self, name: str, worker: Callable[[threading.Event], None]) -> None:

@@ -9,6 +9,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +30,7 @@ from log_analyzer.context_store import ContextStore
 from log_analyzer.context_windows import MINUTE_MS, MINUTES_BACK, Window
 from log_analyzer.context_worker import STORED_WAIT_MS, ContextWorker
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import IncidentContext, IncidentView
+from log_analyzer.incident_view import IncidentContext, IncidentView, NormalRanking
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.report import deterministic_report
 from log_analyzer.report_sections import report_sections
@@ -86,10 +87,18 @@ def a_worker(
             "outbox": OutboxOf(session, incidents),
             "reader": IncidentReader(session),
             "owner": uuid.uuid4().hex,
+            "rank": lambda _: unranked(),
             "clock_ms": clock,
             **parts,
         }
     )
+
+
+def unranked() -> Future[NormalRanking | None]:
+    """As where nothing is learned as normal."""
+    found: Future[NormalRanking | None] = Future()
+    found.set_result(None)
+    return found
 
 
 def gathers(session: Session, incident: IncidentView) -> int:

@@ -15,7 +15,7 @@ from log_analyzer.fault_drill import DrillExpectation, await_finding, drill_find
 from log_analyzer.incident_view import Evidence, IncidentContext, IncidentView, Suspect
 
 EXPECTED = DrillExpectation(
-    datetime(2026, 1, 1, tzinfo=UTC), frozenset({"mine-1", "mine-2"}), "inventory", True
+    datetime(2026, 1, 1, tzinfo=UTC), frozenset({"mine-1", "mine-2"}), "inventory"
 )
 
 
@@ -55,12 +55,11 @@ class Reader:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def found(monkeypatch: pytest.MonkeyPatch, *answers: list[IncidentView], silent: bool = False):
+def found(monkeypatch: pytest.MonkeyPatch, *answers: list[IncidentView]):
     Reader.answers = list(answers)
     monkeypatch.setattr(fault_drill, "IncidentReader", Reader)
     moments = iter(range(100))
-    expected = DrillExpectation(EXPECTED.started_at, EXPECTED.error_ids, "inventory", not silent)
-    return await_finding(None, expected, 10, clock=lambda: next(moments), sleep=lambda _: None)
+    return await_finding(None, EXPECTED, 10, clock=lambda: next(moments), sleep=lambda _: None)
 
 
 def test_it_waits_for_the_culprit_among_the_suspects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,5 +74,11 @@ def test_it_fails_without_an_incident_or_with_a_wrong_one(monkeypatch: pytest.Mo
         found(monkeypatch, [incident("mine-1", ("cart",))])
 
 
-def test_a_silent_culprit_need_not_be_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not found(monkeypatch, [incident("mine-1", ("cart",))], silent=True).names_culprit
+def test_the_fourth_suspect_is_none_and_what_is_missing_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    four = incident("mine-1", ("cart", "order", "web", "inventory"))
+    with pytest.raises(FirstcauseError, match=r"suspects are cart, order, web\. .*learn_normal"):
+        found(monkeypatch, [four])
+    three = incident("mine-1", ("cart", "order", "inventory"))
+    assert found(monkeypatch, [three]).names_culprit

@@ -1,0 +1,105 @@
+"""An incident's window against normal: whom it names, and how that joins what its traces say.
+
+Pure; the ranking itself is `firstcause.root_cause.ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from firstcause.root_cause import ranking, reasons
+from firstcause.root_cause.normal_store import LearnedNormal
+from firstcause.root_cause.span import Span
+from log_analyzer.incident_view import NormalRanking, Suspect
+from log_analyzer.ranking_logs import LogReading
+from log_analyzer.ranking_window import RankingWindow, start_of_fault
+
+SUSPECTS_KEPT: Final = 5
+LOG_IDS_KEPT: Final = 3
+REASONS_KEPT: Final = 3
+SUSPECTS_SHOWN: Final = 10
+
+
+def ranked(
+    reading: LogReading,
+    spans: Iterable[Span],
+    learned: LearnedNormal,
+    window: RankingWindow,
+    first_ms: int,
+) -> NormalRanking:
+    """What a comparison of the window's events with normal says.
+
+    Args:
+        reading: the events of the window.
+        spans: those of the same traces; may be empty.
+        learned: the normal in force at that time.
+        window: what was read.
+        first_ms: the incident's first error (event time).
+    """
+    spans = tuple(spans)
+    start_ms = start_of_fault(first_ms, reading.events)
+    found = ranking.rank(reading.events, spans, learned.normal, start_ms)
+    return NormalRanking(
+        culprit=found.culprit,
+        suspects=tuple(map(_suspect, found.suspects[:SUSPECTS_KEPT])),
+        fits_normal=found.fits_normal,
+        normal_version=learned.version,
+        learned_ms=learned.learned_at_ms,
+        start_ms=window.start_ms,
+        end_ms=window.end_ms,
+        events=len(reading.events),
+        spans=len(spans),
+        whole=reading.whole,
+        young=start_ms is not None,
+    )
+
+
+def joined_suspects(
+    ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
+) -> tuple[Suspect, ...]:
+    """All suspects once: in the order of the ranking where there is one, then of the traces.
+
+    Each has the reasons of both. A ranking that does not fit normal orders nothing.
+    """
+    if ranking_ is None or not ranking_.fits_normal:
+        return by_traces
+    traced = {one.service_name: one for one in by_traces}
+    first = [_both(one, traced.get(one.service_name)) for one in ranking_.suspects]
+    named = {one.service_name for one in first}
+    others = (one for one in by_traces if one.service_name not in named)
+    return (*first, *others)[:SUSPECTS_SHOWN]
+
+
+def _both(ranked_: Suspect, traced: Suspect | None) -> Suspect:
+    if traced is None:
+        return ranked_
+    return replace(
+        ranked_,
+        score=traced.score,
+        reasons=(*ranked_.reasons, *traced.reasons),
+        log_ids=tuple(dict.fromkeys((*ranked_.log_ids, *traced.log_ids))),
+    )
+
+
+def _suspect(found: ranking.Suspect) -> Suspect:
+    told = reasons.reasons(found)[:REASONS_KEPT]
+    log_ids = dict.fromkeys(log_id for one in told for log_id in one.log_ids)
+    return Suspect(
+        service_name=found.service_name,
+        reasons=tuple(map(_sentence, told)),
+        log_ids=tuple(log_ids)[:LOG_IDS_KEPT],
+        departure=round(found.score, 2),
+    )
+
+
+def _sentence(reason: reasons.Reason) -> str:
+    """A reason with the first log line, or else the trace, that shows it."""
+    if reason.log_ids:
+        shown = f"log {reason.log_ids[0]}"
+    elif reason.trace_ids:
+        shown = f"trace {reason.trace_ids[0]}"
+    else:
+        return reason.sentence
+    return f"{reason.sentence.removesuffix('.')} ({shown})."

@@ -1,0 +1,148 @@
+"""Reads the stored logs that an incident's ranking needs, within bounds of rows and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
+from cassandra.concurrent import execute_concurrent
+
+from firstcause.log_event import LogEvent
+from firstcause.log_partition import SHARDS
+from log_analyzer.context_windows import MINUTE_MS
+from log_analyzer.incident_store import milliseconds, moment, prepare_all
+from log_analyzer.ranking_window import RankingWindow, in_order_of_interest, sample_of_traces
+
+SERVICES_READ: Final = 64
+# About 2 s of reading and 2 s of ranking on one core.
+EVENTS_READ: Final = 24_000
+TRACES_READ: Final = 500
+TRACE_ROWS: Final = 500
+LEAST_ROWS: Final = 50
+_AT_ONCE: Final = 64
+
+_COLUMNS: Final = (
+    "log_id, timestamp, service_name, level, message, logger, error_code, trace_id, span_id, "
+    "parent_span_id, status_code, latency_ms, attributes"
+)
+_CQL: Final = {
+    "services": "SELECT service_name, last_heard FROM services",
+    "calls": "SELECT caller, callee FROM service_calls",
+    "minutes": "SELECT minute FROM log_minutes WHERE service_name = ? AND day = ? "
+    "AND minute >= ? AND minute < ?",
+    "partition": f"SELECT {_COLUMNS} FROM logs WHERE service_name = ? "  # noqa: S608
+    "AND minute = ? AND shard = ? AND timestamp >= ? AND timestamp < ? LIMIT ?",
+    "trace": f"SELECT {_COLUMNS} FROM logs WHERE trace_id = ? LIMIT {TRACE_ROWS}",  # noqa: S608
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LogReading:
+    """The events of a window; `whole` is False where they are a sample of its traces."""
+
+    events: tuple[LogEvent, ...]
+    whole: bool
+
+
+class RankingLogs:
+    """All events of a window, or where they are too many, whole traces chosen by chance."""
+
+    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+        self._monotonic = monotonic
+
+    def read(
+        self, window: RankingWindow, services: Iterable[str], timeout_seconds: float
+    ) -> LogReading:
+        """The events of a window, those of `services` for certain, of others as room is left.
+
+        Blocks for `timeout_seconds` at the most and raises the driver's errors: a reading that
+        lacks a part would make that part look silent.
+        """
+        ends_at = self._monotonic() + timeout_seconds
+        parts = self._partitions(window, self._services(window, services, ends_at), ends_at)
+        limit = max(LEAST_ROWS, EVENTS_READ // max(1, len(parts)))
+        start, end = moment(window.start_ms), moment(window.end_ms)
+        pages = self._rows("partition", [(*part, start, end, limit) for part in parts], ends_at)
+        events = [_event(row) for page in pages for row in page]
+        if all(len(page) < limit for page in pages):
+            return LogReading(tuple(events), whole=True)
+        traces = sample_of_traces(events, TRACES_READ)
+        chosen = self._rows("trace", [(trace,) for trace in traces], ends_at)
+        untraced = (event for event in events if event.trace_id is None)
+        return LogReading(
+            (*(_event(row) for page in chosen for row in page), *untraced), whole=False
+        )
+
+    def _services(
+        self, window: RankingWindow, incident: Iterable[str], ends_at: float
+    ) -> tuple[str, ...]:
+        [heard], [calls] = (self._rows(name, [()], ends_at) for name in ("services", "calls"))
+        return in_order_of_interest(
+            (
+                row.service_name
+                for row in heard
+                if (milliseconds(row.last_heard) or 0) >= window.start_ms
+            ),
+            incident,
+            ((row.caller, row.callee) for row in calls),
+            SERVICES_READ,
+        )
+
+    def _partitions(
+        self, window: RankingWindow, services: Sequence[str], ends_at: float
+    ) -> list[tuple[str, datetime, int]]:
+        """The partitions of the window that hold something."""
+        start = moment(window.start_ms - window.start_ms % MINUTE_MS)
+        end = moment(window.end_ms)
+        days = {start.date(), (end - timedelta(milliseconds=1)).date()}
+        asked = [(name, day, start, end) for name in services for day in sorted(days)]
+        return [
+            (name, row.minute.replace(tzinfo=UTC), shard)
+            for (name, *_), page in zip(asked, self._rows("minutes", asked, ends_at), strict=True)
+            for row in page
+            for shard in range(SHARDS)
+        ]
+
+    def _rows(
+        self, name: str, values: Sequence[tuple[object, ...]], ends_at: float
+    ) -> list[list[Any]]:
+        """The rows of each query, all of its pages that its limit allows."""
+        found: list[list[Any]] = []
+        for first in range(0, len(values), _AT_ONCE):
+            # What is left of the time is asked anew, so that all of them together keep to it.
+            profile = self._session.execution_profile_clone_update(
+                EXEC_PROFILE_DEFAULT, request_timeout=max(0.01, ends_at - self._monotonic())
+            )
+            results = execute_concurrent(
+                self._session,
+                [(self._statements[name], one) for one in values[first : first + _AT_ONCE]],
+                concurrency=_AT_ONCE,
+                raise_on_first_error=True,
+                execution_profile=profile,
+            )
+            found += [list(result.result_or_exc) for result in results]
+        return found
+
+
+def _event(row: Any) -> LogEvent:
+    return LogEvent(
+        log_id=str(row.log_id),
+        timestamp_ms=milliseconds(row.timestamp) or 0,
+        service_name=row.service_name,
+        level=row.level or "INFO",
+        message=row.message or "",
+        logger=row.logger,
+        error_code=row.error_code,
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        parent_span_id=row.parent_span_id,
+        status_code=row.status_code,
+        latency_ms=row.latency_ms,
+        attributes=dict(row.attributes or {}),
+    )
