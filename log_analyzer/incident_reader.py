@@ -14,6 +14,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from log_analyzer.board_store import BOARD
 from log_analyzer.call_graph import CallGraph, CallGraphStore
 from log_analyzer.context_store import ContextStore
+from log_analyzer.earlier_incidents import EarlierIncidents
 from log_analyzer.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident import severity
@@ -26,15 +27,12 @@ from log_analyzer.incident_rows import (
     first_failures,
     sent_message,
 )
-from log_analyzer.incident_store import WRITES_AT_ONCE, milliseconds, moment, prepare_all
-from log_analyzer.incident_view import EARLIER_SHOWN, EarlierIncident, IncidentView
-from log_analyzer.report_sections import suspect_names
+from log_analyzer.incident_store import WRITES_AT_ONCE, milliseconds, prepare_all
+from log_analyzer.incident_view import IncidentView
 from log_analyzer.suspects import FailingSpan, failing_services
 
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50
-# Earlier incidents are looked for by so many groups of an incident.
-GROUPS_LOOKED_UP: Final = 8
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
@@ -47,8 +45,6 @@ _CQL: Final = {
     "message": "SELECT * FROM incident_messages WHERE incident_id = ?",
     "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ?",
     "of_day": "SELECT incident_id FROM incidents_by_day WHERE day = ? AND opened_at >= ?",
-    "group_before": "SELECT opened_at, episode_id FROM group_episodes WHERE fingerprint = ? "
-    "AND opened_at < ? ORDER BY opened_at DESC LIMIT 10",
 }
 
 
@@ -63,6 +59,12 @@ class IncidentReader:
         self._contexts = ContextStore(session)
         self._handling = HandlingStore(session)
         self._monotonic = monotonic
+        self._earlier = EarlierIncidents(
+            session,
+            lambda one: self._read(one, with_earlier=False),
+            self._merged_at_last,
+            monotonic,
+        )
         self._graph = CallGraph()
         self._graph_due = float("-inf")
 
@@ -136,7 +138,14 @@ class IncidentReader:
             message=sent_message(messages[0]) if messages else None,
             groups=groups,
             error_minutes=error_minutes(episodes),
-            earlier=self._earlier(incident, episodes, first_ms) if with_earlier else (),
+            earlier=self._earlier.of(
+                incident,
+                {one.row.episode_id for one in episodes},
+                list(dict.fromkeys(one.row.fingerprint for one in episodes)),
+                first_ms,
+            )
+            if with_earlier
+            else (),
             escalations=escalations,
             merged_into=merged_into,
             context=self._contexts.read(incident),
@@ -191,46 +200,3 @@ class IncidentReader:
             if one.trace_id
         ]
         return failing_services(first_failures(episodes), spans, self._graph.calls)
-
-    def _earlier(
-        self, incident: UUID, episodes: Sequence[EpisodeRows], first_ms: int
-    ) -> tuple[EarlierIncident, ...]:
-        """Earlier incidents of the same groups, newest first, each with what it was then.
-
-        Incidents are read one after the other, and no more of them than are shown.
-        """
-        own = {one.row.episode_id for one in episodes}
-        fingerprints = list(dict.fromkeys(one.row.fingerprint for one in episodes))
-        before = {
-            row.episode_id: row.opened_at
-            for fingerprint in fingerprints[:GROUPS_LOOKED_UP]
-            for row in self._rows("group_before", fingerprint, moment(first_ms))
-            if row.episode_id not in own
-        }
-        newest = sorted(before, key=lambda one: (before[one], one), reverse=True)
-        placed = [row.incident_id for rows in self._rows_of_all("episode", newest) for row in rows]
-        looked_at: set[UUID | None] = {None, incident}
-        found: list[EarlierIncident] = []
-        for one in dict.fromkeys(placed):
-            current = self._merged_at_last(one)
-            if current is None or current in looked_at:
-                continue
-            looked_at.add(current)
-            view = self._read(current, with_earlier=False)
-            if view is not None and view.first_ms < first_ms:
-                found.append(_earlier_of(view))
-            if len(found) == EARLIER_SHOWN:
-                break
-        return tuple(sorted(found, key=lambda one: -one.first_ms))
-
-
-def _earlier_of(view: IncidentView) -> EarlierIncident:
-    said = view.stored_analysis
-    return EarlierIncident(
-        view.incident_id,
-        view.first_ms,
-        view.last_ms,
-        said.culprit_service if said else suspect_names(view)[0],
-        said.root_cause if said else "",
-        said.confidence if said else "inconclusive",
-    )
