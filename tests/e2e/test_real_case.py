@@ -1,45 +1,120 @@
-"""A real fault case through the running store job: each line is stored once, also sent twice."""
+"""A real fault case from Kafka to Slack: stored once though sent twice, its culprit named."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from cassandra.cluster import Session
 
-from firstcause import cassandra
+from firstcause.root_cause.labelled_cases import read_cases, read_events
+from firstcause.root_cause.learning import learn
+from firstcause.root_cause.ranking import rank
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.stream_audit import StreamAudit, Tally
 from generators.kafka_producer import connect_producer, produce
 from generators.replay import Replay, ReplayOptions
-from tests.integration.analyzer_parts import eventually
+from tests.e2e.accounting import SlackProcess, slack_process
+from tests.integration.analyzer_parts import analyzer_process, eventually
 from tests.streaming_driver import StoreDriver, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+TRAINTICKET = PROJECT_ROOT.parent / "shared" / "data" / "trainticket"
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not TRAINTICKET.is_dir(), reason="the TrainTicket cases are not there"),
+]
 
-CASE = PROJECT_ROOT.parent / "shared" / "data" / "trainticket" / "case-08" / "logs.jsonl.gz"
+# Its culprit logs no ERROR: the services that wait for it do.
+NAME = "case-18"
 PATIENCE_SECONDS = 400.0
 
 
-@pytest.mark.skipif(not CASE.is_file(), reason="the TrainTicket cases are not there")
-def test_each_line_is_stored_once_also_when_sent_twice(
-    settings: Settings, product_env: dict[str, str]
-) -> None:
-    with gzip.open(CASE) as lines:
+@pytest.fixture(scope="module")
+def baseline() -> Path:
+    [case] = [one for one in read_cases(TRAINTICKET) if one.name == NAME]
+    return TRAINTICKET / f"baseline_logs-{case.baseline}.jsonl.gz"
+
+
+@pytest.fixture(scope="module")
+def case_logs() -> Path:
+    return TRAINTICKET / NAME / "logs.jsonl.gz"
+
+
+@pytest.fixture(scope="module")
+def driver(settings: Settings, product_env: dict[str, str]) -> Iterator[StoreDriver]:
+    made = StoreDriver(settings, product_env)
+    with running(made):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def slack(
+    settings: Settings,
+    product_env: dict[str, str],
+    session: Session,
+    baseline: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SlackProcess]:
+    """The channel of an analyzer that knows what is normal of one fault-free minute."""
+    command = [sys.executable, "-m", "firstcause.cli.app", "normal", "learn", str(baseline)]
+    subprocess.run(command, env=product_env, cwd=PROJECT_ROOT, check=True, timeout=300)
+    log = tmp_path_factory.mktemp("analyzer") / "analyzer.log"
+    with slack_process() as made, analyzer_process({**product_env, **made.env}, log):
+        yield made
+
+
+def replay(settings: Settings, driver: StoreDriver, logs: Path, turn: int) -> list[UUID]:
+    """Sends the case; its log ids once the store job has committed so many turns of it."""
+    with gzip.open(logs) as lines:
         sent = sorted(UUID(json.loads(line)["log_id"]) for line in lines)
-    driver = StoreDriver(settings, product_env)
-    with cassandra.session(settings) as session:
-        audit = StreamAudit(settings, session)
-        with running(driver):
-            for turn in (1, 2):
-                batches = Replay([CASE], ReplayOptions()).batches()
-                report = produce(connect_producer(settings), settings.kafka_logs_topic, batches)
-                assert report.sent == len(sent)
-                wanted = turn * len(sent)
-                eventually(driver.committed, lambda done, at=wanted: done >= at, PATIENCE_SECONDS)
-                assert (
-                    sorted(row.log_id for row in session.execute("SELECT log_id FROM logs")) == sent
-                )
-        assert audit.tally() == Tally(2 * len(sent), len(sent), len(sent), len(sent), 0)
-        audit.close()
+    batches = Replay([logs], ReplayOptions()).batches()
+    report = produce(connect_producer(settings), settings.kafka_logs_topic, batches)
+    assert report.sent == len(sent)
+    wanted = turn * len(sent)
+    eventually(driver.committed, lambda done: done >= wanted, PATIENCE_SECONDS)
+    return sent
+
+
+def test_each_line_is_stored_once_also_when_sent_twice(
+    settings: Settings, session: Session, driver: StoreDriver, case_logs: Path
+) -> None:
+    audit = StreamAudit(settings, session)
+    for turn in (1, 2):
+        sent = replay(settings, driver, case_logs, turn)
+        assert sorted(row.log_id for row in session.execute("SELECT log_id FROM logs")) == sent
+    assert audit.tally() == Tally(2 * len(sent), len(sent), len(sent), len(sent), 0)
+    audit.close()
+
+
+def test_slack_names_the_silent_culprit_that_the_evaluation_names(
+    slack: SlackProcess, baseline: Path, case_logs: Path
+) -> None:
+    """After the test before, so that the analyzer finds the case in Kafka and in Cassandra."""
+    ranking = rank(read_events(case_logs), (), learn(read_events(baseline), ()))
+    [case] = [one for one in read_cases(TRAINTICKET) if one.name == NAME]
+    assert ranking.culprit == case.culprit
+    assert not any(
+        event.is_error and event.service_name == case.culprit for event in read_events(case_logs)
+    )
+
+    def suspected() -> list[str]:
+        return [suspect_line(one) for one in slack.recorded()["messages"]]
+
+    named = f"Suspect: {case.culprit}* (likely"
+    found = eventually(
+        suspected, lambda lines: lines and all(named in one for one in lines), PATIENCE_SECONDS
+    )
+    assert found
+
+
+def suspect_line(message: dict[str, Any]) -> str:
+    texts = [block.get("text", {}).get("text", "") for block in message["blocks"]]
+    return next((text for text in texts if text.startswith("*Suspect:")), "")
