@@ -18,6 +18,7 @@ from firstcause.root_cause.normal import VERSION, Normal
 from firstcause.root_cause.normal_codec import encode
 from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.root_cause.request_mix import Mix, mix_of
+from firstcause.root_cause.soundness import TOO_LITTLE
 from firstcause.stored_time import milliseconds, moment
 
 # Profiles are large rows: few at a time.
@@ -68,6 +69,11 @@ class SliceRecord:
         if self.revision is None or not is_current(self.revision):
             return None
         return LearnedHour(self.hour_ms, self.revision, self.mix)
+
+    @property
+    def is_final(self) -> bool:
+        """False when there was too little to learn: more logs may have come since."""
+        return self.refused is None or not self.refused.startswith(TOO_LITTLE)
 
 
 def is_current(revision: str) -> bool:

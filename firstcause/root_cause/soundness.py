@@ -19,6 +19,7 @@ WINDOW_MS: Final = 5 * 60_000
 MOST_EVENTS_OF_WINDOW: Final = 5_000
 # Of less nothing can be told, and nothing learned.
 LEAST_TRACES: Final = 30
+TOO_LITTLE: Final = "too little"
 # Without any normal to compare with: services that fail that often are no example.
 MOST_ERROR_TRACES: Final = 0.2
 
@@ -39,7 +40,7 @@ def why_unsound(
     """
     traces = traces_of(events, spans)
     if len(traces) < LEAST_TRACES:
-        return f"too little: {len(traces)} traces, of at least {LEAST_TRACES}"
+        return f"{TOO_LITTLE}: {len(traces)} traces, of at least {LEAST_TRACES}"
     if normal is None or not normal.services:
         return _too_many_errors(traces)
     said: dict[str, Counter[str]] = defaultdict(Counter)
