@@ -30,7 +30,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="Rows of a table at the most.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show the normal of a service: what follows what, how long it takes, which errors are usual."""
+    """Show what is normal for a service: what follows what, how long it takes, usual errors."""
     from firstcause import cassandra
     from firstcause.cli.normal_view import print_summary, summary_json
     from firstcause.errors import FirstcauseError

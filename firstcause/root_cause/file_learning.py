@@ -48,7 +48,9 @@ def learn_files(
     Each hour replaces what was learned of it before. Holds all of it in memory. May be repeated.
 
     Args:
-        logs, spans: JSON Lines files, compressed where their names end in .gz.
+        session: of the keyspace to store it in.
+        logs: JSON Lines files, compressed where their names end in .gz.
+        spans: the same of spans; may be none.
         shift_to_now: as if the last event were of this moment.
 
     Raises:
