@@ -62,6 +62,7 @@ def inject_fault(params: Any = None, task_state_store: Any = None) -> dict[str, 
         start=start,
     )
     drill = plan.drill()
+    _record(plan)
     report = send_live(drill.batches(real_time=False))
     if drill.first_error_ms is None:
         raise AirflowFailException(
@@ -106,6 +107,17 @@ def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, An
     }
     log.info("Drill passed: %s", summary)
     return summary
+
+
+def _record(plan: DrillPlan) -> None:
+    """Notes the time of the drill, so that nothing is learned from it as normal."""
+    from firstcause import cassandra
+    from firstcause.drills import record_drill
+    from firstcause.settings import load_settings
+
+    start_ms = int(datetime.fromisoformat(plan.start).timestamp() * 1000)
+    with cassandra.session(load_settings()) as session:
+        record_drill(session, plan.scenario, start_ms, start_ms + int(plan.seconds * 1000))
 
 
 def _seconds_between(first_ms: int, second_ms: int | None) -> float | None:

@@ -1,7 +1,8 @@
-"""The Spark session of a streaming job."""
+"""The Spark session of a job."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
@@ -12,10 +13,12 @@ from firstcause.settings import Settings
 BATCH_BYTES: Final = 64 * 1024
 
 
-def build_session(settings: Settings, job: str) -> SparkSession:
+def build_session(
+    settings: Settings, job: str, own_options: Mapping[str, str] | None = None
+) -> SparkSession:
     """A session that knows Cassandra; started by spark-submit, which brings master and jars.
 
-    Blocks until the JVM is up.
+    Blocks until the JVM is up. `own_options` of a job are set besides those of all.
     """
     options = {
         "spark.sql.session.timeZone": "UTC",
@@ -33,6 +36,7 @@ def build_session(settings: Settings, job: str) -> SparkSession:
     if settings.spark_master.startswith("local"):
         # All of it is in one process: nobody else has to reach the driver.
         options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    options |= own_options or {}
     builder = SparkSession.builder.appName(f"firstcause {job}")
     for name, value in options.items():
         builder = builder.config(name, value)

@@ -14,16 +14,22 @@ from firstcause.root_cause.span import Span
 _NS_PER_US: Final = 1_000
 _NS_PER_MS: Final = 1_000_000
 _LEAST_CALLS: Final = 3
+# Both ends of a span that logs tell are cut to whole milliseconds.
+LOGS_TELL_WITHIN_MS: Final = 2
 
 Offsets = Mapping[str, int]
 
 
-def clock_offsets(spans: Iterable[Span]) -> dict[str, int]:
+def clock_offsets(spans: Iterable[Span], within_ms: int = 0) -> dict[str, int]:
     """By how many ms each service's clock is ahead of the others'; empty if they agree.
 
     As in NTP: where a callee's span is not within its caller's, its clock is off by what centres
     it there, by the median of the calls between the two. Offsets along a call graph add up; of
     several ways between two services the one with the most calls counts.
+
+    Args:
+        spans: of any traces.
+        within_ms: what their ends may be off by in all, without a clock being so.
     """
     by_id: dict[tuple[str, str], Span] = {}
     for span in spans:
@@ -41,16 +47,17 @@ def clock_offsets(spans: Iterable[Span]) -> dict[str, int]:
         (-len(found), abs(lead_ms), caller, callee, lead_ms)
         for (caller, callee), found in leads.items()
         if len(found) >= _LEAST_CALLS
-        for lead_ms in (_lead_ms(found),)
+        for lead_ms in (_lead_ms(found, within_ms * _NS_PER_MS),)
     ]
     # Names come last in the order, and only where nothing else differs.
     return _joined(sorted(ways)) if any(lead_ms for *_, lead_ms in ways) else {}
 
 
-def _lead_ms(found: Sequence[tuple[int, int]]) -> int:
+def _lead_ms(found: Sequence[tuple[int, int]], within_ns: int) -> int:
     lead_ns = statistics.median(lead for lead, _ in found)
-    slack_ns = statistics.median(slack for _, slack in found)
-    return round(lead_ns / _NS_PER_MS) if abs(lead_ns) > slack_ns else 0
+    # Call by call: medians of the two apart from one another would cross by chance.
+    outside_ns = statistics.median(abs(lead) - slack for lead, slack in found)
+    return round(lead_ns / _NS_PER_MS) if outside_ns > within_ns else 0
 
 
 def _joined(ways: Iterable[tuple[int, int, str, str, int]]) -> dict[str, int]:

@@ -15,7 +15,7 @@ VARIABLE: Final = "<*>"
 END: Final = ""
 
 # Attributes in which sources tell the line of code: the plain name, and OpenTelemetry's two.
-_LINE_ATTRIBUTES: Final = ("line", "code.lineno", "code.line.number")
+LINE_ATTRIBUTES: Final = ("line", "code.lineno", "code.line.number")
 _MESSAGE_CHARS: Final = 240
 _TEMPLATE_WORDS: Final = 12
 
@@ -34,7 +34,7 @@ def event_key(event: LogEvent) -> str:
     """
     line = None
     if event.logger:
-        for name in _LINE_ATTRIBUTES:
+        for name in LINE_ATTRIBUTES:
             line = event.attributes.get(name)
             if line is not None:
                 break

@@ -76,7 +76,7 @@ def _case(folder: Path, row: dict[str, Any]) -> LabelledCase:
 
 
 def read_events(path: Path) -> list[LogEvent]:
-    """The log events of a compressed JSON Lines file; unreadable lines are left out.
+    """The log events of a JSON Lines file (.gz too); unreadable lines are left out.
 
     Raises:
         FirstcauseError: the file cannot be read, or nothing in it.
@@ -93,7 +93,7 @@ def read_events(path: Path) -> list[LogEvent]:
 
 
 def read_spans(path: Path) -> list[Span]:
-    """The spans of a compressed JSON Lines file.
+    """The spans of a JSON Lines file (.gz too).
 
     Raises:
         FirstcauseError: the file cannot be read, or a line of it is no span.
@@ -106,7 +106,7 @@ def read_spans(path: Path) -> list[Span]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for line in file:
                 yield line.rstrip(b"\n")
     except (OSError, EOFError) as error:

@@ -8,7 +8,12 @@ from typing import Final, TypeVar
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, count_follows, rows_of
-from firstcause.root_cause.clocks import clock_offsets, on_one_clock, spans_by_ids
+from firstcause.root_cause.clocks import (
+    LOGS_TELL_WITHIN_MS,
+    clock_offsets,
+    on_one_clock,
+    spans_by_ids,
+)
 from firstcause.root_cause.durations import Stretch, TimeKey, durations_of, spans_of_logs
 from firstcause.root_cause.event_key import END, SEPARATOR, event_key, is_error_key, service_of
 from firstcause.root_cause.histogram import add_times, bin_of
@@ -91,7 +96,10 @@ def untraced_context(service_name: str) -> Context:
 
 def on_their_clock(events: list[LogEvent], spans: Sequence[Span]) -> list[LogEvent]:
     """The events on one clock, as far as spans, or else the ids of logs, tell of the clocks."""
-    return on_one_clock(events, clock_offsets(spans or spans_by_ids(events)))
+    if spans:
+        return on_one_clock(events, clock_offsets(spans))
+    told = clock_offsets(spans_by_ids(events), LOGS_TELL_WITHIN_MS)
+    return on_one_clock(events, told)
 
 
 def by_trace(events: Iterable[LogEvent]) -> tuple[dict[str, list[LogEvent]], list[LogEvent]]:

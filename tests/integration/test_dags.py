@@ -27,7 +27,7 @@ from tests.integration.airflow_runs import DagRuns, without_inherited_airflow
 
 pytestmark = pytest.mark.integration
 
-DAGS = {"kafka_stream", "stream_jobs", "fault_drill", "dead_letter_replay"}
+DAGS = {"kafka_stream", "stream_jobs", "fault_drill", "dead_letter_replay", "learn_normal"}
 
 INSPECT = """
 import json, time

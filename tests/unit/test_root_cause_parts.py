@@ -77,6 +77,22 @@ def test_logs_with_a_latency_are_spans_as_well() -> None:
     assert (span.service_name, span.duration_us) == ("shop", 30_000)
 
 
+def test_a_few_calls_that_outlive_their_caller_do_not_move_a_clock() -> None:
+    """A queue's consumer may begin when its producer is done, and mostly does before."""
+    spans = []
+    for number, (begins_ms, takes_ms) in enumerate([(99, 10), (103, 10), (107, 10)]):
+        caller = Span(f"{number:032x}", "a", None, "shop", "sell", 0, (begins_ms + 11) * 1000)
+        spans += [caller, _callee(caller, begins_ms, takes_ms)]
+    for number in (3, 4):
+        caller = Span(f"{number:032x}", "a", None, "shop", "sell", 0, 110_000)
+        spans += [caller, _callee(caller, 110, 110)]
+    assert clock_offsets(spans) == {}
+
+
+def _callee(caller: Span, begins_ms: int, takes_ms: int) -> Span:
+    return Span(caller.trace_id, "b", "a", "cart", "pack", begins_ms * 1_000_000, takes_ms * 1000)
+
+
 @given(st.integers(-5_000, 5_000))
 def test_a_clock_that_is_off_is_set_right(off_ms: int) -> None:
     spans = [

@@ -1,0 +1,63 @@
+"""What the tasks of the DAG `learn_normal` decide."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+if TYPE_CHECKING:
+    from firstcause.root_cause.quiet_time import TimeRange
+
+
+def choose_hours(params: Any = None) -> list[str]:
+    """The arguments of the job: the hours that are due, or the time that a person named."""
+    ranges = _named(params) or _due()
+    if not ranges:
+        raise AirflowSkipException("Every hour of the last day that has logs is learned already.")
+    arguments = [part for one in ranges for part in ("--range", _text(one))]
+    return [*arguments, "--vouched"] if params["force"] else arguments
+
+
+def _named(params: Any) -> list[TimeRange]:
+    from datetime import datetime
+
+    from firstcause.root_cause.quiet_time import TimeRange
+    from firstcause.stored_time import milliseconds
+
+    if not params["from"] and not params["to"]:
+        if params["force"]:
+            raise AirflowFailException("Force needs a time that you vouch for: give from and to.")
+        return []
+    if not params["from"] or not params["to"]:
+        raise AirflowFailException("Give both from and to, or none of them.")
+    start, end = (milliseconds(datetime.fromisoformat(params[name])) for name in ("from", "to"))
+    if not start < end:
+        raise AirflowFailException("From has to be before to.")
+    return [TimeRange(start, end)]
+
+
+def _due() -> list[TimeRange]:
+    """The hours of the last day that are not done and have logs."""
+    from firstcause import cassandra
+    from firstcause.log_minutes import minutes_between
+    from firstcause.root_cause.due_hours import due_hours
+    from firstcause.root_cause.slice_store import SliceStore
+    from firstcause.settings import load_settings
+    from firstcause.stored_time import milliseconds
+
+    with cassandra.session(load_settings()) as session:
+        done = {one.hour_ms for one in SliceStore(session).records(days=3) if one.is_final}
+        due = due_hours(int(time.time() * 1000), done)
+        if not due:
+            return []
+        found = minutes_between(session, due[0].start_ms, due[-1].end_ms)
+    logged_ms = {milliseconds(minute) for _, minute in found}
+    return [hour for hour in due if any(at_ms in hour for at_ms in logged_ms)]
+
+
+def _text(one: TimeRange) -> str:
+    from firstcause.stored_time import moment
+
+    return f"{moment(one.start_ms).isoformat()}/{moment(one.end_ms).isoformat()}"

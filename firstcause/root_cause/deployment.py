@@ -1,0 +1,62 @@
+"""When a service was replaced by another version of itself, told from its events alone. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+# From here on most of what a service says is said by other code.
+_MOST: Final = 0.5
+# So many events of the new version make the old one's superfluous.
+ENOUGH_EVENTS: Final = 1_000
+
+EventCounts = Mapping[str, int]
+
+
+def replaced(older: EventCounts, newer: EventCounts) -> bool:
+    """True when most of what a service said before never comes now, and most of now never did.
+
+    Both are counts by event key. Either alone is another mix of requests, or more to say.
+    """
+    return _strange(newer, older) >= _MOST and _strange(older, newer) >= _MOST
+
+
+def _strange(counts: EventCounts, known: EventCounts) -> float:
+    """The share of the events whose key is not known; 0 of nothing."""
+    total = sum(counts.values())
+    strange = sum(count for key, count in counts.items() if key not in known)
+    return strange / total if total else 0.0
+
+
+def first_of_version(slices: Sequence[EventCounts]) -> int:
+    """The index of the first slice of a service's newest version; 0 if it is one all along.
+
+    A version counts once it has `ENOUGH_EVENTS`. The slice in which it came has events of both
+    versions: it is left out too.
+
+    Args:
+        slices: counts by event key, in the order of time.
+    """
+    newer: Counter[str] = Counter()
+    older: Counter[str] = Counter()
+    for counts in slices:
+        older.update(counts)
+    for index in range(len(slices) - 1, 0, -1):
+        newer.update(slices[index])
+        older = _without(older, slices[index])
+        if newer.total() < ENOUGH_EVENTS:
+            continue
+        if replaced(older, newer):
+            return index
+        between = slices[index - 1]
+        before = _without(older, between)
+        if replaced(before, newer):
+            # What lies between has both versions, or is all of the new one.
+            return index - 1 if replaced(before, newer + Counter(between)) else index
+    return 0
+
+
+def _without(counts: Counter[str], less: EventCounts) -> Counter[str]:
+    # Subtraction of counters drops what comes to nothing.
+    return counts - Counter(less)

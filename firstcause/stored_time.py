@@ -1,0 +1,26 @@
+"""Moments as Cassandra keeps them: whole milliseconds, UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def moment(at_ms: int) -> datetime:
+    """The moment so many ms after the epoch."""
+    return _EPOCH + at_ms * _MILLISECOND
+
+
+def milliseconds(at: datetime) -> int:
+    """The ms since the epoch; the driver's moments have no offset and mean UTC."""
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // _MILLISECOND
+
+
+def days_between(start_ms: int, end_ms: int) -> list[date]:
+    """The days (UTC) that a time touches, both ends included."""
+    first, last = moment(start_ms).date(), moment(end_ms).date()
+    return [first + timedelta(days=count) for count in range((last - first).days + 1)]

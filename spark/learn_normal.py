@@ -1,0 +1,102 @@
+"""The job that learns what is normal from the stored logs and spans of some hours.
+
+    spark-submit spark/learn_normal.py --range 2026-01-31T10:00:00Z/2026-01-31T11:00:00Z
+
+Each hour is a slice that replaces what was learned of that hour before; then the normal in force is
+composed anew. All of it may be repeated at any time: equal logs make equal rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+from cassandra.cluster import DriverException, NoHostAvailable
+
+from firstcause import cassandra
+from firstcause.errors import FirstcauseError
+from firstcause.root_cause.due_hours import hours_of
+from firstcause.root_cause.quiet_time import TimeRange
+from firstcause.settings import Settings, load_settings
+from firstcause.stored_time import milliseconds
+from firstcause.structured_logging import configure_logging
+from spark.checkpoint import CheckpointLock
+from spark.normal_learner import JOB, NormalLearner
+
+CASSANDRA_SECONDS: Final = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+def learn_ranges(
+    settings: Settings, ranges: Sequence[TimeRange], *, vouched: bool
+) -> dict[str, Any]:
+    """Learns each hour of some times, then composes; what became of each, and the version.
+
+    Raises:
+        FirstcauseError: another run is at work, or Cassandra is away or has no tables yet.
+            What was stored until then stays; the next run goes over all of it again.
+    """
+    with (
+        CheckpointLock(settings.checkpoints_dir / JOB),
+        cassandra.session(settings, request_timeout_seconds=CASSANDRA_SECONDS) as session,
+    ):
+        try:
+            learner = NormalLearner(settings, session)
+            try:
+                hours = [hour for one in ranges for hour in hours_of(one)]
+                outcomes = [learner.learn(hour, vouched=vouched) for hour in hours]
+                return {"hours": [asdict(one) for one in outcomes], "version": learner.compose()}
+            finally:
+                learner.close()
+        except (DriverException, NoHostAvailable) as error:
+            raise FirstcauseError(
+                f"Cassandra did not take part ({error}): run `firstcause migrate`, or look at "
+                "`firstcause status`. Then run this again."
+            ) from error
+
+
+def parse_range(text: str) -> TimeRange:
+    """The time that `FROM/TO` names, both RFC 3339 with an offset.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such time, or ends before it starts.
+    """
+    try:
+        start, end = (datetime.fromisoformat(part) for part in text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FROM/TO in RFC 3339") from None
+    if start.tzinfo is None or end.tzinfo is None or not start < end:
+        raise argparse.ArgumentTypeError(f"{text!r}: both need an offset, and FROM comes first")
+    return TimeRange(milliseconds(start), milliseconds(end))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the job once; exit code 1 and one clear line on an error."""
+    options = argparse.ArgumentParser(description="Learns what is normal from stored logs.")
+    options.add_argument("--range", action="append", required=True, type=parse_range)
+    options.add_argument("--vouched", action="store_true", help="learn whatever it looks like")
+    options.add_argument("--result", type=Path, help="where to write what became of it, as JSON")
+    given = options.parse_args(arguments)
+    settings = load_settings()
+    configure_logging(settings)
+    try:
+        result = learn_ranges(settings, given.range, vouched=given.vouched)
+    except FirstcauseError as error:
+        # One clear line; the traceback would say nothing more.
+        log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400
+        sys.exit(1)
+    if given.result:
+        given.result.write_bytes(orjson.dumps(result))
+    log.info("job_done", job=JOB, version=result["version"], hours=len(result["hours"]))
+
+
+if __name__ == "__main__":
+    main()

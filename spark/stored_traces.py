@@ -1,0 +1,170 @@
+"""Stored logs and spans of quiet times as rows of Spark, and as traces again in its workers.
+
+Read by primary key: `log_minutes` says which partitions of `logs` and `spans` there are, and the
+connector's direct join asks for these alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from typing import Any, Final
+
+from cassandra.cluster import Session
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ByteType, StringType, StructField, StructType, TimestampType
+
+from firstcause.log_event import LogEvent
+from firstcause.log_minutes import ServiceMinute
+from firstcause.log_partition import SHARDS
+from firstcause.root_cause.event_key import LINE_ATTRIBUTES
+from firstcause.root_cause.quiet_time import TimeRange
+from firstcause.root_cause.span import Span
+from firstcause.root_cause.whole_traces import LONGEST_TRACE_MS
+from firstcause.settings import Settings
+
+# For the session: joins with Cassandra's tables by their keys instead of scans.
+DIRECT_JOIN: Final = {
+    "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions"
+}
+TRACE: Final = "trace"
+AT_MS: Final = "at_ms"
+
+_PARTITION: Final = ("service_name", "minute", "shard")
+_KEYS: Final = StructType(
+    [
+        StructField("service_name", StringType(), False),
+        StructField("minute", TimestampType(), False),
+        StructField("shard", ByteType(), False),
+    ]
+)
+_NS_PER_MS: Final = 1_000_000
+
+
+def has_spans(session: Session) -> bool:
+    """True when this installation stores spans."""
+    keyspace = session.cluster.metadata.keyspaces[session.keyspace]
+    return "spans" in keyspace.tables
+
+
+def stored_rows(
+    spark: SparkSession,
+    settings: Settings,
+    minutes: Sequence[ServiceMinute],
+    stretches: Sequence[TimeRange],
+    *,
+    with_spans: bool,
+) -> DataFrame:
+    """Plans the reading of logs, and spans, in and around some times; runs nothing.
+
+    A row is one log event or one span; `trace` is what belongs together.
+    """
+    keys = spark.createDataFrame(
+        [(name, minute, shard) for name, minute in minutes for shard in range(SHARDS)], _KEYS
+    )
+    rows = _of_logs(keys.join(_table(spark, settings, "logs"), [*_PARTITION]))
+    if with_spans:
+        rows = rows.unionByName(
+            _of_spans(keys.join(_table(spark, settings, "spans"), [*_PARTITION]))
+        )
+    near = (
+        F.col(AT_MS).between(one.start_ms - LONGEST_TRACE_MS, one.end_ms + LONGEST_TRACE_MS)
+        for one in stretches
+    )
+    return rows.where(reduce(operator.or_, near))
+
+
+def _table(spark: SparkSession, settings: Settings, name: str) -> DataFrame:
+    return (
+        spark.read.format("org.apache.spark.sql.cassandra")
+        .option("keyspace", settings.cassandra_keyspace)
+        .option("table", name)
+        .option("directJoinSetting", "on")
+        .load()
+    )
+
+
+def _of_logs(logs: DataFrame) -> DataFrame:
+    return logs.select(
+        F.coalesce("trace_id", F.col("log_id").cast("string")).alias(TRACE),
+        F.unix_millis("timestamp").alias(AT_MS),
+        "service_name",
+        F.col("log_id").cast("string").alias("log_id"),
+        "level",
+        "message",
+        "logger",
+        # Other attributes may be large, and tell nothing of the place in the code.
+        F.map_filter("attributes", lambda name, _: name.isin(*LINE_ATTRIBUTES)).alias("attributes"),
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "latency_ms",
+        F.lit(None).cast("string").alias("operation"),
+        F.lit(None).cast("long").alias("start_ns"),
+        F.lit(None).cast("long").alias("duration_us"),
+    )
+
+
+def _of_spans(spans: DataFrame) -> DataFrame:
+    absent = F.lit(None).cast("string")
+    return spans.select(
+        F.col("trace_id").alias(TRACE),
+        F.expr(f"start_ns div {_NS_PER_MS}").alias(AT_MS),
+        "service_name",
+        absent.alias("log_id"),
+        absent.alias("level"),
+        absent.alias("message"),
+        absent.alias("logger"),
+        F.lit(None).cast("map<string,string>").alias("attributes"),
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        F.lit(None).cast("double").alias("latency_ms"),
+        "operation",
+        "start_ns",
+        "duration_us",
+    )
+
+
+def read_rows(rows: Iterable[Any]) -> tuple[list[LogEvent], list[Span]]:
+    """Events and spans of such rows, each a mapping or a `Row`."""
+    events: list[LogEvent] = []
+    spans: list[Span] = []
+    for row in rows:
+        if row["log_id"] is None:
+            spans.append(
+                Span(
+                    trace_id=row["trace_id"],
+                    span_id=row["span_id"],
+                    parent_span_id=row["parent_span_id"],
+                    service_name=row["service_name"],
+                    operation=row["operation"] or "",
+                    start_ns=row["start_ns"],
+                    duration_us=row["duration_us"],
+                )
+            )
+        else:
+            events.append(
+                LogEvent(
+                    log_id=row["log_id"],
+                    timestamp_ms=row[AT_MS],
+                    service_name=row["service_name"],
+                    level=row["level"],
+                    message=row["message"],
+                    logger=row["logger"],
+                    trace_id=row["trace_id"],
+                    span_id=row["span_id"],
+                    parent_span_id=row["parent_span_id"],
+                    latency_ms=row["latency_ms"],
+                    attributes=dict(row["attributes"] or ()),
+                )
+            )
+    return events, spans
+
+
+def rows_of_batches(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of Arrow record batches."""
+    return itertools.chain.from_iterable(batch.to_pylist() for batch in batches)

@@ -1,0 +1,165 @@
+"""The job that learns normal, on real Cassandra and Spark, and what its stores give back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cassandra.cluster import Session
+
+from firstcause.drills import record_drill
+from firstcause.log_event import LogEvent, read_log_event
+from firstcause.root_cause.due_hours import HOUR_MS
+from firstcause.root_cause.learning import learn
+from firstcause.root_cause.normal_store import NormalStore
+from firstcause.root_cause.quiet_time import TimeRange
+from firstcause.root_cause.slice_store import SliceStore
+from firstcause.root_cause.whole_traces import starting_in
+from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.stored_time import milliseconds, moment
+from generators.event_stream import EventStream, GeneratorParameters
+from tests.integration.stored_logs import store
+from tests.streaming_driver import StoreDriver
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+HOUR = datetime(2026, 3, 2, 10, tzinfo=UTC)
+HOUR_START_MS = milliseconds(HOUR)
+MINUTE_MS = 60_000
+INCIDENT = UUID(int=77)
+
+
+def generated(start: datetime, minutes: int, scenario: str | None = None) -> list[LogEvent]:
+    parameters = GeneratorParameters(
+        rate_per_second=8.0,
+        duration_seconds=minutes * 60.0,
+        scenario=scenario,
+        seed=5,
+        start=start,
+        fault_start_seconds=1.0 if scenario else None,
+        fault_duration_seconds=minutes * 60.0 - 1 if scenario else None,
+    )
+    received_ms = milliseconds(start) + HOUR_MS
+    return [
+        read_log_event(value, received_ms)
+        for batch in EventStream(parameters).batches()
+        for value in batch.values
+    ]
+
+
+def keep(session: Session, events: Sequence[LogEvent]) -> None:
+    """Stores logs as the store job does, with the tables that lead to them."""
+    store(session, events)
+    for name, minute in {(one.service_name, one.timestamp_ms // MINUTE_MS) for one in events}:
+        at = moment(minute * MINUTE_MS)
+        session.execute(
+            "INSERT INTO log_minutes (service_name, day, minute) VALUES (%s, %s, %s)",
+            (name, at.date(), at),
+        )
+        session.execute(
+            "INSERT INTO services (service_name, last_heard) VALUES (%s, %s)", (name, at)
+        )
+
+
+def put_incident(session: Session, first_ms: int, last_ms: int) -> None:
+    day: date = moment(first_ms).date()
+    session.execute("INSERT INTO incident_days (scope, day) VALUES ('all', %s)", (day,))
+    session.execute(
+        "INSERT INTO incidents_by_day (day, opened_at, incident_id) VALUES (%s, %s, %s)",
+        (day, moment(first_ms), INCIDENT),
+    )
+    session.execute(
+        "INSERT INTO incidents (incident_id, opened_at, status) VALUES (%s, %s, 'resolved')",
+        (INCIDENT, moment(first_ms)),
+    )
+    session.execute(
+        "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (%s, %s)",
+        (INCIDENT, INCIDENT),
+    )
+    session.execute(
+        "INSERT INTO episode_tallies (episode_id, kafka_partition, first_seen, last_seen) "
+        "VALUES (%s, 0, %s, %s)",
+        (INCIDENT, moment(first_ms), moment(last_ms)),
+    )
+
+
+@pytest.fixture(scope="module")
+def job(settings: Settings, product_env: dict[str, str], tmp_path_factory: Any) -> Any:
+    home = tmp_path_factory.mktemp("learn")
+    driver = StoreDriver(settings, {**product_env, "FIRSTCAUSE_HOME": str(home)})
+
+    def run(*ranges: str) -> Any:
+        result = home / "result.json"
+        arguments = [part for one in ranges for part in ("--range", one)]
+        command = [*driver.command()[:-1], str(PROJECT_ROOT / "spark" / "learn_normal.py")]
+        done = subprocess.run(
+            [*command, *arguments, "--result", str(result)],
+            env=driver.environment(),
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+        return json.loads(result.read_text())
+
+    return run
+
+
+def an_hour(start: datetime) -> str:
+    return f"{start.isoformat()}/{(start + timedelta(hours=1)).isoformat()}"
+
+
+def everything(session: Session) -> dict[str, set[tuple[Any, ...]]]:
+    tables = ("normal_hours", "normal_days", "normal_slices", "normal_versions", "normals")
+    return {
+        name: {tuple(map(repr, row)) for row in session.execute(f"SELECT * FROM {name}")}
+        for name in tables
+    }
+
+
+def test_an_hour_is_learned_of_its_quiet_times_once_and_a_broken_one_refused(
+    session: Session, job: Any
+) -> None:
+    events = generated(HOUR + timedelta(minutes=-1), 26)
+    broken = generated(HOUR + timedelta(hours=1, minutes=10), 6, "db_pool_exhausted")
+    keep(session, [*events, *broken])
+    put_incident(session, HOUR_START_MS + 11 * MINUTE_MS, HOUR_START_MS + 12 * MINUTE_MS)
+    record_drill(session, "made_up", HOUR_START_MS - 3 * MINUTE_MS, HOUR_START_MS - 2 * MINUTE_MS)
+
+    told = job(an_hour(HOUR), an_hour(HOUR + timedelta(hours=1)))
+
+    stretches = [
+        TimeRange(HOUR_START_MS + 3 * MINUTE_MS + 1, HOUR_START_MS + 6 * MINUTE_MS),
+        TimeRange(HOUR_START_MS + 17 * MINUTE_MS + 1, HOUR_START_MS + 60 * MINUTE_MS),
+    ]
+    quiet, _ = starting_in(stretches, events, [])
+    expected = learn(quiet, [])
+    slices, normals = SliceStore(session), NormalStore(session)
+    record = slices.record(HOUR_START_MS)
+    assert record is not None
+    assert record.refused is None
+    assert list(record.stretches) == stretches
+    assert (record.events, record.traces) == (len(quiet), expected.traces)
+    in_force = normals.load(HOUR_START_MS, 30.0)
+    assert in_force is not None
+    assert in_force.normal == expected
+    assert told["version"] == in_force.version
+
+    refused = slices.record(HOUR_START_MS + HOUR_MS)
+    assert refused is not None
+    assert refused.refused is not None
+    assert refused.refused.startswith("looks broken: ")
+
+    before = everything(session)
+    again = job(an_hour(HOUR), an_hour(HOUR + timedelta(hours=1)))
+    assert [one["changed"] for one in again["hours"]] == [False, False]
+    assert again["version"] == told["version"]
+    assert everything(session) == before
