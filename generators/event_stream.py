@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -107,10 +106,7 @@ class EventStream:
         self._random = np.random.default_rng(parameters.seed)
         self._jitter = work_jitter(self._random)
         self._table = TextTable(self.topology, parameters.seed)
-        choices = random.Random(parameters.seed)  # noqa: S311 - a simulation keeps no secret
-        self._traffic = Traffic(
-            self.topology, self._fault, self._table, choices, with_spans=with_spans
-        )
+        self._traffic = Traffic(self.topology, self._fault, self._table, with_spans=with_spans)
         self._fault_shapes = self._compiled_fault_events()
         self._requests_per_second = parameters.rate_per_second / self._traffic.mean_events
         self._key_of_code: npt.NDArray[Any] = np.array(

@@ -64,7 +64,6 @@ class Traffic:
         topology: Topology,
         fault: FaultWindow | None,
         table: TextTable,
-        choices: random.Random,
         *,
         with_spans: bool = False,
     ) -> None:
@@ -73,7 +72,6 @@ class Traffic:
         self._topology = topology
         self._fault = fault
         self._table = table
-        self._choices = choices
         self._codes = {name: code for code, name in enumerate(topology.services)}
         entries = [self._entry(ref, weight) for ref, weight in topology.entries.items()]
         self._sources = [*entries, *self._backgrounds(entries)]
@@ -143,8 +141,11 @@ class Traffic:
 
     def _add(self, entry: OperationRef, outcome: Outcome, variants: int) -> range:
         first = len(self.shapes)
-        for _ in range(variants):
-            plan = CallWalk(self._topology, outcome, self._choices).plan(entry)
+        for number in range(variants):
+            # The same code on every day: of the seed only who takes which way, and when. Until
+            # it fails, a request goes the way of a healthy one.
+            choices = random.Random(f"{entry} {number}")  # noqa: S311 - keeps no secret
+            plan = CallWalk(self._topology, outcome, choices).plan(entry)
             self.shapes.append(
                 RequestShape(plan, self._table, self._codes, with_spans=self._with_spans)
             )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from firstcause.log_event import LogEvent
+from firstcause.log_event import LogEvent, read_log_event
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.normal_store import LearnedNormal
+from generators.event_stream import EventStream, GeneratorParameters
+from generators.scenario import scenario_names
 from log_analyzer.analysis_state import state_digest
 from log_analyzer.context_store import decoded, encoded
 from log_analyzer.incident_view import Analysis, IncidentContext, NormalRanking, Suspect
@@ -186,3 +189,43 @@ def test_a_context_keeps_its_ranking_when_it_is_stored() -> None:
     context = a_view(RANKING).context
     assert context is not None
     assert decoded(1, encoded(context), a_view(None).incident_id) == context
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def traffic(seconds: float, seed: int, start: datetime, scenario: str | None = None):
+    """A stream as a drill sends it, and its events."""
+    fault = {"fault_start_seconds": 5, "fault_duration_seconds": seconds - 5} if scenario else {}
+    parameters = GeneratorParameters(
+        50, seconds, scenario=scenario, seed=seed, start=start, **fault
+    )
+    stream = EventStream(parameters)
+    values = (value for batch in stream.batches() for value in batch.values)
+    return stream, tuple(read_log_event(value, 2**52) for value in values)
+
+
+@pytest.fixture(scope="module")
+def shop_normal() -> LearnedNormal:
+    _, healthy = traffic(400, 1, NOON)
+    return LearnedNormal(learn(healthy, ()), "v1", START_MS)
+
+
+@pytest.mark.parametrize("scenario", scenario_names())
+def test_a_drill_of_each_scenario_names_its_culprit(
+    shop_normal: LearnedNormal, scenario: str
+) -> None:
+    stream, events = traffic(45, 5, NOON + timedelta(hours=1), scenario)
+    first_ms = min(event.timestamp_ms for event in events if event.is_error)
+    window = window_around(first_ms)
+    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms)
+    assert stream.scenario is not None
+    assert found.culprit == stream.scenario.culprit
+
+
+def test_another_seed_of_healthy_traffic_names_nobody(shop_normal: LearnedNormal) -> None:
+    _, events = traffic(90, 77, NOON + timedelta(hours=2))
+    first_ms = events[0].timestamp_ms + 30_000
+    window = window_around(first_ms)
+    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms)
+    assert (found.culprit, found.fits_normal) == (None, True)
