@@ -12,7 +12,7 @@ from firstcause.log_event import LogEvent, read_log_event
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.normal_store import LearnedNormal
-from generators.event_stream import EventStream, GeneratorParameters
+from generators.event_stream import GeneratorParameters
 from generators.scenario import scenario_names
 from log_analyzer.analysis_state import state_digest
 from log_analyzer.context_store import decoded, encoded
@@ -197,10 +197,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def traffic(seconds: float, seed: int, start: datetime, scenario: str | None = None):
     """A stream as a drill sends it, and its events."""
     fault = {"fault_start_seconds": 5, "fault_duration_seconds": seconds - 5} if scenario else {}
-    parameters = GeneratorParameters(
-        50, seconds, scenario=scenario, seed=seed, start=start, **fault
+    stream = EventStream(
+        GeneratorParameters(50, seconds, scenario=scenario, seed=seed, start=start, **fault)
     )
-    stream = EventStream(parameters)
     values = (value for batch in stream.batches() for value in batch.values)
     return stream, tuple(read_log_event(value, 2**52) for value in values)
 
