@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from firstcause.root_cause.evaluation import Conditions, Outcome, Shares
+    from log_analyzer.model_evaluation import ModelJury, ModelOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +37,20 @@ def register(app: typer.Typer) -> None:
         robustness: Annotated[
             bool, typer.Option("--robustness", help="The table of what each of these costs.")
         ] = False,
+        with_model: Annotated[
+            bool, typer.Option("--model", help="Ask the model about each case as well.")
+        ] = False,
+        model_tokens: Annotated[
+            int, typer.Option(min=1, help="With --model: so many tokens at the most.")
+        ] = 1_000_000,
         as_json: Annotated[
             bool, typer.Option("--json", help="End with one JSON object of the shares.")
         ] = False,
     ) -> None:
         """Rank labelled fault cases without any service, and count how often that is right.
 
-        From logs alone, and without the time of the injection, unless told otherwise.
+        From logs alone, and without the time of the injection, unless told otherwise. --model
+        shows the ranking and a few log lines, redacted, to Mistral, and counts who is right.
         """
         from firstcause.root_cause.degradation import DEGRADATIONS
         from firstcause.root_cause.evaluation import Conditions
@@ -52,33 +62,57 @@ def register(app: typer.Typer) -> None:
         conditions = Conditions(
             with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed
         )
-        if folder is not None:
-            _evaluate(folder, conditions, robustness=robustness, as_json=as_json)
-        elif synthetic is not None:
-            import tempfile
-
-            from generators.labelled_cases import write_cases
-
-            with tempfile.TemporaryDirectory(prefix="firstcause-cases-") as generated:
-                write_cases(Path(generated), synthetic, seed)
-                _evaluate(Path(generated), conditions, robustness=robustness, as_json=as_json)
+        jury = _jury(model_tokens) if with_model else None
+        with _cases(folder, synthetic, seed) as cases:
+            if robustness:
+                _print_robustness(cases, conditions)
+            _evaluate(cases, conditions, jury, as_json=as_json)
 
 
-def _evaluate(folder: Path, conditions: Conditions, *, robustness: bool, as_json: bool) -> None:
+@contextmanager
+def _cases(folder: Path | None, synthetic: int | None, seed: int) -> Iterator[Path]:
+    """The folder of the cases; generated ones are gone afterwards."""
+    if folder is not None or synthetic is None:
+        yield folder or Path()
+        return
+    import tempfile
+
+    from generators.labelled_cases import write_cases
+
+    with tempfile.TemporaryDirectory(prefix="firstcause-cases-") as generated:
+        write_cases(Path(generated), synthetic, seed)
+        yield Path(generated)
+
+
+def _jury(token_limit: int) -> ModelJury:
+    from firstcause.settings import load_settings
+    from log_analyzer.model_evaluation import mistral_jury
+
+    return mistral_jury(load_settings(), token_limit)
+
+
+def _evaluate(
+    folder: Path, conditions: Conditions, jury: ModelJury | None, *, as_json: bool
+) -> None:
     from firstcause.cli.evaluation_view import print_miss, print_shares
-    from firstcause.root_cause.evaluation import outcomes, shares
+    from firstcause.cli.model_evaluation_view import print_disagreement, print_model_shares
+    from firstcause.root_cause.evaluation import ranked_cases, shares
 
-    if robustness:
-        _print_robustness(folder, conditions)
     found: list[Outcome] = []
-    for outcome in outcomes(folder, conditions):
+    asked: list[ModelOutcome] = []
+    for ranked in ranked_cases(folder, conditions):
+        outcome = ranked.outcome
         found.append(outcome)
         if not outcome.is_first or outcome.is_confident_wrong:
             print_miss(outcome)
-    total = shares(found)
+        if jury is not None:
+            asked.append(jury.ask(ranked))
+            print_disagreement(asked[-1])
     print_shares(found)
+    if asked:
+        print_model_shares(asked)
     if as_json:
-        typer.echo(_json(total))
+        typer.echo(_json(shares(found), asked))
 
 
 def _print_robustness(folder: Path, conditions: Conditions) -> None:
@@ -95,15 +129,30 @@ def _print_robustness(folder: Path, conditions: Conditions) -> None:
     print_robustness(rows)
 
 
-def _json(total: Shares) -> str:
+def _json(total: Shares, asked: Sequence[ModelOutcome]) -> str:
     import orjson
 
-    return orjson.dumps(
-        {
-            "cases": total.cases,
-            "top1": total.top1,
-            "top3": total.top3,
-            "confident_wrong": total.confident_wrong,
-            "inconclusive": total.inconclusive,
+    figures: dict[str, object] = {
+        "cases": total.cases,
+        "top1": total.top1,
+        "top3": total.top3,
+        "confident_wrong": total.confident_wrong,
+        "inconclusive": total.inconclusive,
+    }
+    if asked:
+        from log_analyzer.model_evaluation import model_shares
+
+        model = model_shares(asked)
+        figures |= {
+            "model_top1": model.top1,
+            "model_confident_wrong": model.confident_wrong,
+            "model_inconclusive": model.inconclusive,
+            "model_answered": model.answered,
+            "model_agreed": model.agreed,
+            "model_disagreed_model_right": model.model_right,
+            "model_disagreed_ranking_right": model.ranking_right,
+            "model_disagreed_both_wrong": model.both_wrong,
+            "model_calls": sum(one.calls for one in asked),
+            "model_tokens": sum(one.tokens for one in asked),
         }
-    ).decode()
+    return orjson.dumps(figures).decode()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from firstcause.errors import FirstcauseError
+from firstcause.log_event import LogEvent
 from firstcause.root_cause.degradation import Degradation, Recording
 from firstcause.root_cause.labelled_cases import LabelledCase, read_cases, read_events, read_spans
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.ranking import Ranking, rank
+from firstcause.root_cause.span import Span
 
 _FIRST_THREE: Final = 3
 
@@ -69,6 +71,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedCase:
+    """An outcome, and what the ranking saw: thousands of events, so keep none of these."""
+
+    outcome: Outcome
+    events: Sequence[LogEvent]
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
     """What comes out, as shares from 0 to 1.
 
@@ -90,6 +101,11 @@ class Shares:
 
 
 def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
+    """Ranks each case of a folder; see `ranked_cases`."""
+    return (one.outcome for one in ranked_cases(folder, conditions))
+
+
+def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
     """Ranks each case of a folder, in its order, against the baseline of its day.
 
     Raises:
@@ -108,7 +124,8 @@ def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
             events, spans, normals[day], case.inject_ms if conditions.known_start else None
         )
         seconds = time.perf_counter() - begin
-        yield Outcome(case, ranking, _position(ranking, case.culprit), seconds, len(events))
+        position = _position(ranking, case.culprit)
+        yield RankedCase(Outcome(case, ranking, position, seconds, len(events)), events, spans)
 
 
 def shares(found: Sequence[Outcome]) -> Shares:
