@@ -58,8 +58,8 @@ class ModelOutcome:
     @property
     def agrees(self) -> bool:
         """True when it names a first suspect of the ranking, or none where there is none."""
-        first = [one.service_name for one in self.outcome.ranking.suspects if one.rank == 1]
-        return self.named in (first or [None])
+        first = {one.service_name for one in self.outcome.ranking.suspects if one.rank == 1}
+        return self.named in first if first else self.named is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +53,7 @@ def register(app: typer.Typer) -> None:
         """
         from firstcause.root_cause.degradation import DEGRADATIONS
         from firstcause.root_cause.evaluation import Conditions
+        from generators.case_folder import case_folder
 
         if (folder is None) == (synthetic is None):
             raise typer.BadParameter("name either DIR or --synthetic N")
@@ -63,25 +63,10 @@ def register(app: typer.Typer) -> None:
             with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed
         )
         jury = _jury(model_tokens) if with_model else None
-        with _cases(folder, synthetic, seed) as cases:
+        with case_folder(folder, synthetic or 0, seed) as cases:
             if robustness:
                 _print_robustness(cases, conditions)
             _evaluate(cases, conditions, jury, as_json=as_json)
-
-
-@contextmanager
-def _cases(folder: Path | None, synthetic: int | None, seed: int) -> Iterator[Path]:
-    """The folder of the cases; generated ones are gone afterwards."""
-    if folder is not None or synthetic is None:
-        yield folder or Path()
-        return
-    import tempfile
-
-    from generators.labelled_cases import write_cases
-
-    with tempfile.TemporaryDirectory(prefix="firstcause-cases-") as generated:
-        write_cases(Path(generated), synthetic, seed)
-        yield Path(generated)
 
 
 def _jury(token_limit: int) -> ModelJury:
