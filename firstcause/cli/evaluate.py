@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from firstcause.root_cause.evaluation import Conditions, Outcome, Shares
+    from firstcause.root_cause.evaluation import Conditions, Outcome, RankedCase, Shares
     from log_analyzer.model_evaluation import ModelJury, ModelOutcome
 
 
@@ -36,6 +36,12 @@ def register(app: typer.Typer) -> None:
         robustness: Annotated[
             bool, typer.Option("--robustness", help="The table of what each of these costs.")
         ] = False,
+        only: Annotated[
+            str | None, typer.Option("--case", metavar="NAME", help="This case alone.")
+        ] = None,
+        picture: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="With --case: draw it, as SVG.")
+        ] = None,
         with_model: Annotated[
             bool, typer.Option("--model", help="Ask the model about each case as well.")
         ] = False,
@@ -59,14 +65,16 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("name either DIR or --synthetic N")
         if degrade is not None and degrade not in DEGRADATIONS:
             raise typer.BadParameter(f"{degrade!r} is none of {', '.join(DEGRADATIONS)}")
+        if picture is not None and only is None:
+            raise typer.BadParameter("name one --case to draw", param_hint="--picture")
         conditions = Conditions(
-            with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed
+            with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed, only
         )
         jury = _jury(model_tokens) if with_model else None
         with case_folder(folder, synthetic or 0, seed) as cases:
             if robustness:
                 _print_robustness(cases, conditions)
-            _evaluate(cases, conditions, jury, as_json=as_json)
+            _evaluate(cases, conditions, jury, picture, as_json=as_json)
 
 
 def _jury(token_limit: int) -> ModelJury:
@@ -77,9 +85,14 @@ def _jury(token_limit: int) -> ModelJury:
 
 
 def _evaluate(
-    folder: Path, conditions: Conditions, jury: ModelJury | None, *, as_json: bool
+    folder: Path,
+    conditions: Conditions,
+    jury: ModelJury | None,
+    picture: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
-    from firstcause.cli.evaluation_view import print_miss, print_shares
+    from firstcause.cli.evaluation_view import print_case, print_shares
     from firstcause.cli.model_evaluation_view import print_disagreement, print_model_shares
     from firstcause.root_cause.evaluation import ranked_cases, shares
 
@@ -88,8 +101,10 @@ def _evaluate(
     for ranked in ranked_cases(folder, conditions):
         outcome = ranked.outcome
         found.append(outcome)
-        if not outcome.is_first or outcome.is_confident_wrong:
-            print_miss(outcome)
+        if conditions.only or not outcome.is_first or outcome.is_confident_wrong:
+            print_case(outcome)
+        if picture is not None:
+            _draw(ranked, picture)
         if jury is not None:
             asked.append(jury.ask(ranked))
             print_disagreement(asked[-1])
@@ -98,6 +113,20 @@ def _evaluate(
         print_model_shares(asked)
     if as_json:
         typer.echo(_json(shares(found), asked))
+
+
+def _draw(ranked: RankedCase, path: Path) -> None:
+    from firstcause.cli.case_picture import case_picture
+    from firstcause.errors import FirstcauseError
+    from firstcause.root_cause.case_story import case_story
+    from firstcause.root_cause.labelled_cases import read_spans
+
+    # The arrows come from the spans, also where the ranking does not see them.
+    spans = read_spans(ranked.outcome.case.folder / "spans.jsonl.gz")
+    try:
+        path.write_text(case_picture(case_story(ranked.outcome, ranked.events, spans)), "utf-8")
+    except OSError as error:
+        raise FirstcauseError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _print_robustness(folder: Path, conditions: Conditions) -> None:

@@ -21,8 +21,8 @@ _REASONS_SHOWN: Final = 2
 T = TypeVar("T")
 
 
-def print_miss(outcome: Outcome) -> None:
-    """One case whose true culprit is not first: who is instead, and why; what speaks for it."""
+def print_case(outcome: Outcome) -> None:
+    """One case: who is first and why, and what speaks for the true culprit where it is not."""
     case, ranking = outcome.case, outcome.ranking
     if case.culprit is None:
         place = "it is quiet"

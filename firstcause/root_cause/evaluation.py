@@ -30,12 +30,14 @@ class Conditions:
         known_start: the time of the injection.
         degradation: what went wrong on the way, for the baseline as for the case.
         seed: of that.
+        only: the name of the one case to rank; None for all.
     """
 
     with_spans: bool = False
     known_start: bool = False
     degradation: Degradation | None = None
     seed: int = 0
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,16 @@ def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
     """Ranks each case of a folder, in its order, against the baseline of its day.
 
     Raises:
-        FirstcauseError: the folder, or a file in it, is not there or cannot be read.
+        FirstcauseError: the folder, or a file in it, is not there or cannot be read; or there is
+            no case of the name that is wanted.
     """
     normals: dict[str, Normal] = {}
-    for number, case in enumerate(read_cases(folder)):
+    cases = read_cases(folder)
+    if conditions.only not in (None, *(case.name for case in cases)):
+        raise FirstcauseError(f"There is no case {conditions.only} in {folder}.")
+    for number, case in enumerate(cases):
+        if conditions.only not in (None, case.name):
+            continue
         day = case.baseline
         if day not in normals:
             normals[day] = learn(*_baseline(folder, day, conditions))
