@@ -17,7 +17,7 @@ from firstcause.root_cause.case_story import Call, CaseStory
 WIDTH: Final = 1000
 MAP_TOP, MAP_HEIGHT = 98, 350
 BARS_TOP: Final = 488
-NODE_WIDTH, NODE_HEIGHT = 150, 42
+NODE_WIDTH, NODE_HEIGHT = 160, 42
 MARGIN: Final = 24
 BAR_ROWS: Final = 5
 BAR_STEP: Final = 26

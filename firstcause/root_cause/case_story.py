@@ -116,7 +116,7 @@ def _call_of(finding: Deviation, suspect: str, calls: Mapping[Call, int]) -> Cal
 
 
 def _missing(finding: Deviation) -> str:
-    return f"missing in {finding.now - finding.expected_now:,} of {finding.now:,}"
+    return f"missing {finding.now - finding.expected_now:,} of {finding.now:,}"
 
 
 def _slow(finding: Slowness) -> str:
