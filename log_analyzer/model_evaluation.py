@@ -112,7 +112,7 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-class ModelJury:
+class CaseQuestioner:
     """Asks the model about one case after another, by the product's own prompt and redaction.
 
     Args:
@@ -160,7 +160,7 @@ class ModelJury:
         )
 
 
-def mistral_jury(settings: Settings, token_limit: int) -> ModelJury:
+def case_questioner(settings: Settings, token_limit: int) -> CaseQuestioner:
     """One that asks Mistral, as the settings say.
 
     Raises:
@@ -171,4 +171,6 @@ def mistral_jury(settings: Settings, token_limit: int) -> ModelJury:
             "MISTRAL_API_KEY is not set, so that there is no model to evaluate: set it, or leave "
             "out --model."
         )
-    return ModelJury(MistralModel(settings), PromptTemplates(settings.prompts_dir), token_limit)
+    return CaseQuestioner(
+        MistralModel(settings), PromptTemplates(settings.prompts_dir), token_limit
+    )

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from firstcause.root_cause.evaluation import Conditions, Outcome, RankedCase, Shares
-    from log_analyzer.model_evaluation import ModelJury, ModelOutcome
+    from log_analyzer.model_evaluation import CaseQuestioner, ModelOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -70,24 +70,24 @@ def register(app: typer.Typer) -> None:
         conditions = Conditions(
             with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed, only
         )
-        jury = _jury(model_tokens) if with_model else None
+        questioner = _questioner(model_tokens) if with_model else None
         with case_folder(folder, synthetic or 0, seed) as cases:
             if robustness:
                 _print_robustness(cases, conditions)
-            _evaluate(cases, conditions, jury, picture, as_json=as_json)
+            _evaluate(cases, conditions, questioner, picture, as_json=as_json)
 
 
-def _jury(token_limit: int) -> ModelJury:
+def _questioner(token_limit: int) -> CaseQuestioner:
     from firstcause.settings import load_settings
-    from log_analyzer.model_evaluation import mistral_jury
+    from log_analyzer.model_evaluation import case_questioner
 
-    return mistral_jury(load_settings(), token_limit)
+    return case_questioner(load_settings(), token_limit)
 
 
 def _evaluate(
     folder: Path,
     conditions: Conditions,
-    jury: ModelJury | None,
+    questioner: CaseQuestioner | None,
     picture: Path | None,
     *,
     as_json: bool,
@@ -105,8 +105,8 @@ def _evaluate(
             print_case(outcome)
         if picture is not None:
             _draw(ranked, picture)
-        if jury is not None:
-            asked.append(jury.ask(ranked))
+        if questioner is not None:
+            asked.append(questioner.ask(ranked))
             print_disagreement(asked[-1])
     print_shares(found)
     if asked:

@@ -22,7 +22,7 @@ from firstcause.root_cause.labelled_cases import LabelledCase
 from firstcause.root_cause.ranking import Ranking, Suspect
 from firstcause.settings import load_settings
 from log_analyzer.case_incident import NO_ERRORS, case_incident
-from log_analyzer.model_evaluation import ModelOutcome, mistral_jury, model_shares
+from log_analyzer.model_evaluation import ModelOutcome, case_questioner, model_shares
 from tests.stubs.mistral import MistralStub
 from tests.unit.test_root_cause_evaluation import folder
 
@@ -128,8 +128,8 @@ def test_the_model_sees_the_ranking_and_redacted_lines_but_no_label(
         level="ERROR",
         message="password=hunter2 refused for ann@example.com",
     )
-    jury = mistral_jury(load_settings(), token_limit=100_000)
-    jury.ask(replace(ranked, events=[*ranked.events, secret]))
+    questioner = case_questioner(load_settings(), token_limit=100_000)
+    questioner.ask(replace(ranked, events=[*ranked.events, secret]))
     [prompt] = stub.prompts
     assert re.search(r"most likely first: shop\b", prompt)
     assert "usually takes up to" in prompt
