@@ -29,6 +29,7 @@ SUSPECTS: Final = 5
 # Error lines of one group beyond these say nothing new.
 LINES_OF_A_GROUP: Final = 2
 NO_ERRORS: Final = "no error was logged"
+INCONCLUSIVE: Final = "The ranking is inconclusive: this may be chance, and nobody at fault."
 
 
 def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
@@ -77,7 +78,10 @@ def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
         ),
         context=IncidentContext(
             gathered_ms=in_time[-1].timestamp_ms,
-            suspects=tuple(map(_suspect, suspects)),
+            suspects=tuple(
+                _suspect(one, doubted=ranking.inconclusive and one is suspects[0])
+                for one in suspects
+            ),
             trace_logs=tuple(_cited(suspects, in_time)),
         ),
     )
@@ -110,12 +114,14 @@ def _evidence(event: LogEvent) -> Evidence:
     )
 
 
-def _suspect(ranked: RankedSuspect) -> Suspect:
+def _suspect(ranked: RankedSuspect, *, doubted: bool) -> Suspect:
     told = reasons(ranked)
     sentences = tuple(
         f"{one.sentence} (log {one.log_ids[0]})" if one.log_ids else one.sentence for one in told
     )
     log_ids = dict.fromkeys(log_id for one in told for log_id in one.log_ids)
+    if doubted:
+        sentences = (INCONCLUSIVE, *sentences)
     return Suspect(ranked.service_name, sentences, log_ids=tuple(log_ids))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from firstcause.cli.call_map import Lane, Slot, columns_of
+from firstcause.cli.case_picture_style import STYLE, markers
 from firstcause.root_cause.case_story import Call, CaseStory
 
 WIDTH: Final = 1000
@@ -34,42 +35,6 @@ LEGEND: Final = (
 
 Places = dict[Slot, tuple[float, float]]
 
-STYLE: Final = """
-    .page { fill: #ffffff; }
-    text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
-      fill: #57606a; }
-    .title { font-size: 20px; font-weight: 700; fill: #1f2328; }
-    .head { font-size: 14px; font-weight: 600; fill: #1f2328; }
-    .name { font-weight: 600; fill: #1f2328; }
-    .mid { text-anchor: middle; } .end { text-anchor: end; }
-    .node { fill: #ffffff; stroke: #6e7781; stroke-width: 1.2; }
-    .faint { stroke: #d0d7de; } .dim { fill: #8b949e; font-weight: 400; }
-    .loud { fill: #fff1e5; stroke: #bc4c00; stroke-width: 1.5; }
-    .culprit { fill: #0969da; stroke: #0550ae; stroke-width: 2.5; }
-    .on { fill: #ffffff; }
-    .call { fill: none; stroke: #afb8c1; stroke-width: 1.2; marker-end: url(#head); }
-    .wrong { fill: none; stroke: #0969da; stroke-width: 2.5; stroke-dasharray: 6 4;
-      marker-end: url(#wrong-head); }
-    .finding { font-size: 12px; font-weight: 600; fill: #0550ae; stroke: #ffffff; stroke-width: 6;
-      paint-order: stroke; }
-    .pill { fill: #bc4c00; } .errors { fill: #bc4c00; } .score { fill: #0969da; }
-    .arrow { fill: #afb8c1; } .wrong-arrow { fill: #0969da; }
-    @media (prefers-color-scheme: dark) {
-      .page { fill: #0d1117; }
-      text { fill: #9da7b3; }
-      .title, .head, .name { fill: #f0f3f6; }
-      .node { fill: #161b22; }
-      .loud { fill: #3a1d0a; stroke: #f0883e; }
-      .culprit { fill: #1f6feb; stroke: #79c0ff; }
-      .faint { stroke: #30363d; } .dim { fill: #7d8590; }
-      .on { fill: #ffffff; }
-      .call { stroke: #3d444d; } .arrow { fill: #3d444d; }
-      .wrong { stroke: #58a6ff; } .wrong-arrow { fill: #58a6ff; }
-      .finding { fill: #79c0ff; stroke: #0d1117; }
-      .pill, .errors { fill: #db6d28; } .score { fill: #58a6ff; }
-    }
-"""
-
 
 def case_picture(story: CaseStory) -> str:
     """The picture as the text of an SVG file."""
@@ -83,7 +48,7 @@ def case_picture(story: CaseStory) -> str:
             f'  <title id="title">{escape(title)}</title>',
             f'  <desc id="desc">{escape(f"{subtitle} {_plain(story.reason)}")}</desc>',
             f"  <style>{STYLE}  </style>",
-            *_markers(),
+            *markers(),
             f'  <rect class="page" width="{WIDTH}" height="{height}"/>',
             _text(MARGIN, 36, title, "title"),
             _text(MARGIN, 60, subtitle),
@@ -113,17 +78,6 @@ def _subtitle(story: CaseStory) -> str:
     truth = f"{story.fault} at {story.culprit}" if story.culprit else "a quiet time"
     first = story.suspects[0].service_name if story.suspects else "nobody"
     return f"{story.name}, {truth}. First in the ranking: {first}."
-
-
-def _markers() -> Iterator[str]:
-    yield "  <defs>"
-    for name, style in (("head", "arrow"), ("wrong-head", "wrong-arrow")):
-        yield (
-            f'    <marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
-            'markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
-            f'<path class="{style}" d="M0 0 8 4 0 8z"/></marker>'
-        )
-    yield "  </defs>"
 
 
 def _map(story: CaseStory) -> Iterator[str]:

@@ -12,13 +12,13 @@ from log_analyzer.model_evaluation import ModelOutcome, model_shares
 
 _COLUMNS = (
     "cases",
-    "ranking first",
-    "model first",
+    "ranking",
+    "model",
     "agree",
     "model right",
     "ranking right",
     "both wrong",
-    "confident, wrong",
+    "sure, wrong",
 )
 
 
@@ -42,7 +42,8 @@ def print_disagreement(one: ModelOutcome) -> None:
 
 def print_model_shares(asked: Sequence[ModelOutcome]) -> None:
     """Ranking and model beside each other, by type of fault; and what it cost."""
-    table = Table("fault", title="The model beside the ranking", title_justify="left")
+    table = Table(title="The culprit first: the ranking, and the model", title_justify="left")
+    table.add_column("fault", no_wrap=True)
     for name in _COLUMNS:
         table.add_column(name, justify="right")
     for name, some in by_fault(asked, lambda one: one.outcome.case):
@@ -50,7 +51,7 @@ def print_model_shares(asked: Sequence[ModelOutcome]) -> None:
     wide_console().print(table)
     print_line(
         "Agree, and who is right where they do not: shares of the cases with a culprit that the "
-        "model answered."
+        "model answered. Sure, wrong: of all cases, those where the model is confident of another."
     )
     answered = sum(one.answered for one in asked)
     calls, tokens = sum(one.calls for one in asked), sum(one.tokens for one in asked)

@@ -21,7 +21,7 @@ from firstcause.root_cause.evaluation import Conditions, Outcome, RankedCase, ra
 from firstcause.root_cause.labelled_cases import LabelledCase
 from firstcause.root_cause.ranking import Ranking, Suspect
 from firstcause.settings import load_settings
-from log_analyzer.case_incident import NO_ERRORS, case_incident
+from log_analyzer.case_incident import INCONCLUSIVE, NO_ERRORS, case_incident
 from log_analyzer.model_evaluation import ModelOutcome, case_questioner, model_shares
 from tests.stubs.mistral import MistralStub
 from tests.unit.test_root_cause_evaluation import folder
@@ -64,7 +64,7 @@ def test_a_model_that_agrees_is_as_good_as_the_ranking(folder: Path, stub: Mistr
     assert found["model_tokens"] > 0
     # The stub names a first suspect in the quiet case as well, and is sure of it.
     assert found["model_confident_wrong"] == 0.5
-    assert "The model beside the ranking" in output
+    assert "The culprit first: the ranking, and the model" in output
 
 
 def test_a_model_that_disagrees_is_told_with_who_was_right(folder: Path, stub: MistralStub) -> None:
@@ -143,6 +143,16 @@ def test_a_window_without_errors_and_suspects_is_an_incident_too(folder: Path) -
     view = case_incident(ranked.events, Ranking(()))
     assert (view.template, view.error_count, view.evidence) == (NO_ERRORS, 0, ())
     assert view.services == view.suspects == ()
+
+
+def test_a_ranking_that_names_nobody_says_so_to_the_model(folder: Path) -> None:
+    sure, unsure = (one.outcome.ranking for one in ranked_cases(folder, Conditions()))
+    weak = Ranking(tuple(replace(one, score=0.5) for one in sure.suspects))
+    events = next(ranked_cases(folder, Conditions())).events
+    said = [case_incident(events, one).context for one in (sure, weak)]
+    first = [context.suspects[0].reasons[0] for context in said if context]
+    assert [INCONCLUSIVE in reason for reason in first] == [False, True]
+    assert unsure.inconclusive
 
 
 def test_the_lines_that_reasons_cite_are_shown(folder: Path) -> None:
