@@ -66,8 +66,8 @@ def _cells(some: Sequence[ModelOutcome]) -> tuple[str, ...]:
     wrong = f"{model.confident_wrong:.1%}"
     if ranking.quiet == ranking.cases:
         return (*("-" for _ in _COLUMNS[1:-1]), wrong)
-    first = f"{ranking.top1:.1%}", f"{model.top1:.1%}"
     if not any(one.answered and one.outcome.case.culprit for one in some):
-        return (*first, "-", "-", "-", "-", wrong)
+        return (f"{ranking.top1:.1%}", *("-" for _ in _COLUMNS[2:-1]), wrong)
+    first = f"{ranking.top1:.1%}", f"{model.top1:.1%}"
     apart = (model.agreed, model.model_right, model.ranking_right, model.both_wrong)
     return (*first, *(f"{share:.1%}" for share in apart), wrong)
