@@ -147,6 +147,11 @@ class Settings(BaseSettings):
     )
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
+    evaluation_cases_dir: Path | None = Field(
+        default=None,
+        description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
+    )
+
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
     local_kafka_controller_port: int = Field(
         default=19093, description="Controller of the local Kafka"
@@ -165,10 +170,12 @@ class Settings(BaseSettings):
         default="info", description="Least important log lines to write"
     )
 
-    @field_validator("firstcause_home", "jars_dir", "prompts_dir", "slack_routes")
+    @field_validator(
+        "firstcause_home", "jars_dir", "prompts_dir", "slack_routes", "evaluation_cases_dir"
+    )
     @classmethod
-    def _from_project_root(cls, path: Path) -> Path:
-        return (PROJECT_ROOT / path.expanduser()).resolve()
+    def _from_project_root(cls, path: Path | None) -> Path | None:
+        return None if path is None else (PROJECT_ROOT / path.expanduser()).resolve()
 
     @property
     def cassandra_hosts(self) -> list[str]:

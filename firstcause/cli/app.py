@@ -17,7 +17,7 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, evaluate, history, migrate, normal, services
+    from firstcause.cli import demo, evaluate, evaluations, history, migrate, normal, services
     from generators import commands as generator_commands
     from log_analyzer import commands as analyzer_commands
 
@@ -27,6 +27,7 @@ def _assemble() -> None:
         migrate,
         history,
         evaluate,
+        evaluations,
         normal,
         generator_commands,
         analyzer_commands,

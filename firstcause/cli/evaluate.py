@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from firstcause.root_cause.evaluation import Conditions, Outcome, Shares
+    from firstcause.root_cause.evaluation import Conditions, Outcome, RankedCase, Shares
+    from log_analyzer.model_evaluation import CaseQuestioner, ModelOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -34,51 +36,97 @@ def register(app: typer.Typer) -> None:
         robustness: Annotated[
             bool, typer.Option("--robustness", help="The table of what each of these costs.")
         ] = False,
+        only: Annotated[
+            str | None, typer.Option("--case", metavar="NAME", help="This case alone.")
+        ] = None,
+        picture: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="With --case: draw it, as SVG.")
+        ] = None,
+        with_model: Annotated[
+            bool, typer.Option("--model", help="Ask the model about each case as well.")
+        ] = False,
+        model_tokens: Annotated[
+            int, typer.Option(min=1, help="With --model: so many tokens at the most.")
+        ] = 1_000_000,
         as_json: Annotated[
             bool, typer.Option("--json", help="End with one JSON object of the shares.")
         ] = False,
     ) -> None:
         """Rank labelled fault cases without any service, and count how often that is right.
 
-        From logs alone, and without the time of the injection, unless told otherwise.
+        From logs alone, and without the time of the injection, unless told otherwise. --model
+        shows the ranking and a few log lines, redacted, to Mistral, and counts who is right.
         """
         from firstcause.root_cause.degradation import DEGRADATIONS
         from firstcause.root_cause.evaluation import Conditions
+        from generators.case_folder import case_folder
 
         if (folder is None) == (synthetic is None):
             raise typer.BadParameter("name either DIR or --synthetic N")
         if degrade is not None and degrade not in DEGRADATIONS:
             raise typer.BadParameter(f"{degrade!r} is none of {', '.join(DEGRADATIONS)}")
+        if picture is not None and only is None:
+            raise typer.BadParameter("name one --case to draw", param_hint="--picture")
         conditions = Conditions(
-            with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed
+            with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed, only
         )
-        if folder is not None:
-            _evaluate(folder, conditions, robustness=robustness, as_json=as_json)
-        elif synthetic is not None:
-            import tempfile
-
-            from generators.labelled_cases import write_cases
-
-            with tempfile.TemporaryDirectory(prefix="firstcause-cases-") as generated:
-                write_cases(Path(generated), synthetic, seed)
-                _evaluate(Path(generated), conditions, robustness=robustness, as_json=as_json)
+        questioner = _questioner(model_tokens) if with_model else None
+        with case_folder(folder, synthetic or 0, seed) as cases:
+            if robustness:
+                _print_robustness(cases, conditions)
+            _evaluate(cases, conditions, questioner, picture, as_json=as_json)
 
 
-def _evaluate(folder: Path, conditions: Conditions, *, robustness: bool, as_json: bool) -> None:
-    from firstcause.cli.evaluation_view import print_miss, print_shares
-    from firstcause.root_cause.evaluation import outcomes, shares
+def _questioner(token_limit: int) -> CaseQuestioner:
+    from firstcause.settings import load_settings
+    from log_analyzer.model_evaluation import case_questioner
 
-    if robustness:
-        _print_robustness(folder, conditions)
+    return case_questioner(load_settings(), token_limit)
+
+
+def _evaluate(
+    folder: Path,
+    conditions: Conditions,
+    questioner: CaseQuestioner | None,
+    picture: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from firstcause.cli.evaluation_view import print_case, print_shares
+    from firstcause.cli.model_evaluation_view import print_disagreement, print_model_shares
+    from firstcause.root_cause.evaluation import ranked_cases, shares
+
     found: list[Outcome] = []
-    for outcome in outcomes(folder, conditions):
+    asked: list[ModelOutcome] = []
+    for ranked in ranked_cases(folder, conditions):
+        outcome = ranked.outcome
         found.append(outcome)
-        if not outcome.is_first or outcome.is_confident_wrong:
-            print_miss(outcome)
-    total = shares(found)
+        if conditions.only or not outcome.is_first or outcome.is_confident_wrong:
+            print_case(outcome)
+        if picture is not None:
+            _draw(ranked, picture)
+        if questioner is not None:
+            asked.append(questioner.ask(ranked))
+            print_disagreement(asked[-1])
     print_shares(found)
+    if asked:
+        print_model_shares(asked)
     if as_json:
-        typer.echo(_json(total))
+        typer.echo(_json(shares(found), asked))
+
+
+def _draw(ranked: RankedCase, path: Path) -> None:
+    from firstcause.cli.case_picture import case_picture
+    from firstcause.errors import FirstcauseError
+    from firstcause.root_cause.case_story import case_story
+    from firstcause.root_cause.labelled_cases import read_spans
+
+    # The arrows come from the spans, also where the ranking does not see them.
+    spans = read_spans(ranked.outcome.case.folder / "spans.jsonl.gz")
+    try:
+        path.write_text(case_picture(case_story(ranked.outcome, ranked.events, spans)), "utf-8")
+    except OSError as error:
+        raise FirstcauseError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _print_robustness(folder: Path, conditions: Conditions) -> None:
@@ -95,15 +143,30 @@ def _print_robustness(folder: Path, conditions: Conditions) -> None:
     print_robustness(rows)
 
 
-def _json(total: Shares) -> str:
+def _json(total: Shares, asked: Sequence[ModelOutcome]) -> str:
     import orjson
 
-    return orjson.dumps(
-        {
-            "cases": total.cases,
-            "top1": total.top1,
-            "top3": total.top3,
-            "confident_wrong": total.confident_wrong,
-            "inconclusive": total.inconclusive,
+    figures: dict[str, object] = {
+        "cases": total.cases,
+        "top1": total.top1,
+        "top3": total.top3,
+        "confident_wrong": total.confident_wrong,
+        "inconclusive": total.inconclusive,
+    }
+    if asked:
+        from log_analyzer.model_evaluation import model_shares
+
+        model = model_shares(asked)
+        figures |= {
+            "model_top1": model.top1,
+            "model_confident_wrong": model.confident_wrong,
+            "model_inconclusive": model.inconclusive,
+            "model_answered": model.answered,
+            "model_agreed": model.agreed,
+            "model_disagreed_model_right": model.model_right,
+            "model_disagreed_ranking_right": model.ranking_right,
+            "model_disagreed_both_wrong": model.both_wrong,
+            "model_calls": sum(one.calls for one in asked),
+            "model_tokens": sum(one.tokens for one in asked),
         }
-    ).decode()
+    return orjson.dumps(figures).decode()

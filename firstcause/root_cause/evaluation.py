@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from firstcause.errors import FirstcauseError
+from firstcause.log_event import LogEvent
 from firstcause.root_cause.degradation import Degradation, Recording
 from firstcause.root_cause.labelled_cases import LabelledCase, read_cases, read_events, read_spans
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.ranking import Ranking, rank
+from firstcause.root_cause.span import Span
 
 _FIRST_THREE: Final = 3
 
@@ -28,12 +30,14 @@ class Conditions:
         known_start: the time of the injection.
         degradation: what went wrong on the way, for the baseline as for the case.
         seed: of that.
+        only: the name of the one case to rank; None for all.
     """
 
     with_spans: bool = False
     known_start: bool = False
     degradation: Degradation | None = None
     seed: int = 0
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedCase:
+    """An outcome, and what the ranking saw: thousands of events, so keep none of these."""
+
+    outcome: Outcome
+    events: Sequence[LogEvent]
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
     """What comes out, as shares from 0 to 1.
 
@@ -90,13 +103,24 @@ class Shares:
 
 
 def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
+    """Ranks each case of a folder; see `ranked_cases`."""
+    return (one.outcome for one in ranked_cases(folder, conditions))
+
+
+def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
     """Ranks each case of a folder, in its order, against the baseline of its day.
 
     Raises:
-        FirstcauseError: the folder, or a file in it, is not there or cannot be read.
+        FirstcauseError: the folder, or a file in it, is not there or cannot be read; or there is
+            no case of the name that is wanted.
     """
     normals: dict[str, Normal] = {}
-    for number, case in enumerate(read_cases(folder)):
+    cases = read_cases(folder)
+    if conditions.only not in (None, *(case.name for case in cases)):
+        raise FirstcauseError(f"There is no case {conditions.only} in {folder}.")
+    for number, case in enumerate(cases):
+        if conditions.only not in (None, case.name):
+            continue
         day = case.baseline
         if day not in normals:
             normals[day] = learn(*_baseline(folder, day, conditions))
@@ -108,7 +132,8 @@ def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
             events, spans, normals[day], case.inject_ms if conditions.known_start else None
         )
         seconds = time.perf_counter() - begin
-        yield Outcome(case, ranking, _position(ranking, case.culprit), seconds, len(events))
+        position = _position(ranking, case.culprit)
+        yield RankedCase(Outcome(case, ranking, position, seconds, len(events)), events, spans)
 
 
 def shares(found: Sequence[Outcome]) -> Shares:

@@ -9,16 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
 from confluent_kafka import Producer
 
 from firstcause import cassandra, dead_letter
+from firstcause.evaluation_history import EvaluationHistory
 from firstcause.local.service import last_log_lines
 from firstcause.log_event import read_log_event
+from firstcause.root_cause.evaluation import Shares
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
 from spark.driver import DriverFiles, driver_processes, stop_driver
@@ -27,7 +32,14 @@ from tests.integration.airflow_runs import DagRuns, without_inherited_airflow
 
 pytestmark = pytest.mark.integration
 
-DAGS = {"kafka_stream", "stream_jobs", "fault_drill", "dead_letter_replay", "learn_normal"}
+DAGS = {
+    "kafka_stream",
+    "stream_jobs",
+    "fault_drill",
+    "dead_letter_replay",
+    "evaluate_root_cause",
+    "learn_normal",
+}
 
 INSPECT = """
 import json, time
@@ -205,6 +217,41 @@ def test_dead_letter_replay_sends_once(runs: DagRuns, settings: Settings) -> Non
         runs.run("dead_letter_replay", **conf)["xcoms"]["send_back"]["replayed"] for _ in range(2)
     ]
     assert counts == [1, 0]
+
+
+def test_evaluate_root_cause_keeps_its_runs_and_fails_when_they_get_worse(
+    runs: DagRuns, settings: Settings
+) -> None:
+    first = runs.run("evaluate_root_cause", count=4, seed=3)
+    assert first["state"] == "success", first["log"][-3000:]
+    told = first["xcoms"]["evaluate_cases"]
+    assert told["cases"] == 4
+    assert first["xcoms"]["compare_with_before"]["before"] is None
+    with cassandra.session(settings) as session:
+        history = EvaluationHistory(session)
+        [run] = history.newest(10)
+        assert (str(run.run_id), run.choice.seed) == (told["run_id"], 3)
+        # An earlier version that was better than any can be, so that this one is worse.
+        perfect = Shares(4, 1.01, 1.01, -0.01, 0.0, 0, 0.0)
+        later = run.evaluated_at + timedelta(milliseconds=1)
+        history.record(replace(run, run_id=uuid4(), evaluated_at=later, total=perfect))
+    second = runs.run("evaluate_root_cause", count=4, seed=3)
+    assert second["tasks"] == {"evaluate_cases": "success", "compare_with_before": "failed"}
+    assert "Worse than the run of" in second["log"]
+    with cassandra.session(settings) as session:
+        assert str(EvaluationHistory(session).newest(1)[0].run_id) != told["run_id"]
+
+
+def test_evaluate_root_cause_keeps_a_run_whose_cases_cannot_be_read(
+    runs: DagRuns, settings: Settings, tmp_path: Path
+) -> None:
+    result = runs.run("evaluate_root_cause", directory=str(tmp_path))
+    assert result["tasks"]["evaluate_cases"] == "failed"
+    with cassandra.session(settings) as session:
+        newest = EvaluationHistory(session).newest(1)[0]
+    assert newest.total is None
+    assert newest.choice.directory == str(tmp_path)
+    assert "cases.json cannot be read" in newest.error
 
 
 def test_stream_jobs_stores_logs_and_stops_gracefully(

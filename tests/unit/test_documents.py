@@ -13,7 +13,13 @@ import typer
 from firstcause.cli import app as program
 from firstcause.settings import PROJECT_ROOT, Settings
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/root-cause.md",
+)
 
 # Names in capitals that belong to others: log levels, CQL, Linux signals, the examples' codes.
 NOT_SETTINGS = re.compile(
@@ -141,7 +147,8 @@ def test_every_relative_link_and_picture_leads_somewhere(document: str) -> None:
         if re.match(r"https?:", link):
             continue
         path, _, anchor = link.partition("#")
-        target = PROJECT_ROOT / (path or document)
+        page = PROJECT_ROOT / document
+        target = page.parent / path if path else page
         assert target.exists(), link
         if anchor:
             assert anchor in anchors_of(target), link

@@ -12,7 +12,7 @@ from firstcause.log_event import LogEvent, read_log_event
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.normal_store import LearnedNormal
-from generators.event_stream import GeneratorParameters
+from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import scenario_names
 from log_analyzer.analysis_state import state_digest
 from log_analyzer.context_store import decoded, encoded
