@@ -13,8 +13,7 @@ from uuid import UUID
 from firstcause.identity import derived_id
 from firstcause.log_event import ERROR_LEVELS, LogEvent
 from firstcause.root_cause.event_key import template
-from firstcause.root_cause.ranking import Ranking
-from firstcause.root_cause.ranking import Suspect as RankedSuspect
+from firstcause.root_cause.ranking import Ranking, Suspect
 from firstcause.root_cause.reasons import reasons
 from log_analyzer.incident_view import (
     ContextLog,
@@ -22,14 +21,14 @@ from log_analyzer.incident_view import (
     Evidence,
     IncidentContext,
     IncidentView,
-    Suspect,
+    NormalRanking,
 )
+from log_analyzer.normal_ranking import suspect_of
 
 SUSPECTS: Final = 5
 # Error lines of one group beyond these say nothing new.
 LINES_OF_A_GROUP: Final = 2
 NO_ERRORS: Final = "no error was logged"
-INCONCLUSIVE: Final = "The ranking is inconclusive: this may be chance, and nobody at fault."
 
 
 def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
@@ -40,6 +39,7 @@ def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
     """
     in_time = sorted(events, key=lambda one: (one.timestamp_ms, one.log_id))
     suspects = ranking.suspects[:SUSPECTS]
+    shown = tuple(map(suspect_of, suspects))
     since_ms = suspects[0].since_ms if suspects else in_time[0].timestamp_ms
     groups = _groups(one for one in in_time if one.timestamp_ms >= since_ms)
     errors = sorted(
@@ -78,11 +78,18 @@ def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
         ),
         context=IncidentContext(
             gathered_ms=in_time[-1].timestamp_ms,
-            suspects=tuple(
-                _suspect(one, doubted=ranking.inconclusive and one is suspects[0])
-                for one in suspects
-            ),
+            suspects=shown,
             trace_logs=tuple(_cited(suspects, in_time)),
+            ranking=NormalRanking(
+                culprit=ranking.culprit,
+                suspects=shown,
+                fits_normal=ranking.fits_normal,
+                normal_version="baseline",
+                learned_ms=in_time[0].timestamp_ms,
+                start_ms=in_time[0].timestamp_ms,
+                end_ms=in_time[-1].timestamp_ms + 1,
+                events=len(events),
+            ),
         ),
     )
 
@@ -114,18 +121,7 @@ def _evidence(event: LogEvent) -> Evidence:
     )
 
 
-def _suspect(ranked: RankedSuspect, *, doubted: bool) -> Suspect:
-    told = reasons(ranked)
-    sentences = tuple(
-        f"{one.sentence} (log {one.log_ids[0]})" if one.log_ids else one.sentence for one in told
-    )
-    log_ids = dict.fromkeys(log_id for one in told for log_id in one.log_ids)
-    if doubted:
-        sentences = (INCONCLUSIVE, *sentences)
-    return Suspect(ranked.service_name, sentences, log_ids=tuple(log_ids))
-
-
-def _cited(suspects: Sequence[RankedSuspect], events: Iterable[LogEvent]) -> list[ContextLog]:
+def _cited(suspects: Sequence[Suspect], events: Iterable[LogEvent]) -> list[ContextLog]:
     """The first line that each reason cites, the weightiest reasons of all suspects first."""
     of = {one.log_id: one for one in events}
     by_suspect = [[one.log_ids[:1] for one in reasons(suspect)] for suspect in suspects]

@@ -43,7 +43,7 @@ def ranked(
     found = ranking.rank(reading.events, spans, learned.normal, start_ms)
     return NormalRanking(
         culprit=found.culprit,
-        suspects=tuple(map(_suspect, found.suspects[:SUSPECTS_KEPT])),
+        suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
         fits_normal=found.fits_normal,
         normal_version=learned.version,
         learned_ms=learned.learned_at_ms,
@@ -83,7 +83,8 @@ def _both(ranked_: Suspect, traced: Suspect | None) -> Suspect:
     )
 
 
-def _suspect(found: ranking.Suspect) -> Suspect:
+def suspect_of(found: ranking.Suspect) -> Suspect:
+    """A ranked suspect as people see it: sentences that cite the lines that show them."""
     told = reasons.reasons(found)[:REASONS_KEPT]
     log_ids = dict.fromkeys(log_id for one in told for log_id in one.log_ids)
     return Suspect(

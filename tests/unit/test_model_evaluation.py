@@ -21,8 +21,9 @@ from firstcause.root_cause.evaluation import Conditions, Outcome, RankedCase, ra
 from firstcause.root_cause.labelled_cases import LabelledCase
 from firstcause.root_cause.ranking import Ranking, Suspect
 from firstcause.settings import load_settings
-from log_analyzer.case_incident import INCONCLUSIVE, NO_ERRORS, case_incident
+from log_analyzer.case_incident import NO_ERRORS, case_incident
 from log_analyzer.model_evaluation import ModelOutcome, case_questioner, model_shares
+from log_analyzer.prompts import PromptTemplates
 from tests.stubs.mistral import MistralStub
 from tests.unit.test_root_cause_evaluation import folder
 
@@ -149,9 +150,9 @@ def test_a_ranking_that_names_nobody_says_so_to_the_model(folder: Path) -> None:
     sure, unsure = (one.outcome.ranking for one in ranked_cases(folder, Conditions()))
     weak = Ranking(tuple(replace(one, score=0.5) for one in sure.suspects))
     events = next(ranked_cases(folder, Conditions())).events
-    said = [case_incident(events, one).context for one in (sure, weak)]
-    first = [context.suspects[0].reasons[0] for context in said if context]
-    assert [INCONCLUSIVE in reason for reason in first] == [False, True]
+    templates = PromptTemplates(load_settings().prompts_dir)
+    prompts = [templates.render(case_incident(events, one)).text for one in (sure, weak)]
+    assert ["is inconclusive" in prompt for prompt in prompts] == [False, True]
     assert unsure.inconclusive
 
 
