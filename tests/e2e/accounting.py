@@ -195,14 +195,14 @@ class SlackProcess:
             for request in self.recorded()["requests"]
             if request["path"] == "/api/chat.postMessage" and "thread_ts" not in request["body"]
         ]
-        return Counter(_incident(body["metadata"]) for body in bodies)
+        return Counter(incident_of(body["metadata"]) for body in bodies)
 
     def messages(self) -> Counter[str]:
         """How many messages stand in the channel for each incident."""
-        return Counter(_incident(one["metadata"]) for one in self.recorded()["messages"])
+        return Counter(incident_of(one["metadata"]) for one in self.recorded()["messages"])
 
 
-def _incident(metadata: str | dict[str, Any]) -> str:
+def incident_of(metadata: str | dict[str, Any]) -> str:
     decoded = json.loads(metadata) if isinstance(metadata, str) else metadata
     return str(decoded["event_payload"]["incident_id"])
 

@@ -1,4 +1,4 @@
-"""A real fault case from Kafka to Slack: stored once though sent twice, its culprit named."""
+"""From Kafka to Slack: a real case is stored once though sent twice, and silent culprits named."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,12 @@ from firstcause.root_cause.learning import learn
 from firstcause.root_cause.ranking import rank
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.stream_audit import StreamAudit, Tally
+from generators.event_stream import EventStream, GeneratorParameters
+from generators.fault_drill import FaultDrill
 from generators.kafka_producer import connect_producer, produce
 from generators.replay import Replay, ReplayOptions
-from tests.e2e.accounting import SlackProcess, slack_process
+from log_analyzer.fault_drill import DrillExpectation, await_finding
+from tests.e2e.accounting import SlackProcess, incident_of, slack_process
 from tests.integration.analyzer_parts import analyzer_process, eventually
 from tests.streaming_driver import StoreDriver, running
 
@@ -64,8 +68,7 @@ def slack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SlackProcess]:
     """The channel of an analyzer that knows what is normal of one fault-free minute."""
-    command = [sys.executable, "-m", "firstcause.cli.app", "normal", "learn", str(baseline)]
-    subprocess.run(command, env=product_env, cwd=PROJECT_ROOT, check=True, timeout=300)
+    learn_normal(product_env, baseline)
     log = tmp_path_factory.mktemp("analyzer") / "analyzer.log"
     with slack_process() as made, analyzer_process({**product_env, **made.env}, log):
         yield made
@@ -105,14 +108,65 @@ def test_slack_names_the_silent_culprit_that_the_evaluation_names(
         event.is_error and event.service_name == case.culprit for event in read_events(case_logs)
     )
 
-    def suspected() -> list[str]:
-        return [suspect_line(one) for one in slack.recorded()["messages"]]
-
     named = f"Suspect: {case.culprit}* (likely"
-    found = eventually(
-        suspected, lambda lines: lines and all(named in one for one in lines), PATIENCE_SECONDS
+    eventually(
+        lambda: list(suspect_lines(slack).values()),
+        lambda lines: lines and all(named in one for one in lines),
+        PATIENCE_SECONDS,
     )
-    assert found
+
+
+def test_a_drill_whose_culprit_is_silent_names_it_against_what_was_learned(
+    settings: Settings,
+    session: Session,
+    slack: SlackProcess,
+    product_env: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    now = datetime.now(UTC)
+    healthy = EventStream(GeneratorParameters(50, 300, seed=1, start=now - timedelta(hours=2)))
+    recording = tmp_path / "healthy.jsonl"
+    recording.write_bytes(b"\n".join(value for one in healthy.batches() for value in one.values))
+    learn_normal(product_env, recording)
+    drill = FaultDrill(
+        GeneratorParameters(
+            50,
+            40,
+            scenario="slow_dependency",
+            seed=2,
+            start=now - timedelta(seconds=45),
+            fault_start_seconds=5,
+            fault_duration_seconds=35,
+        )
+    )
+    batches = list(drill.batches(real_time=False))
+    produce(connect_producer(settings), settings.kafka_logs_topic, batches)
+    errors = frozenset(
+        json.loads(value)["log_id"]
+        for batch in batches
+        for value, is_error in zip(batch.values, batch.errors, strict=True)
+        if is_error
+    )
+    assert not drill.culprit_logs_errors
+    expected = DrillExpectation(drill.parameters.start, errors, drill.culprit)
+
+    incident = await_finding(session, expected, PATIENCE_SECONDS).incident
+    named = f"Suspect: {drill.culprit}* (likely"
+    eventually(
+        lambda: suspect_lines(slack).get(str(incident.incident_id), ""),
+        lambda line: named in line and "departs most clearly from normal" in line,
+        PATIENCE_SECONDS,
+    )
+
+
+def learn_normal(env: dict[str, str], recording: Path) -> None:
+    command = [sys.executable, "-m", "firstcause.cli.app", "normal", "learn", str(recording)]
+    subprocess.run(command, env=env, cwd=PROJECT_ROOT, check=True, timeout=300)
+
+
+def suspect_lines(slack: SlackProcess) -> dict[str, str]:
+    """By incident: what its message says of the suspect."""
+    return {incident_of(one["metadata"]): suspect_line(one) for one in slack.recorded()["messages"]}
 
 
 def suspect_line(message: dict[str, Any]) -> str:
