@@ -142,44 +142,40 @@ class _Unreadable(ValueError):
 
 
 def _texts(fields: dict[str, Any]) -> list[SpanText]:
-    resources = _objects(fields.get("resourceSpans"))
-    if resources is None:
+    if fields.get("resourceSpans") is None:
         return [SpanText(**{name: text_of(fields.get(name)) for name in FLAT_FIELDS})]
+    resources = _objects(fields["resourceSpans"])
     return [text for resource in resources for text in _of_resource(resource)]
 
 
 def _of_resource(resource: dict[str, Any]) -> Iterator[SpanText]:
-    service_name = _service_name(resource)
-    for scope in _needed(resource.get("scopeSpans")):
-        for span in _needed(scope.get("spans")):
+    service_name = _service_name(_object(resource.get("resource")))
+    for scope in _objects(resource.get("scopeSpans")):
+        for span in _objects(scope.get("spans")):
             told = {name: text_of(span.get(key)) for name, key in OTLP_FIELDS.items()}
             yield SpanText(service_name=service_name, **told)
 
 
 def _service_name(resource: dict[str, Any]) -> str | None:
-    attributes = _objects(_object(resource.get("resource")).get("attributes")) or []
-    named = (one for one in attributes if text_of(one.get("key")) == SERVICE_ATTRIBUTE)
-    return text_of(_object(next(named, {}).get("value")).get("stringValue"))
+    attributes = resource.get("attributes")
+    values = [
+        (text_of(one.get("key")), _object(one.get("value")).get("stringValue"))
+        for one in ([] if attributes is None else _objects(attributes))
+    ]
+    return text_of(next((value for key, value in values if key == SERVICE_ATTRIBUTE), None))
 
 
 def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]] | None:
-    """A list of objects, null standing for an empty one; None when it is something else."""
-    if not isinstance(value, list):
-        return None
-    if not all(one is None or isinstance(one, dict) for one in value):
-        return None
-    return [one or {} for one in value]
-
-
-def _needed(value: Any) -> list[dict[str, Any]]:
-    objects = _objects(value)
-    if objects is None:
+    """A JSON object; null stands for an empty one."""
+    if not isinstance(value, dict | None):
         raise _Unreadable(UnreadableSpanReason.NOT_OTLP)
-    return objects
+    return value or {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise _Unreadable(UnreadableSpanReason.NOT_OTLP)
+    return [_object(one) for one in value]
 
 
 def _span(text: SpanText, received_ms: int) -> Span:

@@ -1,4 +1,7 @@
-"""Kafka records as JSON objects: what the readers of log events and of spans share."""
+"""Kafka records as JSON objects: what the readers of log events and of spans share.
+
+Only right in a session with `SESSION_OPTIONS`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
 from firstcause.message_json import BLANKS, BytesFault
+
+# Else Spark keeps what it got of an object with a broken field, instead of nothing.
+SESSION_OPTIONS: Final = {
+    "spark.sql.json.enablePartialResults": "false",
+    "spark.sql.session.timeZone": "UTC",
+}
 
 # What Jackson forgives by default and JSON forbids.
 STRICT_JSON: Final = {
@@ -25,10 +34,8 @@ class JsonObjects:
     """
 
     def __init__(self, schema: StructType) -> None:
-        self._text = F.decode("value", "UTF-8")
-        # In an array, whatever stands behind the object makes it unreadable instead of being lost.
-        json_array = F.concat(F.lit("["), self._text, F.lit("]"))
-        self._parsed = F.from_json(json_array, ArrayType(schema), STRICT_JSON)
+        self._parsed = parsed(schema)
+        self._text = _text()
 
     def read(self, records: DataFrame) -> DataFrame:
         """Plans the parsing of rows of Spark's Kafka source; runs nothing.
@@ -46,6 +53,17 @@ class JsonObjects:
                 "readable_utf8": F.encode(self._text, "UTF-8") == F.col("value"),
             }
         )
+
+
+def parsed(schema: StructType) -> Column:
+    """The value of a record as an array of objects; of one, where it is readable."""
+    # In an array, whatever stands behind the object makes it unreadable instead of being lost.
+    json_array = F.concat(F.lit("["), _text(), F.lit("]"))
+    return F.from_json(json_array, ArrayType(schema), STRICT_JSON)
+
+
+def _text() -> Column:
+    return F.decode("value", "UTF-8")
 
 
 def byte_checks() -> list[tuple[str, Column]]:

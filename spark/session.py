@@ -7,6 +7,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings
+from spark.json_records import SESSION_OPTIONS
 
 # Rows of one Cassandra partition travel together: fewer, bigger mutations.
 BATCH_BYTES: Final = 64 * 1024
@@ -18,7 +19,7 @@ def build_session(settings: Settings, job: str) -> SparkSession:
     Blocks until the JVM is up.
     """
     options = {
-        "spark.sql.session.timeZone": "UTC",
+        **SESSION_OPTIONS,
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
         "spark.cassandra.connection.host": ",".join(settings.cassandra_hosts),

@@ -20,6 +20,7 @@ from spark.json_records import (
     JsonObjects,
     byte_checks,
     first_reason,
+    parsed,
     plain_id,
     says_nothing,
     trimmed,
@@ -35,30 +36,27 @@ def _texts(*names: str) -> StructType:
     return _fields(**dict.fromkeys(names, StringType()))
 
 
-# Where a list or an object is due and something else stands, Spark reads null: also for the whole
-# of a list one of whose items is no object.
+# Which form a message has is seen from the text of `resourceSpans`.
+_FLAT: Final = _texts(*span_event.FLAT_FIELDS, "resourceSpans")
+
+# One wrong type anywhere makes all of it null.
 _ATTRIBUTE: Final = _fields(key=StringType(), value=_texts("stringValue"))
 _RESOURCE_SPANS: Final = _fields(
     resource=_fields(attributes=ArrayType(_ATTRIBUTE)),
     scopeSpans=ArrayType(_fields(spans=ArrayType(_texts(*span_event.OTLP_FIELDS.values())))),
 )
-_SCHEMA: Final = StructType(
-    [
-        *_texts(*span_event.FLAT_FIELDS),
-        StructField("resourceSpans", ArrayType(_RESOURCE_SPANS)),
-    ]
-)
+_REQUEST: Final = _fields(resourceSpans=ArrayType(_RESOURCE_SPANS))
 
 
 class SpanReader:
     """Parses and checks Kafka records; to be made once a Spark session and used for each batch."""
 
     def __init__(self) -> None:
-        self._objects = JsonObjects(_SCHEMA)
-        resources = F.col("raw.resourceSpans")
-        self._texts = F.when(resources.isNull(), F.array(_of_flat(F.col("raw")))).otherwise(
-            _of_otlp(resources)
-        )
+        self._objects = JsonObjects(_FLAT)
+        self._request = parsed(_REQUEST).getItem(0)
+        self._texts = F.when(
+            F.col("raw.resourceSpans").isNull(), F.array(_of_flat(F.col("raw")))
+        ).otherwise(_of_otlp(F.col("request.resourceSpans")))
         self._checked = F.transform("texts", _checked)
         self._spans = F.transform(
             F.filter("checked", lambda one: one["reason"].isNull()), lambda one: one["span"]
@@ -83,6 +81,7 @@ class SpanReader:
         """
         checked = (
             self._objects.read(records)
+            .withColumn("request", self._request)
             .withColumn("texts", self._texts)
             .withColumn("checked", self._checked)
         )

@@ -17,7 +17,7 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, evaluate, history, migrate, services
+    from firstcause.cli import demo, evaluate, history, migrate, services, spans
     from generators import commands as generator_commands
     from log_analyzer import commands as analyzer_commands
 
@@ -26,6 +26,7 @@ def _assemble() -> None:
         demo,
         migrate,
         history,
+        spans,
         evaluate,
         generator_commands,
         analyzer_commands,

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from firstcause.log_partition import shard_of
 from firstcause.root_cause.span import Span
 from firstcause.span_event import read_span_message
+from spark.json_records import SESSION_OPTIONS
 from spark.span_events import SpanReader
 from tests.hostile_spans import (
     GOOD_SPAN,
@@ -36,14 +37,15 @@ RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    session = (
+    builder = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
     )
+    for name, value in SESSION_OPTIONS.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
     yield session
     session.stop()
 
