@@ -76,7 +76,7 @@ def runs(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     without_inherited_airflow()
     own = settings.model_copy(update={"firstcause_home": tmp_path_factory.mktemp("dags")})
     yield DagRuns.prepared(own)
-    for job in ("store_logs", "store_spans", "rate_stream"):
+    for job in ("store_logs", "rate_stream"):
         stop_driver(DriverFiles.of(own, job), grace_seconds=0.5)
 
 
@@ -211,17 +211,16 @@ def test_stream_jobs_stores_logs_and_stops_gracefully(
     runs: DagRuns, settings: Settings, tmp_path: Path
 ) -> None:
     log = tmp_path / "run.log"
-    run = runs.start("stream_jobs", log=log, run_for_seconds=75)
+    run = runs.start("stream_jobs", log=log, untried="store_spans", run_for_seconds=75)
     runs.run("kafka_stream", seconds=2, rate=40)
     run.wait(240)
-    files, spans = (DriverFiles.of(runs.settings, job) for job in ("store_logs", "store_spans"))
+    files = DriverFiles.of(runs.settings, "store_logs")
     _, _, told = log.read_text().rpartition("\nRESULT ")
     assert told, log.read_text()[-3000:]
     result = json.loads(told.splitlines()[0])
     assert result["state"] == "success", log.read_text()[-3000:]
     assert result["xcoms"]["store_logs"] == {"job": "store_logs", "restarts": 0}
-    assert result["xcoms"]["store_spans"] == {"job": "store_spans", "restarts": 0}
-    assert driver_processes(files) == driver_processes(spans) == []
+    assert driver_processes(files) == []
     assert '"event": "stopped"' in "".join(last_log_lines(files.log, 20))
     with cassandra.session(settings) as session:
         assert session.execute("SELECT count(*) FROM logs").one()[0] > 0
