@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 def spans_of_traces(
     session: Session, trace_ids: Iterable[str], timeout_seconds: float
 ) -> list[Span]:
-    """The stored spans of these traces, trace by trace, each oldest first.
+    """The stored spans of these traces (ids as they are stored), trace by trace, each oldest first.
 
     At most `TRACE_SPANS_MAX` of a trace, and of the first `TRACES_MAX` traces (repeated ids count
     once). All are asked for at once. What fails or is late is left out, and told in the program's
