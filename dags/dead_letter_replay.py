@@ -1,4 +1,4 @@
-"""The DAG that sends dead letters back to the topic of logs."""
+"""The DAG that sends dead letters back to the topics of logs and spans."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from airflow.sdk import Param, dag, task
 from firstcause.dead_letter import PROCESSING_FAILED
 from firstcause.dead_letter_fixes import FIXES
 from firstcause.log_event import UnreadableReason
+from firstcause.span_event import UnreadableSpanReason
 
-REASONS = [*(reason.value for reason in UnreadableReason), PROCESSING_FAILED]
+# Both kinds share some; each is named once.
+KINDS = dict.fromkeys(one.value for one in (*UnreadableReason, *UnreadableSpanReason))
+REASONS = [*KINDS, PROCESSING_FAILED]
 
 DOC = """
 ### What it does
 Reads all dead letters, applies the fixes that you choose, and sends those that are readable
-now back to `logs`: **each once**, however often you run it, also when it is killed and tried
-again. What is still unreadable stays a dead letter; the summary counts it by reason. Letters
-that arrive while it runs wait for the next run, so it always ends.
+now back to `logs`, or to `spans` if they are from there: **each once**, however often you run
+it, also when it is killed and tried again. What is still unreadable stays a dead letter; the
+summary counts it by reason. Letters that arrive while it runs wait for the next run, so it
+always ends.
 
 Run it with *dry run* first: it shows what would be sent.
 
 ### Fixes
+They are for log events; of spans, what is readable goes back as it is.
+
 * `add_missing_offset`: a timestamp without an offset is taken as UTC.
 * `default_level`: a missing or unknown level becomes INFO.
 * `new_log_id`: an event without a valid log id gets one derived from its place in Kafka.
@@ -41,7 +47,7 @@ that nothing is sent twice. Do not delete that topic.
 
 @dag(
     doc_md=DOC,
-    description="Sends dead letters back to the logs, each once, after optional fixes",
+    description="Sends dead letters back to their topic, each once, after optional fixes",
     schedule=None,
     start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
     catchup=False,

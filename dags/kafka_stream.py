@@ -71,6 +71,12 @@ A run always makes the same events, also when it is tried again: nothing is stor
             title="Seed",
             description="Same seed and same start, same events.",
         ),
+        "spans": Param(
+            False,
+            type="boolean",
+            title="Spans",
+            description="Send the spans of the requests as well, to the topic `spans`.",
+        ),
     },
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
 )
@@ -95,7 +101,8 @@ def kafka_stream() -> None:
                 scenario=None if params["scenario"] == HEALTHY else params["scenario"],
                 seed=seed_of_run(params["seed"], start),
                 start=start,
-            )
+            ),
+            with_spans=params["spans"],
         )
         report = send_live(stream.batches())
         return {"sent": report.sent, "bytes": report.bytes, "seconds": round(report.seconds, 1)}

@@ -17,10 +17,10 @@ CONNECT_SECONDS = 15.0
 
 
 def send_live(batches: Iterable[MessageBatch]) -> ProduceReport:
-    """Sends each event to the topic of logs when its event time has come, late ones at once.
+    """Sends each event to its topic when its event time has come, late ones at once.
 
-    Blocks until Kafka has every event. A retry that makes the same events is harmless: a log
-    has one identity.
+    Logs go to the topic of logs, spans to that of spans. Blocks until Kafka has every event. A
+    retry that makes the same events is harmless: a log or span has one identity.
 
     Raises:
         FirstcauseError: Kafka does not answer, or did not take every event.
@@ -45,7 +45,12 @@ def send_live(batches: Iterable[MessageBatch]) -> ProduceReport:
             "`firstcause status` and at the connection."
         ) from error
     now_us = int(time.time() * 1_000_000)
-    return produce(producer, settings.kafka_logs_topic, paced(batches, origin_us=now_us))
+    return produce(
+        producer,
+        settings.kafka_logs_topic,
+        paced(batches, origin_us=now_us),
+        spans_topic=settings.kafka_spans_topic,
+    )
 
 
 def seed_of_run(seed: int, start: datetime) -> int:

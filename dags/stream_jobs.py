@@ -29,8 +29,8 @@ Airflow, of its scheduler or of its triggerer leaves the drivers alone.
 ### When it fails
 A task fails when its driver was restarted ten times within 30 minutes, or five times without
 finishing one batch, or said that no restart helps. The last line of the task log names the
-driver's log file and what to do. Logs wait in
-Kafka meanwhile. Mend the cause, then clear the task.
+driver's log file and what to do. Logs and spans wait in Kafka meanwhile. Mend the cause, then
+clear the task.
 """
 
 
@@ -52,6 +52,15 @@ JOBS = (
             "`logs_dead_letter`.\n\n**When it fails**: read the last line of the task log. Mostly "
             "Cassandra or Kafka was away for long (`firstcause status`). Then clear this task: "
             "it goes on where it stopped."
+        ),
+    ),
+    StreamJob(
+        name="store_spans",
+        application="spark/store_spans.py",
+        doc=(
+            "Stores every span of the topic `spans` in Cassandra; a message with a span that "
+            "cannot be read goes to `logs_dead_letter` as well. It waits where no source sends "
+            "spans.\n\n**When it fails**: as for `store_logs`. Logs and incidents do not need it."
         ),
     ),
 )

@@ -11,19 +11,34 @@ from cassandra.cluster import (
     Cluster,
     ExecutionProfile,
     NoHostAvailable,
+    OperationTimedOut,
     Session,
 )
+from cassandra.connection import ConnectionException
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
     TokenAwarePolicy,
 )
+from cassandra.protocol import ErrorMessage
 
+# The driver; mypy takes the folder of the same name for it.
+from cassandra import RequestExecutionException  # type: ignore[attr-defined]
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 
 # Named, so that no other is tried and warned about first; Cassandra 4 and 5 know it.
 PROTOCOL_VERSION: Final = 5
+
+# Cassandra is away, slow or overloaded: the same may work later. Anything else will not.
+# ErrorMessage itself is what the driver has no class for: a node that starts, stops, is overloaded.
+AWAY: Final = (
+    NoHostAvailable,
+    OperationTimedOut,
+    RequestExecutionException,
+    ConnectionException,
+    ErrorMessage,
+)
 
 
 def connect(

@@ -12,10 +12,14 @@ CONSUMER: Final = "dlq.consumer"
 # All that a dead letter's writer sets.
 HEADERS: Final = (REASON, TOPIC, PARTITION, OFFSET, CONSUMER)
 
-# On a log event that was a dead letter and was sent again: its source topic/partition/offset.
+# Who puts spans there: its letters go back to the topic of spans, all others to that of logs.
+SPAN_CONSUMER: Final = "store_spans"
+
+# On a message that was a dead letter and was sent again: its source topic/partition/offset.
 REPLAY_OF: Final = "dlq.replay_of"
 
 # The analyzer's reasons: a readable error that could not be processed; a message on the topic of
-# escalations that is none. The store job's are those of `firstcause.log_event.UnreadableReason`.
+# escalations that is none. The store jobs' are those of `firstcause.log_event.UnreadableReason`
+# and `firstcause.span_event.UnreadableSpanReason`.
 PROCESSING_FAILED: Final = "processing_failed"
 UNREADABLE_ESCALATION: Final = "unreadable_escalation"

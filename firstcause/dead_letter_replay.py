@@ -1,4 +1,4 @@
-"""Sends dead letters back to the topic of logs, each once, also when it is killed and retried.
+"""Sends dead letters back to their topics, each once, also when it is killed and retried.
 
 What was sent back is remembered in a ledger: a compacted topic beside the dead letters, keyed
 by the letter's identity, written in the same Kafka transaction as the message itself.
@@ -25,9 +25,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from firstcause import dead_letter
-from firstcause.dead_letter_fixes import Mended, SourcePosition, mend
+from firstcause.dead_letter_fixes import SourcePosition
+from firstcause.dead_letter_return import DeadLetter, Returned, StaysUnreadable, returned
 from firstcause.errors import FirstcauseError
-from firstcause.log_event import UnreadableLogEvent
 from firstcause.settings import Settings
 from firstcause.topic_snapshot import (
     KAFKA_TIMEOUT_SECONDS,
@@ -38,8 +38,6 @@ from firstcause.topic_snapshot import (
 LETTERS_PER_TRANSACTION: Final = 500
 TRANSACTION_TIMEOUT_MS: Final = 60_000
 GROUP_ID: Final = "dead_letter_replay"
-# What a record's headers and framing add to its value, at the most.
-RECORD_OVERHEAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class ReplaySummary:
 class _Letter:
     identity: str
     source: SourcePosition
-    mended: Mended
+    back: Returned
 
 
 def replay_dead_letters(
@@ -152,9 +150,14 @@ def _chosen(
 ) -> _Letter | None:
     summary.letters += 1
     pairs: Any = message.headers() or ()
-    headers = {name: _bytes(value) for name, value in pairs}
-    source = _source(headers)
-    reason = headers.get(dead_letter.REASON, b"").decode("utf-8", "replace")
+    value = message.value()
+    found = DeadLetter(
+        headers={name: _bytes(text) for name, text in pairs},
+        key=_bytes(message.key()),
+        value=None if value is None else _bytes(value),
+    )
+    source = found.source
+    reason = found.headers.get(dead_letter.REASON, b"").decode("utf-8", "replace")
     letter = None
     if source is None:
         summary.without_source += 1
@@ -165,32 +168,16 @@ def _chosen(
     elif summary.replayed >= request.max_count:
         summary.beyond_max_count += 1
     else:
-        letter = _mended(message, source, settings, request, summary)
+        try:
+            back = returned(found, source, request.fixes, settings, _now_ms())
+            letter = _Letter(_identity(source, message), source, back)
+        except StaysUnreadable as error:
+            summary.add_unreadable(error.reason)
     return letter
 
 
-def _mended(
-    message: Message,
-    source: SourcePosition,
-    settings: Settings,
-    request: ReplayRequest,
-    summary: ReplaySummary,
-) -> _Letter | None:
-    value = message.value()
-    try:
-        mended = mend(
-            None if value is None else _bytes(value),
-            source,
-            request.fixes,
-            int(time.time() * 1000),
-        )
-    except UnreadableLogEvent as error:
-        summary.add_unreadable(error.reason.value)
-        return None
-    if len(mended.value) > settings.kafka_max_message_bytes - RECORD_OVERHEAD_BYTES:
-        summary.add_unreadable("too_large")
-        return None
-    return _Letter(_identity(source, message), source, mended)
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _identity(source: SourcePosition, message: Message) -> str:
@@ -202,26 +189,15 @@ def _bytes(value: bytes | str | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""
 
 
-def _source(headers: Mapping[str, bytes]) -> SourcePosition | None:
-    try:
-        return SourcePosition(
-            headers[dead_letter.TOPIC].decode(),
-            int(headers[dead_letter.PARTITION]),
-            int(headers[dead_letter.OFFSET]),
-        )
-    except (KeyError, ValueError):
-        return None
-
-
 def _send(producer: Producer, letters: list[_Letter], settings: Settings) -> None:
-    now_ms = str(int(time.time() * 1000)).encode()
+    now_ms = str(_now_ms()).encode()
     producer.begin_transaction()
     try:
         for letter in letters:
             producer.produce(
-                settings.kafka_logs_topic,
-                key=letter.mended.event.service_name.encode(),
-                value=letter.mended.value,
+                letter.back.topic,
+                key=letter.back.key,
+                value=letter.back.value,
                 headers={dead_letter.REPLAY_OF: str(letter.source).encode()},
             )
             producer.produce(ledger_topic(settings), key=letter.identity.encode(), value=now_ms)

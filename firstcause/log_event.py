@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import enum
 import functools
-import json
-import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
+
+from firstcause.message_json import BLANKS, UnreadableBytes, json_object, text_of
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -68,9 +68,6 @@ NUMBER_PATTERN: Final = r"^-?[0-9]{1,15}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 # A Cassandra key component ends at 64 KiB, and a name that long is no name.
 SERVICE_NAME_MAX_CHARS: Final = 200
 FUTURE_LIMIT_MS: Final = 24 * 3600 * 1000
-
-# What is trimmed; both readers know these four alike.
-BLANKS: Final = " \t\r\n"
 
 _LOG_ID = re.compile(LOG_ID_PATTERN)
 _TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
@@ -187,7 +184,7 @@ def read_log_event(value: bytes | None, received_ms: int) -> LogEvent:
         status_code=_status_code(fields.get("status_code")),
         latency_ms=_latency_ms(fields.get("latency_ms")),
         attributes=_attributes(fields.get("attributes")),
-        **{name: _text(fields[name]) for name in TEXT_FIELDS if name in fields},
+        **{name: text_of(fields[name]) for name in TEXT_FIELDS if name in fields},
         **traces,
     )
 
@@ -195,7 +192,7 @@ def read_log_event(value: bytes | None, received_ms: int) -> LogEvent:
 def _required(fields: dict[str, Any]) -> list[str]:
     found = []
     for name in REQUIRED_FIELDS:
-        text = _text(fields.get(name))
+        text = text_of(fields.get(name))
         if text is None or (name != "message" and not text.strip(BLANKS)):
             raise UnreadableLogEvent(UnreadableReason(f"missing_{name}"))
         found.append(text)
@@ -229,54 +226,14 @@ _SECOND_CHARS: Final = len("1970-01-01T00:00:00")
 
 
 def _json_object(value: bytes | None) -> dict[str, Any]:
-    if value is None:
-        raise UnreadableLogEvent(UnreadableReason.TOMBSTONE)
-    if not value:
-        raise UnreadableLogEvent(UnreadableReason.EMPTY_VALUE)
     try:
-        parsed = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        parsed = _lenient_json(value)
-    if not isinstance(parsed, dict):
-        raise UnreadableLogEvent(UnreadableReason.NOT_JSON_OBJECT)
-    return parsed
-
-
-def _lenient_json(value: bytes) -> Any:
-    """Second opinion for what orjson refuses and Spark takes: lone surrogates, huge numbers."""
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        raise UnreadableLogEvent(UnreadableReason.NOT_UTF8) from None
-
-    def refuse(_: str) -> Any:
-        raise UnreadableLogEvent(UnreadableReason.NOT_JSON_OBJECT)
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        raise UnreadableLogEvent(UnreadableReason.NOT_JSON_OBJECT) from None
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str) and value.isascii():
-        return value
-    if value is None:
-        return None
-    # What json.dumps makes of numbers, without its cost.
-    if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)
-    text = (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    )
-    # A lone surrogate is no text that any store takes.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+        return json_object(value)
+    except UnreadableBytes as error:
+        raise UnreadableLogEvent(UnreadableReason(error.fault.value)) from None
 
 
 def _trace(value: Any, name: str) -> str | None:
-    text = _text(value)
+    text = text_of(value)
     if not text:
         return None
     if not _TRACE.match(text):
@@ -285,7 +242,7 @@ def _trace(value: Any, name: str) -> str | None:
 
 
 def _status_code(value: Any) -> int | None:
-    text = _text(value)
+    text = text_of(value)
     if text is None or text == "":
         return None
     if isinstance(value, bool) or not _INTEGER.match(text):
@@ -294,7 +251,7 @@ def _status_code(value: Any) -> int | None:
 
 
 def _latency_ms(value: Any) -> float | None:
-    text = _text(value)
+    text = text_of(value)
     if text is None or text == "":
         return None
     if isinstance(value, bool) or not _NUMBER.match(text):
@@ -314,7 +271,7 @@ def _attributes(value: Any) -> dict[str, str]:
         raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES)
     if _is_plain(value):
         return value
-    texts = {(_text(key) or ""): _text(item) for key, item in value.items()}
+    texts = {(text_of(key) or ""): text_of(item) for key, item in value.items()}
     return {key: item for key, item in texts.items() if item is not None}
 
 

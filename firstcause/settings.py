@@ -77,8 +77,14 @@ class Settings(BaseSettings):
 
     spark_master: str = Field(default="local[2]", description="Spark master of the streaming jobs")
     spark_driver_memory: str = Field(default="2g", description="Heap of a streaming driver")
+    spark_spans_driver_memory: str = Field(
+        default="640m", description="Heap of the driver that stores spans"
+    )
     spark_max_events_per_batch: int = Field(
         default=100_000, ge=1, description="Back-pressure: events of one micro-batch at the most"
+    )
+    spark_max_span_messages_per_batch: int = Field(
+        default=5_000, ge=1, description="The same for spans: a message may hold thousands of them"
     )
     spark_trigger_seconds: float = Field(
         default=1.0, gt=0, description="How often a micro-batch starts"

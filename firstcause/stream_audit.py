@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from firstcause import dead_letter
 from firstcause.log_event import UnreadableLogEvent, read_log_event
 from firstcause.log_partition import EVERY_SHARD
 from firstcause.settings import Settings
@@ -31,7 +32,7 @@ class Tally:
         repeated: log events among them whose log id was sent before, within the audit.
         readable: different log events among them.
         stored: how many of these are in Cassandra, counted by CQL.
-        dead_letters: messages in the dead-letter topic.
+        dead_letters: messages in the dead-letter topic, but those of spans.
     """
 
     sent: int
@@ -67,7 +68,7 @@ class StreamAudit:
         for message in self._logs.read():
             self._sent += 1
             self._expect(message)
-        self._dead += sum(1 for _ in self._dead_letters.read())
+        self._dead += sum(map(_is_of_logs, self._dead_letters.read()))
         self._look()
         missing = sum(map(len, self._missing.values()))
         return Tally(
@@ -110,6 +111,11 @@ class StreamAudit:
             self._missing[partition] -= {row.log_id for row in rows}
             if not self._missing[partition]:
                 del self._missing[partition]
+
+
+def _is_of_logs(letter: Message) -> bool:
+    headers: Any = letter.headers() or ()
+    return (dead_letter.CONSUMER, dead_letter.SPAN_CONSUMER.encode()) not in headers
 
 
 class _TopicTail:

@@ -27,21 +27,22 @@ class TopicPlan:
 def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
     """The topics of the settings: logs, spans, dead letters, alerts, escalations.
 
-    The `logs` topic stamps messages on arrival (LogAppendTime): "a day ahead" is counted from
-    that stamp, so no sender's clock can move it. A dead letter is the original message plus
-    headers, so its topic takes twice the size; it stays until somebody has read it, so nothing
-    there expires. With several replicas a write is acknowledged when all but one have it: a
-    broker may be lost, its messages not.
+    The topics of logs and spans stamp messages on arrival (LogAppendTime): "a day ahead" is
+    counted from that stamp, so no sender's clock can move it. A dead letter is the original
+    message plus headers, so its topic takes twice the size; it stays until somebody has read it,
+    so nothing there expires. With several replicas a write is acknowledged when all but one have
+    it: a broker may be lost, its messages not.
     """
     size_bytes = settings.kafka_max_message_bytes
     replicas = settings.kafka_replication_factor
     durability = {"min.insync.replicas": str(max(1, replicas - 1))} if replicas > 1 else {}
+    stamped = {
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(size_bytes),
+    }
     configs = {
-        settings.kafka_logs_topic: {
-            "message.timestamp.type": "LogAppendTime",
-            "max.message.bytes": str(size_bytes),
-        },
-        settings.kafka_spans_topic: {"max.message.bytes": str(size_bytes)},
+        settings.kafka_logs_topic: stamped,
+        settings.kafka_spans_topic: stamped,
         settings.kafka_dead_letter_topic: {
             "max.message.bytes": str(2 * size_bytes),
             "retention.ms": "-1",

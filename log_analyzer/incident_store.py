@@ -15,19 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cassandra.cluster import (
-    ConsistencyLevel,
-    NoHostAvailable,
-    OperationTimedOut,
-    Session,
-)
+from cassandra.cluster import ConsistencyLevel, Session
 from cassandra.concurrent import execute_concurrent
-from cassandra.connection import ConnectionException
-from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, PreparedStatement
 
-# The driver; mypy takes the folder of the same name for it.
-from cassandra import RequestExecutionException  # type: ignore[attr-defined]
+from firstcause.cassandra import AWAY
 from log_analyzer.incident import ConsumedError, Episode, Status, episode_id
 from log_analyzer.tally import Tally
 
@@ -47,15 +39,7 @@ class LostRaceError(Exception):
 # A statement and its values.
 Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 
-# Cassandra is away, slow or overloaded: the same write may work later. Anything else will not.
-# ErrorMessage itself is what the driver has no class for: a node that starts, stops, is overloaded.
-STORE_AWAY: Final = (
-    NoHostAvailable,
-    OperationTimedOut,
-    RequestExecutionException,
-    ConnectionException,
-    ErrorMessage,
-)
+STORE_AWAY: Final = AWAY
 
 _CQL: Final = {
     "revision": "SELECT revision FROM group_episodes WHERE fingerprint = ? LIMIT 1",

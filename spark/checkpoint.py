@@ -117,7 +117,8 @@ def _offsets_of(checkpoint: Path, batch_id: int) -> dict[tuple[str, int], int]:
     except (OSError, IndexError, ValueError, AttributeError) as error:
         raise UnusableCheckpoint(
             f"The checkpoint {checkpoint} is damaged ({path.name}: {error}): move it away and "
-            "start the job again. It then reads from the earliest offset; stored logs stay once."
+            "start the job again. It then reads from the earliest offset, and what is stored stays "
+            "once."
         ) from error
 
 
@@ -159,7 +160,7 @@ def explain_loss(checkpoint: Path, lost: list[LostOffsets]) -> str:
         f"Kafka no longer has what the checkpoint wants next: {what}. They are lost to this "
         f"job unless you can produce them again (`firstcause replay`). To go on, move "
         f"{checkpoint} away and start the job again: it reads from the earliest offset, and "
-        "logs that are stored already stay once. Then raise the topic's retention."
+        "what is stored already stays once. Then raise the topic's retention."
     )
 
 
@@ -167,8 +168,8 @@ def explain_other_topics(checkpoint: Path, topic: str, others: set[str]) -> str:
     """One line for people: the checkpoint belongs to another topic, and how to go on."""
     return (
         f"The checkpoint {checkpoint} was made for {', '.join(sorted(others))}, and the job reads "
-        f"{topic}: set KAFKA_LOGS_TOPIC back, or move the checkpoint away and start the job "
-        "again. It then reads from the earliest offset; logs that are stored already stay once."
+        f"{topic}: set KAFKA_LOGS_TOPIC or KAFKA_SPANS_TOPIC back, or move the checkpoint away and "
+        "start the job again. It then reads from the earliest offset; what is stored stays once."
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from firstcause import dead_letter
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord, launch
 from firstcause.local.service import set_large_log_aside
@@ -33,9 +34,26 @@ SUBMIT_CONF: Final[Mapping[str, str]] = {
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
 }
 
+# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does, and their
+# driver never takes the processor from the others.
+SPANS_NICENESS: Final = 10
+
 LOCK_WAIT_SECONDS: Final = 60.0
 KILL_WAIT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.1
+
+
+def driver_memory(settings: Settings, job: str) -> str:
+    """The heap of a job's driver, as `spark-submit` takes it."""
+    is_small = job == dead_letter.SPAN_CONSUMER
+    return settings.spark_spans_driver_memory if is_small else settings.spark_driver_memory
+
+
+def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
+    """The command of a job's driver, run with the priority that the job has."""
+    if job == dead_letter.SPAN_CONSUMER:
+        return ["nice", "-n", str(SPANS_NICENESS), *command]
+    return list(command)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,20 @@ from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from firstcause import log_event
 from firstcause.log_event import UnreadableReason
 from firstcause.log_partition import SHARDS
+from spark.json_records import (
+    STRICT_JSON,
+    JsonObjects,
+    byte_checks,
+    first_reason,
+    plain_id,
+    says_nothing,
+    trimmed,
+)
 
 _FIELDS: Final = (
     *log_event.REQUIRED_FIELDS,
@@ -26,13 +35,7 @@ _FIELDS: Final = (
 )
 
 # Every field as text: a number or nested JSON where text is due keeps its JSON text.
-_SCHEMA: Final = ArrayType(StructType([StructField(name, StringType()) for name in _FIELDS]))
-
-# What Jackson forgives by default and JSON forbids.
-_STRICT_JSON: Final = {
-    "allowSingleQuotes": "false",
-    "allowNonNumericNumbers": "false",
-}
+_SCHEMA: Final = StructType([StructField(name, StringType()) for name in _FIELDS])
 
 
 class LogEventReader:
@@ -42,10 +45,7 @@ class LogEventReader:
     """
 
     def __init__(self) -> None:
-        self._text = F.decode("value", "UTF-8")
-        # In an array, whatever stands behind the object makes it unreadable instead of being lost.
-        json_array = F.concat(F.lit("["), self._text, F.lit("]"))
-        self._parsed = F.from_json(json_array, _SCHEMA, _STRICT_JSON)
+        self._objects = JsonObjects(_SCHEMA)
         self._event = _event().alias("event")
         self._reason = _reason().alias("reason")
 
@@ -63,25 +63,12 @@ class LogEventReader:
             without such a barrier Spark pushes the filter below the parsing, and parses each
             record once for every field that a check looks at.
         """
-        split = records.withColumn("objects", self._parsed)
-        raw = F.col("objects").getItem(0)
-        fields = split.withColumns(
-            {
-                "raw": raw,
-                "readable_json": (F.size("objects") == 1) & raw.isNotNull(),
-                # Decoding replaces what is no UTF-8, so that the way back differs.
-                "readable_utf8": F.encode(self._text, "UTF-8") == F.col("value"),
-            }
-        )
+        fields = self._objects.read(records)
         return fields.select(*(F.col(name) for name in records.columns), self._event, self._reason)
 
 
 def _raw(name: str) -> Column:
     return F.col("raw").getField(name)
-
-
-def _trimmed(name: str) -> Column:
-    return F.btrim(_raw(name), F.lit(log_event.BLANKS))
 
 
 def _optional(name: str) -> Column:
@@ -93,7 +80,7 @@ def _missing(name: str) -> Column:
     """An empty message is a message; any other required field has to say something."""
     if name == "message":
         return _raw(name).isNull()
-    return F.coalesce(_trimmed(name), F.lit("")) == ""
+    return says_nothing(_raw(name))
 
 
 def _timestamp() -> Column:
@@ -104,17 +91,17 @@ def _level() -> Column:
     aliases = F.create_map(
         *(F.lit(word) for pair in log_event.LEVEL_ALIASES.items() for word in pair)
     )
-    return aliases.getItem(F.upper(_trimmed("level")))
+    return aliases.getItem(F.upper(trimmed(_raw("level"))))
 
 
 def _attributes() -> Column:
-    return F.from_json(_raw("attributes"), "map<string,string>", _STRICT_JSON)
+    return F.from_json(_raw("attributes"), "map<string,string>", STRICT_JSON)
 
 
 def _event() -> Column:
     timestamp = _timestamp()
     columns: dict[str, Column] = {
-        "service_name": _trimmed("service_name"),
+        "service_name": trimmed(_raw("service_name")),
         "minute": F.date_trunc("minute", timestamp),
         "shard": F.pmod(F.crc32(F.lower(_raw("log_id"))), F.lit(SHARDS)).cast("byte"),
         # Cassandra keeps milliseconds.
@@ -123,10 +110,7 @@ def _event() -> Column:
         "level": _level(),
         "message": _raw("message"),
         **{name: _raw(name) for name in log_event.TEXT_FIELDS},
-        **{
-            name: F.lower(F.replace(_optional(name), F.lit("-"), F.lit("")))
-            for name in log_event.TRACE_FIELDS
-        },
+        **{name: plain_id(_optional(name)) for name in log_event.TRACE_FIELDS},
         "status_code": _optional("status_code").cast("int"),
         "latency_ms": _optional("latency_ms").cast("double"),
         # A null inside of a map is nothing that Cassandra stores.
@@ -138,11 +122,8 @@ def _event() -> Column:
 def _reason() -> Column:
     """The first reason that applies; null when the record is a log event."""
     limit = F.col("timestamp") + F.expr(f"INTERVAL {log_event.FUTURE_LIMIT_MS} MILLISECOND")
-    checks: list[tuple[UnreadableReason, Column]] = [
-        (UnreadableReason.TOMBSTONE, F.col("value").isNull()),
-        (UnreadableReason.EMPTY_VALUE, F.octet_length("value") == 0),
-        (UnreadableReason.NOT_UTF8, ~F.col("readable_utf8")),
-        (UnreadableReason.NOT_JSON_OBJECT, ~F.coalesce("readable_json", F.lit(False))),
+    checks: list[tuple[str, Column]] = [
+        *byte_checks(),
         *(
             (UnreadableReason(f"missing_{name}"), _missing(name))
             for name in log_event.REQUIRED_FIELDS
@@ -155,7 +136,7 @@ def _reason() -> Column:
         (UnreadableReason.TIMESTAMP_IN_FUTURE, _timestamp() > limit),
         (
             UnreadableReason.SERVICE_NAME_TOO_LONG,
-            F.length(_trimmed("service_name")) > log_event.SERVICE_NAME_MAX_CHARS,
+            F.length(trimmed(_raw("service_name"))) > log_event.SERVICE_NAME_MAX_CHARS,
         ),
         (UnreadableReason.UNKNOWN_LEVEL, _level().isNull()),
         *(
@@ -175,8 +156,4 @@ def _reason() -> Column:
             _raw("attributes").isNotNull() & _attributes().isNull(),
         ),
     ]
-    first, *others = checks
-    reason = F.when(first[1], first[0].value)
-    for name, applies in others:
-        reason = reason.when(applies, name.value)
-    return reason
+    return first_reason(checks)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings
+from spark.json_records import SESSION_OPTIONS
 
 # Rows of one Cassandra partition travel together: fewer, bigger mutations.
 BATCH_BYTES: Final = 64 * 1024
@@ -21,7 +22,7 @@ def build_session(
     Blocks until the JVM is up. `own_options` of a job are set besides those of all.
     """
     options = {
-        "spark.sql.session.timeZone": "UTC",
+        **SESSION_OPTIONS,
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
         "spark.cassandra.connection.host": ",".join(settings.cassandra_hosts),

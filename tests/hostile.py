@@ -50,6 +50,10 @@ HOSTILE: dict[str, tuple[bytes | None, str | None]] = {
     "single quotes": (b"{'log_id': 'x'}", "not_json_object"),
     "NaN": (with_fields({}).replace(b"12.5", b"NaN"), "not_json_object"),
     "raw null byte": (with_fields({}).replace(b"card", b"c\x00rd"), "not_json_object"),
+    "a control character instead of a quote": (
+        with_fields({}).replace(b'7d9f"', b"7d9f\x1a"),
+        "not_json_object",
+    ),
     "escaped null byte": (with_fields({"message": "a\x00b"}), None),
     "only null bytes": (b"\x00" * 64, "not_json_object"),
     **{

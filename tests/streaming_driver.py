@@ -1,4 +1,4 @@
-"""The store driver as the product runs it, and a supervisor that restarts it without Airflow.
+"""A store driver as the product runs it, and a supervisor that restarts it without Airflow.
 
 The supervisor decides as `dags/supervision` does, by the same parts (`spark.driver`,
 `StallWatch`, `RestartBudget`), so that a test needs no Airflow for what it says about the driver.
@@ -7,6 +7,7 @@ The supervisor decides as `dags/supervision` does, by the same parts (`spark.dri
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -24,6 +25,8 @@ from spark.checkpoint import committed_offsets
 from spark.driver import (
     SUBMIT_CONF,
     DriverFiles,
+    at_its_priority,
+    driver_memory,
     driver_processes,
     running_driver,
     start_driver,
@@ -38,18 +41,22 @@ POLL_SECONDS = 0.1
 
 @dataclass
 class StoreDriver:
-    """One driver on one checkpoint. `env` is that of the product's processes."""
+    """One driver on one checkpoint, by default that of the logs.
+
+    `env` is that of the product's processes.
+    """
 
     settings: Settings
     env: Mapping[str, str]
+    job: str = JOB
     files: DriverFiles = field(init=False)
 
     def __post_init__(self) -> None:
-        self.files = DriverFiles.of(self.settings, JOB)
+        self.files = DriverFiles.of(self.settings, self.job)
 
     @property
     def checkpoint(self) -> Path:
-        return self.settings.checkpoints_dir / JOB
+        return self.settings.checkpoints_dir / self.job
 
     def start(self) -> ProcessRecord:
         return start_driver(self.files, self.command(), self.environment())
@@ -57,16 +64,25 @@ class StoreDriver:
     def stop(self) -> None:
         stop_driver(self.files, grace_seconds=0.5)
 
+    def stop_gracefully(self) -> None:
+        """SIGTERM to the Python driver; the JVM above it passes its exit code on."""
+        progress = Progress.read(self.files.progress)
+        assert progress is not None
+        [jvm] = self.processes(java=True)
+        os.kill(progress.pid, signal.SIGTERM)
+        assert jvm.wait(60) == 0
+
     def command(self) -> list[str]:
         jars = sorted((self.settings.jars_dir / "spark").glob("*.jar"))
-        return [
+        submit = [
             "spark-submit",
             *("--master", self.settings.spark_master),
-            *("--driver-memory", self.settings.spark_driver_memory),
+            *("--driver-memory", driver_memory(self.settings, self.job)),
             *("--jars", ",".join(map(str, jars))),
             *(part for item in SUBMIT_CONF.items() for part in ("--conf", "=".join(item))),
-            str(PROJECT_ROOT / "spark" / f"{JOB}.py"),
+            str(PROJECT_ROOT / "spark" / f"{self.job}.py"),
         ]
+        return at_its_priority(self.job, submit)
 
     def environment(self) -> dict[str, str]:
         binaries = str(Path(sys.executable).parent)

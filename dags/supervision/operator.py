@@ -26,7 +26,15 @@ from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver import SUBMIT_CONF, DriverFiles, running_driver, start_driver, stop_driver
+from spark.driver import (
+    SUBMIT_CONF,
+    DriverFiles,
+    at_its_priority,
+    driver_memory,
+    running_driver,
+    start_driver,
+    stop_driver,
+)
 from spark.driver_progress import Progress, StallLimits
 from spark.restart_budget import RestartBudget
 
@@ -217,10 +225,10 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
         conn_id="spark_default",
         name=f"firstcause-{job}",
         jars=",".join(map(str, jars)),
-        driver_memory=settings.spark_driver_memory,
+        driver_memory=driver_memory(settings, job),
         conf=dict(SUBMIT_CONF),
     )
-    return hook._build_spark_submit_command(str(application))
+    return at_its_priority(job, hook._build_spark_submit_command(str(application)))
 
 
 def driver_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,16 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, evaluate, evaluations, history, migrate, normal, services
+    from firstcause.cli import (
+        demo,
+        evaluate,
+        evaluations,
+        history,
+        migrate,
+        normal,
+        services,
+        spans,
+    )
     from generators import commands as generator_commands
     from log_analyzer import commands as analyzer_commands
 
@@ -26,6 +35,7 @@ def _assemble() -> None:
         demo,
         migrate,
         history,
+        spans,
         evaluate,
         evaluations,
         normal,

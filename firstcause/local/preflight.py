@@ -69,11 +69,11 @@ class Surroundings:
 
 
 def lacks(
-    found: Surroundings, services: Sequence[str], home: Path, driver_heap_bytes: int
+    found: Surroundings, services: Sequence[str], home: Path, driver_heaps_bytes: Sequence[int]
 ) -> list[str]:
     """What is missing to start these services: one line each, with what mends it. Pure.
 
-    Airflow's scheduler starts the Spark driver, so its memory counts where the scheduler does.
+    Airflow's scheduler starts the Spark drivers, so their memory counts where the scheduler does.
     """
     lines = []
     if found.java_major is None:
@@ -88,11 +88,11 @@ def lacks(
     if found.missing_jars:
         lines.append(f"The jars of {' and '.join(found.missing_jars)} are missing: make jars")
     needed_bytes = sum(MEMORY_NEEDED_BYTES.get(name, 0) for name in services)
-    has_driver = "airflow-scheduler" in services
-    if has_driver:
-        needed_bytes += driver_heap_bytes + DRIVER_OVERHEAD_BYTES
+    has_drivers = "airflow-scheduler" in services
+    if has_drivers:
+        needed_bytes += sum(heap + DRIVER_OVERHEAD_BYTES for heap in driver_heaps_bytes)
     if found.memory_bytes < needed_bytes:
-        remedy = "LOCAL_CASSANDRA_HEAP" + (" or SPARK_DRIVER_MEMORY" if has_driver else "")
+        remedy = "LOCAL_CASSANDRA_HEAP" + (" or SPARK_DRIVER_MEMORY" if has_drivers else "")
         lines.append(
             f"Memory: {_gigabytes(found.memory_bytes)} are free, {_gigabytes(needed_bytes)} are "
             f"needed: end other programs, or lower {remedy}"
@@ -110,15 +110,15 @@ def lacks(
     return lines
 
 
-def memory_setting_bytes(text: str) -> int:
-    """The size that a Spark memory setting such as 2g or 800m names; MiB without a unit. Pure.
+def memory_setting_bytes(name: str, text: str) -> int:
+    """The size that a setting of Spark's memory, such as 2g or 800m, names; MiB without a unit.
 
     Raises:
         FirstcauseError: it is no such size.
     """
     match = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", text.strip().lower())
     if match is None:
-        raise FirstcauseError(f"SPARK_DRIVER_MEMORY is {text}: give a size such as 2g or 800m.")
+        raise FirstcauseError(f"{name} is {text}: give a size such as 2g or 800m.")
     return int(match[1]) << {"k": 10, "m": 20, "": 20, "g": 30, "t": 40}[match[2]]
 
 
@@ -141,7 +141,10 @@ def check(settings: Settings, services: Sequence[Service]) -> None:
         look_around(settings, to_start),
         [service.name for service in to_start],
         settings.firstcause_home,
-        memory_setting_bytes(settings.spark_driver_memory),
+        [
+            memory_setting_bytes("SPARK_DRIVER_MEMORY", settings.spark_driver_memory),
+            memory_setting_bytes("SPARK_SPANS_DRIVER_MEMORY", settings.spark_spans_driver_memory),
+        ],
     )
     if lines:
         raise FirstcauseError("\n".join(lines))

@@ -52,11 +52,16 @@ class DagRuns:
         log, _, result = output.rpartition("\nRESULT ")
         return {**json.loads(result), "log": log}
 
-    def start(self, dag_id: str, *, log: Path, **conf: Any) -> subprocess.Popen[Any]:
-        """Starts a DAG's run and does not wait; its output goes to `log`."""
+    def start(
+        self, dag_id: str, *, log: Path, untried: str = "", **conf: Any
+    ) -> subprocess.Popen[Any]:
+        """Starts a DAG's run and does not wait; its output goes to `log`.
+
+        Tasks whose id is the pattern `untried` count as done.
+        """
         with log.open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, *self.arguments(dag_id, conf)],
+                [sys.executable, *self.arguments(dag_id, conf), *filter(None, [untried])],
                 env=self.env,
                 cwd=PROJECT_ROOT,
                 stdin=subprocess.DEVNULL,

@@ -15,11 +15,13 @@ import pytest
 from confluent_kafka import Producer
 
 from firstcause import dead_letter
+from firstcause.dead_letter_fixes import FIXES
 from firstcause.dead_letter_replay import ReplayRequest, ReplaySummary, replay_dead_letters
 from firstcause.local.airflow import airflow_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
 from firstcause.topics import ensure_topics
+from tests.hostile_spans import flat, otlp
 from tests.installation import Installation
 
 pytestmark = pytest.mark.integration
@@ -114,6 +116,26 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
     again = replay(fresh, fixes=("add_missing_offset", "default_level"))
     assert (again.replayed, again.replayed_before) == (1, 2)
     assert committed(fresh, 2) == ["10", "11"]
+
+
+def test_what_came_from_the_spans_goes_back_there_and_never_to_the_logs(fresh: Settings) -> None:
+    send_letters(
+        fresh,
+        (10, otlp(), "start_in_future"),
+        (11, flat(trace_id="?"), "bad_trace_id"),
+        # Mended, it would be a log event.
+        (12, event(log_id="17"), "missing_trace_id"),
+        consumer="store_spans",
+    )
+    summary = replay(fresh, fixes=tuple(FIXES))
+    assert summary.replayed == 1
+    assert summary.still_unreadable == {"bad_trace_id": 1, "missing_trace_id": 1}
+    spans = fresh.kafka_spans_topic
+    wait_for(lambda: list(messages_now(spans, config(fresh), group_id="test")))
+    [back] = messages_now(spans, config(fresh), group_id="test")
+    assert back.value() == otlp()
+    assert sent_back(fresh) == []
+    assert replay(fresh).replayed_before == 1
 
 
 def test_reasons_and_the_limit_choose(fresh: Settings) -> None:

@@ -20,6 +20,7 @@ from firstcause.log_event import (
     UnreadableReason,
     read_log_event,
 )
+from spark.json_records import SESSION_OPTIONS
 from spark.log_events import LogEventReader
 from tests.hostile import GOOD, HOSTILE, with_fields
 
@@ -31,14 +32,15 @@ RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    session = (
+    builder = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
     )
+    for name, value in SESSION_OPTIONS.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
     yield session
     session.stop()
 

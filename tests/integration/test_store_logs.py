@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -139,15 +138,6 @@ def send_all(settings: Settings) -> None:
 def await_all_done(driver: StoreDriver) -> None:
     wanted = sum(end_offsets(driver.settings, driver.settings.kafka_logs_topic).values())
     eventually(driver.committed, lambda done: done == wanted, START_SECONDS)
-
-
-def stop_gracefully(driver: StoreDriver) -> None:
-    """SIGTERM to the Python driver; the JVM above it passes its exit code on."""
-    progress = Progress.read(driver.files.progress)
-    assert progress is not None
-    [jvm] = driver.processes(java=True)
-    os.kill(progress.pid, signal.SIGTERM)
-    assert jvm.wait(60) == 0
 
 
 def run_to_its_end(driver: StoreDriver) -> tuple[int, list[str]]:
@@ -294,7 +284,7 @@ def test_sending_all_again_changes_no_row(
     await_all_done(driver)
     assert rows(session) == before
     assert len(dead_letters(own)) == 2 * len(UNREADABLE)
-    stop_gracefully(driver)
+    driver.stop_gracefully()
 
 
 def test_a_batch_that_is_done_again_doubles_nothing(
@@ -308,7 +298,7 @@ def test_a_batch_that_is_done_again_doubles_nothing(
     (commits / f".{newest}.crc").unlink(missing_ok=True)
     driver.start()
     eventually((commits / str(newest)).exists, bool, START_SECONDS)
-    stop_gracefully(driver)
+    driver.stop_gracefully()
     assert rows(session) == before
     letters = [source_position(letter) for letter in dead_letters(own)]
     assert len(letters) == len(set(letters)) == 2 * len(UNREADABLE)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from confluent_kafka import Producer
 
-from firstcause import cassandra
+from firstcause import cassandra, dead_letter
 from firstcause.settings import Settings
 from firstcause.stream_audit import StreamAudit, Tally
 from tests.hostile import GOOD
@@ -50,6 +50,10 @@ def test_counts_what_was_sent_since_it_began_and_what_is_stored(settings: Settin
         assert tally == Tally(3002, 1, 3000, 3000, 0)
         assert not tally.complete, "the unreadable one is nowhere yet"
         producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+        of_spans = {dead_letter.CONSUMER: dead_letter.SPAN_CONSUMER}
+        producer.produce(settings.kafka_dead_letter_topic, b"no span", headers=of_spans)
+        assert producer.flush(30) == 0
+        assert not audit.tally().complete, "nor is a span's dead letter its own"
         producer.produce(settings.kafka_dead_letter_topic, b"rubbish")
         assert producer.flush(30) == 0
         assert audit.tally().complete

@@ -34,10 +34,11 @@ def wait_for(condition: Callable[[], Any], seconds: float = 240) -> Any:
 
 
 class StreamJobs:
-    """The DAG `stream_jobs` through Airflow's REST API, and its driver on this machine."""
+    """The DAG `stream_jobs` through Airflow's REST API, and its drivers on this machine."""
 
     def __init__(self, installation: Installation) -> None:
         self.files = DriverFiles.of(installation.settings, JOB)
+        self.spans = DriverFiles.of(installation.settings, "store_spans")
         self.installation = installation
         address = f"http://127.0.0.1:{installation.settings.airflow_port}"
         token = httpx.get(f"{address}/auth/token", timeout=30).json()["access_token"]
@@ -61,7 +62,8 @@ class StreamJobs:
 
     def task(self, run: str) -> dict[str, Any]:
         answer = self._api.get(f"dagRuns/{run}/taskInstances").raise_for_status().json()
-        return dict(answer["task_instances"][0])
+        [found] = [one for one in answer["task_instances"] if one["task_id"] == JOB]
+        return dict(found)
 
     def await_watched(self, run: str) -> None:
         wait_for(lambda: self.task(run)["state"] == "deferred")
@@ -99,7 +101,8 @@ def jobs(airflow_services: Installation) -> Iterator[StreamJobs]:
     migrate(airflow_services.settings)
     made = StreamJobs(airflow_services)
     yield made
-    stop_driver(made.files, grace_seconds=0.5)
+    for files in (made.files, made.spans):
+        stop_driver(files, grace_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,8 @@ def test_a_cleared_task_gets_a_driver_of_its_own(jobs: StreamJobs, run: str) -> 
 def test_a_run_that_is_marked_failed_stops_its_driver_for_good(jobs: StreamJobs, run: str) -> None:
     jobs.await_heartbeat()
     jobs.await_watched(run)
+    # Each job has its driver.
+    wait_for(lambda: driver_processes(jobs.spans))
     jobs.mark(run, "failed")
-    wait_for(lambda: driver_processes(jobs.files) == [], seconds=30)
+    wait_for(lambda: not driver_processes(jobs.files) + driver_processes(jobs.spans), seconds=30)
     assert jobs.task(run)["state"] == "failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,9 +17,13 @@ import pytest
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
+from firstcause.settings import Settings
 from spark.driver import (
     DRIVER_MARK,
+    SPANS_NICENESS,
     DriverFiles,
+    at_its_priority,
+    driver_memory,
     driver_processes,
     running_driver,
     start_driver,
@@ -152,3 +157,20 @@ def test_starts_at_the_same_time_leave_one_driver(files: DriverFiles) -> None:
 def test_a_program_that_is_not_there_is_named(files: DriverFiles) -> None:
     with pytest.raises(FirstcauseError, match="no-such-program is not there"):
         start_driver(files, ["no-such-program"], os.environ)
+
+
+def test_the_driver_of_spans_is_small_and_polite() -> None:
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        spark_driver_memory="3g",
+        spark_spans_driver_memory="700m",
+    )
+    assert driver_memory(settings, "store_logs") == "3g"
+    assert driver_memory(settings, "store_spans") == "700m"
+    command = [sys.executable, "-c", "import os; print(os.nice(0))"]
+    own = os.nice(0)
+    told = {
+        job: int(subprocess.check_output(at_its_priority(job, command)))
+        for job in ("store_logs", "store_spans")
+    }
+    assert told == {"store_logs": own, "store_spans": min(own + SPANS_NICENESS, 19)}

@@ -14,7 +14,7 @@ from firstcause.local.preflight import (
 )
 
 HOME = Path("/data/firstcause")
-HEAP_BYTES = 2 * 2**30
+HEAPS_BYTES = (2 * 2**30, 640 * 2**20)
 GOOD = Surroundings(
     java_major=17, missing_jars=(), memory_bytes=8 * 2**30, disk_bytes=50 * 2**30, ports_in_use=()
 )
@@ -36,7 +36,7 @@ def changed(**fields: object) -> Surroundings:
 
 
 def test_a_machine_with_8_gigabytes_lacks_nothing() -> None:
-    assert lacks(GOOD, ALL, HOME, HEAP_BYTES) == []
+    assert lacks(GOOD, ALL, HOME, HEAPS_BYTES) == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_machine_with_8_gigabytes_lacks_nothing() -> None:
     ],
 )
 def test_each_lack_is_one_line_with_its_remedy(found: Surroundings, words: tuple[str, ...]) -> None:
-    (line,) = lacks(found, ALL, HOME, HEAP_BYTES)
+    (line,) = lacks(found, ALL, HOME, HEAPS_BYTES)
     assert "\n" not in line
     assert all(word in line for word in words), line
 
@@ -64,11 +64,11 @@ def test_each_lack_is_one_line_with_its_remedy(found: Surroundings, words: tuple
 def test_the_spark_driver_counts_where_airflow_starts_it() -> None:
     found = changed(memory_bytes=5 * 2**30)
     without = [name for name in ALL if not name.startswith("airflow-")]
-    assert lacks(found, ALL, HOME, driver_heap_bytes=2**29) == []
-    (line,) = lacks(found, ALL, HOME, driver_heap_bytes=HEAP_BYTES)
+    assert lacks(found, ALL, HOME, driver_heaps_bytes=[2**29]) == []
+    (line,) = lacks(found, ALL, HOME, driver_heaps_bytes=HEAPS_BYTES)
     assert "SPARK_DRIVER_MEMORY" in line
-    assert lacks(found, without, HOME, driver_heap_bytes=HEAP_BYTES) == []
-    (line,) = lacks(changed(memory_bytes=0), without, HOME, HEAP_BYTES)
+    assert lacks(found, without, HOME, driver_heaps_bytes=HEAPS_BYTES) == []
+    (line,) = lacks(changed(memory_bytes=0), without, HOME, HEAPS_BYTES)
     assert "SPARK_DRIVER_MEMORY" not in line
 
 
@@ -77,18 +77,18 @@ def test_the_spark_driver_counts_where_airflow_starts_it() -> None:
     [("2g", 2**31), ("800m", 800 * 2**20), ("512", 2**29), ("1GB", 2**30), ("1024k", 2**20)],
 )
 def test_sizes_are_read_as_spark_reads_them(text: str, size_bytes: int) -> None:
-    assert memory_setting_bytes(text) == size_bytes
+    assert memory_setting_bytes("SPARK_DRIVER_MEMORY", text) == size_bytes
 
 
 @pytest.mark.parametrize("text", ["", "much", "2.5g", "-1g"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(FirstcauseError, match="SPARK_DRIVER_MEMORY"):
-        memory_setting_bytes(text)
+        memory_setting_bytes("SPARK_DRIVER_MEMORY", text)
 
 
 def test_all_lacks_are_told_at_once() -> None:
     found = changed(java_major=None, missing_jars=("kafka",), memory_bytes=0, disk_bytes=0)
-    assert len(lacks(found, ALL, HOME, HEAP_BYTES)) == 4
+    assert len(lacks(found, ALL, HOME, HEAPS_BYTES)) == 4
 
 
 @pytest.mark.parametrize(

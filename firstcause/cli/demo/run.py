@@ -74,7 +74,7 @@ class _Demo:
 
     def with_scenario(self) -> Outcome:
         self._console.rule("Streams")
-        self._start_store_job()
+        self._start_store_jobs()
         self._healthy_traffic()
         scenario = self._scenario()
         self._console.rule(f"Fault: {scenario}")
@@ -105,7 +105,7 @@ class _Demo:
         from generators.replay import Replay, ReplayOptions
 
         self._console.rule("Streams")
-        self._start_store_job()
+        self._start_store_jobs()
         self._console.rule(f"Replay: {path.name}")
         options = ReplayOptions(max_value_bytes=self._settings.kafka_max_message_bytes)
         replay = Replay([path], options)
@@ -132,14 +132,14 @@ class _Demo:
             problem="The file has no ERROR, so it makes no incident." if no_errors else "",
         )
 
-    def _start_store_job(self) -> None:
+    def _start_store_jobs(self) -> None:
         self._airflow.await_dag("stream_jobs")
         self._airflow.set_paused("stream_jobs", paused=False)
         if self._airflow.live_runs("stream_jobs"):
-            self._console.print("the store job runs already, under stream_jobs")
+            self._console.print("the store jobs run already, under stream_jobs")
         else:
             self._airflow.trigger("stream_jobs", {})
-            self._console.print("store job started, under stream_jobs")
+            self._console.print("store jobs started, under stream_jobs")
 
     def _healthy_traffic(self) -> None:
         self._airflow.await_dag("kafka_stream")

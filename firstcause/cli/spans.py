@@ -1,0 +1,68 @@
+"""`firstcause spans`: where the time of one request went, in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from firstcause.root_cause.span import Span
+
+_TIMEOUT_SECONDS = 15.0
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command `spans`."""
+    app.command()(spans)
+
+
+def spans(
+    trace: Annotated[str, typer.Option(help="The spans of this trace.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the stored spans of one trace: each below its caller, with its duration."""
+    from firstcause import cassandra
+    from firstcause.settings import load_settings
+    from firstcause.span_history import spans_of_traces
+    from firstcause.span_tree import in_tree_order
+    from firstcause.structured_logging import configure_logging
+
+    settings = load_settings()
+    # Of spans that could not be read the log tells, on standard error.
+    configure_logging(settings)
+    with cassandra.session(settings) as session:
+        trace_id = trace.replace("-", "").lower()
+        found = in_tree_order(spans_of_traces(session, [trace_id], _TIMEOUT_SECONDS))
+    if not found:
+        typer.echo("No spans of this trace are stored: not every source sends spans.", err=True)
+    for depth, span in found:
+        if as_json:
+            _print_json(span)
+        else:
+            _print_line(depth, span)
+
+
+def _print_json(span: Span) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(span).decode())
+
+
+def _print_line(depth: int, span: Span) -> None:
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.text import Text
+
+    start = datetime.fromtimestamp(span.start_ns / 1e9, UTC)
+    line = Text(start.strftime("%H:%M:%S.%f")[:-3], style="dim")
+    line.append(f" {span.duration_us / 1000:>10,.1f} ms  {'  ' * depth}")
+    line.append(_printable(span.service_name), style="cyan")
+    # Text from sources is never markup, and never moves the cursor.
+    line.append(f" {_printable(span.operation)}")
+    Console(soft_wrap=True, highlight=False).print(line)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -1,0 +1,185 @@
+"""Spark's expressions and the Python reader decide alike what a message of spans holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from firstcause.log_partition import shard_of
+from firstcause.root_cause.span import Span
+from firstcause.span_event import read_span_message
+from spark.json_records import SESSION_OPTIONS
+from spark.span_events import SpanReader
+from tests.hostile_spans import (
+    GOOD_SPAN,
+    HOSTILE_SPANS,
+    OTLP_SPAN,
+    encoded,
+    flat,
+    otlp,
+    request,
+    resource_of,
+)
+
+pytestmark = pytest.mark.integration
+
+RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    builder = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+    )
+    for name, value in SESSION_OPTIONS.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
+    rows = [(None, value, "spans", 0, i, RECEIVED) for i, value in enumerate(values)]
+    records = spark.createDataFrame(
+        rows,
+        "key binary, value binary, topic string, partition int, offset long, timestamp timestamp",
+    )
+    millis = F.transform("spans", lambda one: F.unix_millis(one["start"]))
+    minutes = F.transform("spans", lambda one: F.unix_millis(one["minute"]))
+    plain = F.transform("spans", lambda one: one.dropFields("start", "minute"))
+    return (
+        SpanReader()
+        .read(records)
+        .orderBy("offset")
+        .select("reason", plain.alias("spans"), millis.alias("ms"), minutes.alias("minutes"))
+        .collect()
+    )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal; or the same JSON, which Java and Python write with small differences."""
+    if one == other or not (isinstance(one, str) and isinstance(other, str)):
+        return bool(one == other)
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def assert_agree(value: bytes | None, row: Row) -> None:
+    expected = read_span_message(value, RECEIVED_MS)
+    assert row.reason == expected.reason, value
+    assert len(row.spans) == len(expected.spans), value
+    for at, (stored, span) in enumerate(zip(row.spans, expected.spans, strict=True)):
+        columns: dict[str, Any] = stored.asDict()
+        assert columns.pop("shard") == shard_of(span.trace_id)
+        for name, item in columns.items():
+            assert same(item, getattr(span, name)), (name, value)
+        assert columns.keys() == set(Span.__dataclass_fields__)
+        assert row.ms[at] == span.start_ns // 1_000_000
+        assert row.minutes[at] == row.ms[at] // 60_000 * 60_000
+
+
+def test_each_kind_of_rubbish_ends_with_its_reason(spark: SparkSession) -> None:
+    rows = spark_reads(spark, [value for value, _, _ in HOSTILE_SPANS.values()])
+    for (name, (value, count, reason)), row in zip(HOSTILE_SPANS.items(), rows, strict=True):
+        assert (len(row.spans), row.reason) == (count, reason), name
+        assert_agree(value, row)
+
+
+def bytes_with(at: int, byte: int, value: bytes) -> bytes:
+    changed = bytearray(value)
+    changed[at % len(changed)] = byte
+    return bytes(changed)
+
+
+ODD_TEXT = st.one_of(
+    st.sampled_from(["", " ", "0", "-1", "1e3", "12ms", "null", "{}", "deadBEEF", "a-b", "0-0"]),
+    st.sampled_from(["9223372036854775807", "9223372036854775808", "1772366399123456790"]),
+    st.text(st.characters(codec="utf-8"), max_size=20),
+)
+ODD_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), ODD_TEXT),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+SPANS = st.builds(
+    lambda fields: {**OTLP_SPAN, **fields},
+    st.dictionaries(st.sampled_from(sorted(OTLP_SPAN)), ODD_JSON, max_size=2),
+)
+SPAN_LISTS = st.one_of(st.lists(st.one_of(SPANS, SPANS, ODD_JSON), max_size=4), ODD_JSON)
+SCOPES = st.one_of(
+    ODD_JSON, st.lists(st.one_of(st.builds(lambda s: {"spans": s}, SPAN_LISTS), ODD_JSON))
+)
+ATTRIBUTES = st.one_of(
+    ODD_JSON,
+    st.lists(
+        st.one_of(ODD_JSON, ODD_JSON.map(lambda value: {"key": "service.name", "value": value})),
+        max_size=3,
+    ),
+)
+RESOURCES = st.one_of(
+    ODD_JSON,
+    ODD_JSON.map(resource_of),
+    st.builds(lambda attributes: {"attributes": attributes}, ATTRIBUTES),
+    st.just(resource_of("payment")),
+)
+REQUESTS = st.lists(
+    st.one_of(
+        st.builds(lambda r, s: {"resource": r, "scopeSpans": s}, RESOURCES, SCOPES),
+        SPANS.map(lambda span: request(span)["resourceSpans"][0]),
+        ODD_JSON,
+    ),
+    max_size=3,
+)
+MUTATED = st.one_of(
+    st.builds(
+        lambda fields: flat(**fields),
+        st.dictionaries(st.sampled_from(sorted(GOOD_SPAN)), ODD_JSON, max_size=3),
+    ),
+    SPANS.map(lambda span: encoded(request(span))),
+    SPAN_LISTS.map(lambda spans: encoded(request(*spans)) if isinstance(spans, list) else b"{}"),
+    REQUESTS.map(lambda resources: encoded({"resourceSpans": resources})),
+    st.builds(lambda n: otlp()[:n], st.integers(0, 400)),
+    st.builds(
+        bytes_with,
+        st.integers(0, 700),
+        st.integers(0, 255),
+        st.sampled_from([otlp(), flat()]),
+    ),
+)
+
+
+# Shrinking hundreds of records through Spark takes minutes; the message names the few at fault.
+@settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[*HealthCheck],
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)
+@given(values=st.lists(MUTATED, min_size=150, max_size=300))
+def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
+    disagreements = []
+    for value, row in zip(values, spark_reads(spark, values), strict=True):
+        try:
+            assert_agree(value, row)
+        except AssertionError as error:
+            disagreements.append(f"{value!r}: {str(error).splitlines()[0]}")
+    if disagreements:
+        pytest.fail("\n".join(disagreements[:5]), pytrace=False)
