@@ -18,11 +18,13 @@ from firstcause.log_event import ERROR_LEVELS
 from generators.event_stream import EventStream, GeneratorParameters
 from generators.scenario import SCENARIOS_DIR
 from log_analyzer import tally as tally_module
+from log_analyzer.analysis_store import AnalysisStore
 from log_analyzer.board_store import BoardStore
 from log_analyzer.call_graph import CallGraph
+from log_analyzer.earlier_incidents import KEPT_SECONDS
 from log_analyzer.escalations import ConsumedEscalation
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import EARLIER_SHOWN, IncidentView
+from log_analyzer.incident_view import EARLIER_SHOWN, Analysis, IncidentView
 from log_analyzer.outbox import MessageOutbox
 from tests.integration.analyzer_parts import (
     APART_MS,
@@ -231,6 +233,27 @@ def test_of_many_earlier_incidents_the_newest_are_told(session, shop) -> None:
     *before, last = incidents_in(session, shop)
     newest = [one.incident_id for one in before[::-1]]
     assert [one.incident_id for one in last.earlier] == newest[:EARLIER_SHOWN]
+
+
+def test_what_an_earlier_incident_was_is_at_most_half_a_minute_old(session, shop) -> None:
+    tracker = a_tracker(session)
+    for number in range(2):
+        event = an_event(shop["payment"], number, DAY_MS + number * 2 * APART_MS)
+        tracker.record(consumed([event], offset=number))
+    first, last = incidents_in(session, shop)
+    now = [0.0]
+    reader = IncidentReader(session, monotonic=lambda: now[0])
+
+    def told() -> str:
+        view = reader.read(last.incident_id)
+        assert view is not None
+        return view.earlier[0].root_cause
+
+    assert told() == ""
+    answer = Analysis("mistral", "The pool leaks.", shop["payment"], "likely", (), (), state="s")
+    AnalysisStore(session).write(first.incident_id, answer)
+    now[0] = KEPT_SECONDS
+    assert told() == "The pool leaks."
 
 
 SCENARIOS = [path.stem for path in sorted(SCENARIOS_DIR.glob("*.yaml"))]
