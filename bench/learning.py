@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
+from typing import Any
 
 import pyarrow as pa
 
@@ -123,14 +124,14 @@ def learn_share(number: int) -> Share:
     begin = time.perf_counter()
     [learned] = learn_partition([whole])(batches)
     seconds_taken = time.perf_counter() - begin
-    rows: dict[str, bytes] = {row["service_name"]: row["profile"] for row in learned.to_pylist()}
+    rows = {row["service_name"]: row["profile"] for row in learned.to_pylist()}
     count = sum(learned.column("events").to_pylist())
     return Share(rows, count, seconds_taken, reading_seconds)
 
 
 def _batches(events: Iterable[LogEvent]) -> list[pa.RecordBatch]:
     """The events as Spark hands stored rows to a worker."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "trace": event.trace_id or event.log_id,
             "at_ms": event.timestamp_ms,

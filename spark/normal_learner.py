@@ -181,6 +181,9 @@ class NormalLearner:
         if not normal.traces and not normal.services:
             return self._refuse(hour, stretches, f"{TOO_LITTLE}: no trace starts in it")
         changed = self._slices.put(hour.start_ms, stretches, normal, events, SOURCE, _now_ms())
+        if not self._normals.versions():
+            # The very first: the next hour is to be compared with it already.
+            self.compose()
         return _outcome(hour, events, normal.traces, None, changed=changed)
 
     def _refuse(self, hour: TimeRange, stretches: list[TimeRange], why: str) -> HourOutcome:

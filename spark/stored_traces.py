@@ -10,6 +10,7 @@ import itertools
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import product
 from typing import Any, Final
 
 from cassandra.cluster import Session
@@ -62,13 +63,12 @@ def stored_rows(
 
     A row is one log event or one span; `trace` is what belongs together.
     """
-    keys = spark.createDataFrame(
-        [(name, minute, shard) for name, minute in minutes for shard in range(SHARDS)], _KEYS
-    )
-    rows = _of_logs(keys.join(_table(spark, settings, "logs"), [*_PARTITION]))
+    rows = _of_logs(_partitions(spark, settings, "logs", minutes))
     if with_spans:
+        # A service may have spans in a minute in which it says nothing.
+        names, times = ({one[part] for one in minutes} for part in (0, 1))
         rows = rows.unionByName(
-            _of_spans(keys.join(_table(spark, settings, "spans"), [*_PARTITION]))
+            _of_spans(_partitions(spark, settings, "spans", product(names, times)))
         )
     near = (
         F.col(AT_MS).between(one.start_ms - LONGEST_TRACE_MS, one.end_ms + LONGEST_TRACE_MS)
@@ -77,14 +77,20 @@ def stored_rows(
     return rows.where(reduce(operator.or_, near))
 
 
-def _table(spark: SparkSession, settings: Settings, name: str) -> DataFrame:
-    return (
+def _partitions(
+    spark: SparkSession, settings: Settings, name: str, minutes: Iterable[tuple[Any, Any]]
+) -> DataFrame:
+    keys = spark.createDataFrame(
+        [(service, minute, shard) for service, minute in minutes for shard in range(SHARDS)], _KEYS
+    )
+    table = (
         spark.read.format("org.apache.spark.sql.cassandra")
         .option("keyspace", settings.cassandra_keyspace)
         .option("table", name)
         .option("directJoinSetting", "on")
         .load()
     )
+    return keys.join(table, [*_PARTITION])
 
 
 def _of_logs(logs: DataFrame) -> DataFrame:
