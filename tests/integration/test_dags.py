@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from confluent_kafka import Producer
 from firstcause import cassandra, dead_letter
 from firstcause.local.service import last_log_lines
 from firstcause.log_event import read_log_event
+from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
 from spark.driver import DriverFiles, driver_processes, stop_driver
@@ -224,6 +226,29 @@ def test_stream_jobs_stores_logs_and_stops_gracefully(
     assert '"event": "stopped"' in "".join(last_log_lines(files.log, 20))
     with cassandra.session(settings) as session:
         assert session.execute("SELECT count(*) FROM logs").one()[0] > 0
+
+
+def test_learn_normal_learns_a_time_that_a_person_vouches_for(
+    runs: DagRuns, settings: Settings
+) -> None:
+    """Of the logs that the test before has stored."""
+    now = datetime.now(UTC)
+    named = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
+    result = runs.run("learn_normal", **named, force=True)
+    assert result["state"] == "success", result["log"][-6000:]
+    told = result["xcoms"]["learn_hours"]
+    assert any(hour["traces"] > 0 for hour in told["hours"])
+    with cassandra.session(settings) as session:
+        loaded = NormalStore(session).load(int(now.timestamp() * 1000), 10.0)
+    assert loaded is not None
+    assert loaded.version == told["version"]
+    assert driver_processes(DriverFiles.of(runs.settings, "learn_normal")) == []
+
+
+def test_learn_normal_says_what_is_wrong_with_a_time(runs: DagRuns) -> None:
+    half = runs.run("learn_normal", force=True)
+    assert half["tasks"] == {"choose_hours": "failed", "learn_hours": "upstream_failed"}
+    assert "Force needs a time that you vouch for" in half["log"]
 
 
 def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(
