@@ -178,7 +178,7 @@ def test_people_learn_from_files_and_look_at_it(
     assert nothing.returncode == 1
     assert "Nothing is learned yet" in nothing.stderr
     # The last trace goes on into the next hour.
-    at_ms = HOUR_MS_OF_TEST + HOUR_MS - 59_000 - 5
+    at_ms = HOUR_MS_OF_TEST + HOUR_MS - 59_000 - 10
     events = events_at(at_ms, "sells", "[bold]is done[/bold]")
     done = command_line(product_env, "learn", str(json_lines(tmp_path / "quiet.jsonl", events)))
     assert done.returncode == 0, done.stderr
