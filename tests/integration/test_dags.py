@@ -64,6 +64,19 @@ def rate_jobs():
 rate_jobs()
 """
 
+ENDLESS = """
+import pendulum
+from datetime import timedelta
+from airflow.sdk import dag
+from dags.supervision.batch import SparkBatchOperator
+
+@dag(schedule=None, start_date=pendulum.datetime(2025, 1, 1, tz="UTC"))
+def endless():
+    SparkBatchOperator(task_id="endless", job="endless", application="APPLICATION",
+                       execution_timeout=timedelta(seconds=12))
+endless()
+"""
+
 
 def wait_for(condition: Callable[[], Any], seconds: float = 180) -> Any:
     deadline = time.monotonic() + seconds
@@ -249,6 +262,23 @@ def test_learn_normal_says_what_is_wrong_with_a_time(runs: DagRuns) -> None:
     half = runs.run("learn_normal", force=True)
     assert half["tasks"] == {"choose_hours": "failed", "learn_hours": "upstream_failed"}
     assert "Force needs a time that you vouch for" in half["log"]
+
+
+def test_a_batch_job_that_takes_too_long_is_ended_and_leaves_nothing(
+    runs: DagRuns, tmp_path: Path
+) -> None:
+    application = tmp_path / "application.py"
+    application.write_text("import threading\nprint('begun', flush=True)\nthreading.Event().wait()")
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "endless.py").write_text(ENDLESS.replace("APPLICATION", str(application)))
+    env = {**runs.env, "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
+    result = DagRuns(runs.settings, env).run("endless")
+    assert result["tasks"] == {"endless": "failed"}
+    files = DriverFiles.of(runs.settings, "endless")
+    assert "begun" in "".join(last_log_lines(files.log, 20))
+    assert driver_processes(files) == []
+    assert not files.record.exists()
 
 
 def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(
