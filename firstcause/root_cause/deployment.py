@@ -32,7 +32,7 @@ def _strange(counts: EventCounts, known: EventCounts) -> float:
 def first_of_version(slices: Sequence[EventCounts]) -> int:
     """The index of the first slice of a service's newest version; 0 if it is one all along.
 
-    A version counts once it has `ENOUGH_EVENTS`. The slice in which it came has events of both
+    A version counts once it has `ENOUGH_EVENTS`, or half of what a slice had before. The slice in which it came has events of both
     versions: it is left out too.
 
     Args:
@@ -45,7 +45,8 @@ def first_of_version(slices: Sequence[EventCounts]) -> int:
     for index in range(len(slices) - 1, 0, -1):
         newer.update(slices[index])
         older = _without(older, slices[index])
-        if newer.total() < ENOUGH_EVENTS:
+        # A service that says little has as little to say of its new version.
+        if newer.total() < min(ENOUGH_EVENTS, older.total() / index / 2):
             continue
         if replaced(older, newer):
             return index

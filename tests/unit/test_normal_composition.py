@@ -164,6 +164,12 @@ def test_too_few_events_of_a_new_version_leave_the_old_one_in_force() -> None:
     assert first_of_version([]) == first_of_version([OLD]) == 0
 
 
+def test_a_service_that_says_little_is_known_as_new_after_an_hour_of_it() -> None:
+    old, new = {"one": 8, "two": 8}, {"three": 5, "four": 5}
+    assert first_of_version([old, old, new]) == 2
+    assert first_of_version([old, old, {"three": 1}]) == 0
+
+
 def test_only_the_deployed_service_forgets() -> None:
     old = merge([learned(["one", "two"], 600), learned(["adds up"], 600, "cart")])
     new = merge([learned(["three", "four"], 600), learned(["adds up"], 600, "cart")])
