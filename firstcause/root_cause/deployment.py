@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-# From here on most of what a service says is said by other code.
-_MOST: Final = 0.5
+# More than that is most of what a service says.
+_HALF: Final = 0.5
 # So many events of the new version make the old one's superfluous.
 ENOUGH_EVENTS: Final = 1_000
 
@@ -19,7 +19,7 @@ def replaced(older: EventCounts, newer: EventCounts) -> bool:
 
     Both are counts by event key. Either alone is another mix of requests, or more to say.
     """
-    return _strange(newer, older) >= _MOST and _strange(older, newer) >= _MOST
+    return _strange(newer, older) > _HALF and _strange(older, newer) > _HALF
 
 
 def _strange(counts: EventCounts, known: EventCounts) -> float:
@@ -32,8 +32,8 @@ def _strange(counts: EventCounts, known: EventCounts) -> float:
 def first_of_version(slices: Sequence[EventCounts]) -> int:
     """The index of the first slice of a service's newest version; 0 if it is one all along.
 
-    A version counts once it has `ENOUGH_EVENTS`, or half of what a slice had before. The slice in which it came has events of both
-    versions: it is left out too.
+    A version counts once it has `ENOUGH_EVENTS`, or half of what a slice had before. The slice in
+    which it came has events of both versions: it is left out too.
 
     Args:
         slices: counts by event key, in the order of time.
