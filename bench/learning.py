@@ -31,7 +31,7 @@ from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.stored_time import milliseconds
 from generators.event_stream import EventStream, GeneratorParameters
 from spark.normal_learner import EVENTS_OF_PARTITION, learn_partition
-from spark.stored_traces import read_rows, rows_of_batches
+from spark.stored_traces import COLUMNS, read_rows, rows_of_batches
 
 EVENTS_PER_SECOND = 1_000.0
 BATCH_ROWS = 10_000
@@ -131,8 +131,10 @@ def learn_share(number: int) -> Share:
 
 def _batches(events: Iterable[LogEvent]) -> list[pa.RecordBatch]:
     """The events as Spark hands stored rows to a worker."""
+    columns = dict.fromkeys(COLUMNS)
     rows: list[dict[str, Any]] = [
         {
+            **columns,
             "trace": event.trace_id or event.log_id,
             "at_ms": event.timestamp_ms,
             "service_name": event.service_name,
@@ -140,14 +142,10 @@ def _batches(events: Iterable[LogEvent]) -> list[pa.RecordBatch]:
             "level": event.level,
             "message": event.message,
             "logger": event.logger,
-            "attributes": {},
             "trace_id": event.trace_id,
             "span_id": event.span_id,
             "parent_span_id": event.parent_span_id,
             "latency_ms": event.latency_ms,
-            "operation": None,
-            "start_ns": None,
-            "duration_us": None,
         }
         for event in events
     ]
