@@ -8,6 +8,8 @@ from typing import Final
 
 # More than that is most of what a service says.
 _HALF: Final = 0.5
+# Of less often nobody can say that it should have come again.
+_RECURS: Final = 5
 # So many events of the new version make the old one's superfluous.
 ENOUGH_EVENTS: Final = 1_000
 
@@ -23,10 +25,16 @@ def replaced(older: EventCounts, newer: EventCounts) -> bool:
 
 
 def _strange(counts: EventCounts, known: EventCounts) -> float:
-    """The share of the events whose key is not known; 0 of nothing."""
-    total = sum(counts.values())
-    strange = sum(count for key, count in counts.items() if key not in known)
-    return strange / total if total else 0.0
+    """The share of the recurring events whose key is not known; 0 where few recur.
+
+    Where a source tells no place in the code, a name in a message makes a key of its own: such
+    keys hardly recur, and are always new.
+    """
+    recurring = {key: count for key, count in counts.items() if count >= _RECURS}
+    total = sum(recurring.values())
+    if not total or total < _HALF * sum(counts.values()):
+        return 0.0
+    return sum(count for key, count in recurring.items() if key not in known) / total
 
 
 def first_of_version(slices: Sequence[EventCounts]) -> int:

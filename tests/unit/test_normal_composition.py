@@ -138,6 +138,13 @@ def test_a_new_version_says_other_things_and_not_only_more_or_less() -> None:
     assert not replaced({}, old)
 
 
+def test_names_in_messages_are_no_new_version() -> None:
+    one = {"mail queued": 300, **{f"mail to {number}": 1 for number in range(250)}}
+    other = {"mail queued": 300, **{f"mail to {number}": 1 for number in range(900, 1150)}}
+    assert not replaced(one, other)
+    assert not replaced({"mail": 4, **one}, {f"only names {number}": 4 for number in range(99)})
+
+
 OLD = {"old one": ENOUGH_EVENTS, "old two": ENOUGH_EVENTS, "both": 10}
 NEW = {"new one": ENOUGH_EVENTS, "new two": ENOUGH_EVENTS, "both": 10}
 MIXED = {**OLD, **NEW}
