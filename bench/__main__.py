@@ -19,6 +19,7 @@ import psutil
 from bench.analyzer import measure_analyzer
 from bench.freshness import Freshness, measure_freshness
 from bench.generator import Figure, measure_building, measure_sending
+from bench.learning import Learning, figure, measure_learning
 from bench.store_job import measure_catch_up
 from bench.storm import StormTold, measure_storms, summary
 from bench.template_miner import measure_rate
@@ -51,6 +52,8 @@ def main() -> None:
             made.up("kafka,cassandra")
             figures = measure_building(given.events)
             figures.append(measure_rate(given.events // 8))
+            learned = measure_learning(given.events)
+            figures.append(figure(learned))
             figures += measure_sending(
                 made.settings.kafka_bootstrap_servers,
                 made.settings.jars_dir / "kafka",
@@ -69,7 +72,7 @@ def main() -> None:
                 memory = service_statuses(made.settings, local.local_services(made.settings))
         finally:
             made.stop()
-    text = report(given.rounds, figures, storms, freshness, memory)
+    text = report(given.rounds, figures, learned, storms, freshness, memory)
     print(text)
     if not given.print:
         before, rest = README.read_text(encoding="utf-8").split(BEGIN)
@@ -80,6 +83,7 @@ def main() -> None:
 def report(
     rounds: int,
     figures: Iterable[Figure],
+    learned: Learning,
     storms: Sequence[StormTold],
     freshness: Freshness,
     memory: Iterable[ServiceStatus],
@@ -95,6 +99,9 @@ def report(
             f"{one.reference_value:,.0f}/s | {one.ratio:.2f} |"
             for one in figures
         ),
+        "",
+        f"The profile learned has {learned.profile_bytes:,} bytes for {learned.services} services; "
+        f"50 services like these have {learned.bytes_of_50_services:,}.",
         "",
         summary(storms),
         "",

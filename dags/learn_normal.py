@@ -77,7 +77,7 @@ def learn_normal() -> None:
         job="learn_normal",
         application="spark/learn_normal.py",
         arguments=choose(),
-        execution_timeout=timedelta(minutes=50),
+        execution_timeout=timedelta(hours=3),
         doc_md="Runs the Spark job; its result says what became of each hour. **When it fails**: "
         "read the last lines of the log, mend the cause, clear this task. The normal in force "
         "stays meanwhile.",

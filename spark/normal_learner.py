@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,13 +73,22 @@ def learn_partition(stretches: Sequence[TimeRange]) -> Callable[[Iterable[Any]],
     """What a worker does with its share of whole traces: rows of a normal, by service."""
 
     def learn_share(batches: Iterable[Any]) -> Iterator[Any]:
-        events, spans = starting_in(stretches, *read_rows(rows_of_batches(batches)))
-        if not events and not spans:
-            return
-        rows = encode(learn(events, spans))
+        # Nothing of it makes cycles, and the collector would look through all of it again and
+        # again: a fifth of the time.
+        gc.disable()
+        try:
+            events, spans = starting_in(stretches, *read_rows(rows_of_batches(batches)))
+            rows = encode(learn(events, spans)) if events or spans else {}
+        finally:
+            gc.enable()
         counts = [len(events) if name == TOTALS else 0 for name in rows]
-        yield pa.RecordBatch.from_pydict(
-            {"service_name": list(rows), "profile": list(rows.values()), "events": counts}
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array(list(rows), pa.string()),
+                pa.array(list(rows.values()), pa.binary()),
+                pa.array(counts, pa.int64()),
+            ],
+            names=["service_name", "profile", "events"],
         )
 
     return learn_share
@@ -171,6 +181,9 @@ class NormalLearner:
         if not normal.traces and not normal.services:
             return self._refuse(hour, stretches, f"{TOO_LITTLE}: no trace starts in it")
         changed = self._slices.put(hour.start_ms, stretches, normal, events, SOURCE, _now_ms())
+        if not self._normals.versions():
+            # The very first: the next hour is to be compared with it already.
+            self.compose()
         return _outcome(hour, events, normal.traces, None, changed=changed)
 
     def _refuse(self, hour: TimeRange, stretches: list[TimeRange], why: str) -> HourOutcome:

@@ -6,12 +6,13 @@ connector's direct join asks for these alone.
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import product
 from typing import Any, Final
 
+import pyarrow as pa
 from cassandra.cluster import Session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -33,6 +34,23 @@ DIRECT_JOIN: Final = {
 TRACE: Final = "trace"
 AT_MS: Final = "at_ms"
 
+COLUMNS: Final = (
+    TRACE,
+    AT_MS,
+    "service_name",
+    "log_id",
+    "level",
+    "message",
+    "logger",
+    "line",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "latency_ms",
+    "operation",
+    "start_ns",
+    "duration_us",
+)
 _PARTITION: Final = ("service_name", "minute", "shard")
 _KEYS: Final = StructType(
     [
@@ -60,31 +78,36 @@ def stored_rows(
 ) -> DataFrame:
     """Plans the reading of logs, and spans, in and around some times; runs nothing.
 
-    A row is one log event or one span; `trace` is what belongs together.
+    A row of these `COLUMNS` is one log event or one span; `trace` is what belongs together.
     """
-    keys = spark.createDataFrame(
-        [(name, minute, shard) for name, minute in minutes for shard in range(SHARDS)], _KEYS
-    )
-    rows = _of_logs(keys.join(_table(spark, settings, "logs"), [*_PARTITION]))
+    rows = _of_logs(_partitions(spark, settings, "logs", minutes))
     if with_spans:
+        # A service may have spans in a minute in which it says nothing.
+        names, times = ({one[part] for one in minutes} for part in (0, 1))
         rows = rows.unionByName(
-            _of_spans(keys.join(_table(spark, settings, "spans"), [*_PARTITION]))
+            _of_spans(_partitions(spark, settings, "spans", product(names, times)))
         )
     near = (
         F.col(AT_MS).between(one.start_ms - LONGEST_TRACE_MS, one.end_ms + LONGEST_TRACE_MS)
         for one in stretches
     )
-    return rows.where(reduce(operator.or_, near))
+    return rows.where(reduce(operator.or_, near)).select(*COLUMNS)
 
 
-def _table(spark: SparkSession, settings: Settings, name: str) -> DataFrame:
-    return (
+def _partitions(
+    spark: SparkSession, settings: Settings, name: str, minutes: Iterable[tuple[Any, Any]]
+) -> DataFrame:
+    keys = spark.createDataFrame(
+        [(service, minute, shard) for service, minute in minutes for shard in range(SHARDS)], _KEYS
+    )
+    table = (
         spark.read.format("org.apache.spark.sql.cassandra")
         .option("keyspace", settings.cassandra_keyspace)
         .option("table", name)
         .option("directJoinSetting", "on")
         .load()
     )
+    return keys.join(table, [*_PARTITION])
 
 
 def _of_logs(logs: DataFrame) -> DataFrame:
@@ -97,7 +120,7 @@ def _of_logs(logs: DataFrame) -> DataFrame:
         "message",
         "logger",
         # Other attributes may be large, and tell nothing of the place in the code.
-        F.map_filter("attributes", lambda name, _: name.isin(*LINE_ATTRIBUTES)).alias("attributes"),
+        F.coalesce(*(F.col("attributes").getItem(name) for name in LINE_ATTRIBUTES)).alias("line"),
         "trace_id",
         "span_id",
         "parent_span_id",
@@ -118,7 +141,7 @@ def _of_spans(spans: DataFrame) -> DataFrame:
         absent.alias("level"),
         absent.alias("message"),
         absent.alias("logger"),
-        F.lit(None).cast("map<string,string>").alias("attributes"),
+        absent.alias("line"),
         "trace_id",
         "span_id",
         "parent_span_id",
@@ -129,42 +152,68 @@ def _of_spans(spans: DataFrame) -> DataFrame:
     )
 
 
-def read_rows(rows: Iterable[Any]) -> tuple[list[LogEvent], list[Span]]:
-    """Events and spans of such rows, each a mapping or a `Row`."""
+def read_rows(rows: Iterable[Sequence[Any]]) -> tuple[list[LogEvent], list[Span]]:
+    """Events and spans of such rows, each a sequence in the order of `COLUMNS`."""
     events: list[LogEvent] = []
     spans: list[Span] = []
-    for row in rows:
-        if row["log_id"] is None:
-            spans.append(
-                Span(
-                    trace_id=row["trace_id"],
-                    span_id=row["span_id"],
-                    parent_span_id=row["parent_span_id"],
-                    service_name=row["service_name"],
-                    operation=row["operation"] or "",
-                    start_ns=row["start_ns"],
-                    duration_us=row["duration_us"],
-                )
+    for (
+        _,
+        at_ms,
+        service_name,
+        log_id,
+        level,
+        message,
+        logger,
+        line,
+        trace_id,
+        span_id,
+        parent_span_id,
+        latency_ms,
+        operation,
+        start_ns,
+        duration_us,
+    ) in rows:
+        if log_id is None:
+            span = Span(
+                trace_id,
+                span_id,
+                parent_span_id,
+                service_name,
+                operation or "",
+                start_ns,
+                duration_us,
             )
-        else:
-            events.append(
-                LogEvent(
-                    log_id=row["log_id"],
-                    timestamp_ms=row[AT_MS],
-                    service_name=row["service_name"],
-                    level=row["level"],
-                    message=row["message"],
-                    logger=row["logger"],
-                    trace_id=row["trace_id"],
-                    span_id=row["span_id"],
-                    parent_span_id=row["parent_span_id"],
-                    latency_ms=row["latency_ms"],
-                    attributes=dict(row["attributes"] or ()),
-                )
+            spans.append(span)
+            continue
+        events.append(
+            LogEvent(
+                log_id=log_id,
+                timestamp_ms=at_ms,
+                service_name=service_name,
+                level=level,
+                message=message,
+                logger=logger,
+                trace_id=trace_id,
+                span_id=span_id,
+                parent_span_id=parent_span_id,
+                latency_ms=latency_ms,
+                attributes={} if line is None else {LINE_ATTRIBUTES[0]: line},
             )
+        )
     return events, spans
 
 
-def rows_of_batches(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """The rows of Arrow record batches."""
-    return itertools.chain.from_iterable(batch.to_pylist() for batch in batches)
+def rows_of_batches(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of Arrow record batches, null as None."""
+    for batch in batches:
+        yield from zip(*map(_values, batch.columns), strict=True)
+
+
+def _values(column: Any) -> list[Any]:
+    if pa.types.is_floating(column.type):
+        # Pandas would make no difference between null and NaN.
+        found: list[Any] = column.to_pylist()
+    else:
+        # Several times as fast.
+        found = column.to_pandas(integer_object_nulls=True).tolist()
+    return found

@@ -56,7 +56,8 @@ class SparkBatchOperator(BaseOperator):
         """
         settings = load_settings()
         files = DriverFiles.of(settings, self.job)
-        result = files.record.with_suffix(".result.json")
+        result = settings.run_dir / "results" / f"{self.job}.json"
+        result.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)
         try:
             command = self._command(settings, result)
@@ -69,6 +70,8 @@ class SparkBatchOperator(BaseOperator):
                 _await_end(record)
         finally:
             stop_driver(files, grace_seconds=KILL_GRACE_SECONDS)
+            # Of a job that has ended nobody wants to read that it crashed.
+            files.record.unlink(missing_ok=True)
             for line in last_log_lines(files.log, LOG_LINES):
                 self.log.info("%s | %s", files.log.name, line)
         if not result.exists():

@@ -109,8 +109,11 @@ def learn(
     from firstcause.cli.normal_view import print_hours, record_json
     from firstcause.root_cause.file_learning import learn_files
     from firstcause.settings import load_settings
+    from firstcause.structured_logging import configure_logging
 
-    with cassandra.session(load_settings()) as session:
+    settings = load_settings()
+    configure_logging(settings)
+    with cassandra.session(settings) as session:
         learned = learn_files(session, files, spans or [], shift_to_now=shift_to_now)
     if as_json:
         for one in learned.slices:

@@ -32,13 +32,22 @@ def rows_of(events: Iterable[LogEvent], follows: Follows = NOTHING_FOLLOWS) -> l
     first, then spans that have begun, the latest first, then new ones; and within a span comes
     first what follows most often where times differ. Names and log ids decide nothing.
     """
+    return in_order(rows_by_time(events), follows)
+
+
+def rows_by_time(events: Iterable[LogEvent]) -> list[Row]:
+    """The events of one trace by their times alone, each with its key and its span, once."""
     rows = [
         Row(event.timestamp_ms, event_key(event), event.span_id or "", event) for event in events
     ]
-    rows.sort(key=lambda row: (row.ms, kind_of(row.key), row.event.message))
-    rows = _without_copies(rows)
-    if not all(row.span for row in rows):
-        rows = _with_spans(rows)
+    if len(rows) > 1:
+        rows.sort(key=lambda row: (row.ms, kind_of(row.key), row.event.message))
+        rows = _without_copies(rows)
+    return rows if all(row.span for row in rows) else _with_spans(rows)
+
+
+def in_order(rows: list[Row], follows: Follows) -> list[Row]:
+    """Such rows as they happened; see `rows_of`."""
     ordered: list[Row] = []
     turn_of: dict[str, int] = {}
     last_key: dict[str, str] = {}
@@ -99,7 +108,10 @@ def _with_spans(rows: list[Row]) -> list[Row]:
 
 
 def count_follows(rows: list[Row], counts: Counter[tuple[str, str]]) -> None:
-    """Adds the pairs of neighbours within spans, where both are alone in their milliseconds."""
+    """Adds the pairs of neighbours within spans, where both are alone in their milliseconds.
+
+    So the order within a millisecond makes no difference: `rows_by_time` will do.
+    """
     moments = Counter((row.span, row.ms) for row in rows)
     last: dict[str, Row] = {}
     for row in rows:

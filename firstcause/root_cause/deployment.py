@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-# From here on most of what a service says is said by other code.
-_MOST: Final = 0.5
+# More than that is most of what a service says.
+_HALF: Final = 0.5
+# Of less often nobody can say that it should have come again.
+_RECURS: Final = 5
 # So many events of the new version make the old one's superfluous.
 ENOUGH_EVENTS: Final = 1_000
 
@@ -19,21 +21,27 @@ def replaced(older: EventCounts, newer: EventCounts) -> bool:
 
     Both are counts by event key. Either alone is another mix of requests, or more to say.
     """
-    return _strange(newer, older) >= _MOST and _strange(older, newer) >= _MOST
+    return _strange(newer, older) > _HALF and _strange(older, newer) > _HALF
 
 
 def _strange(counts: EventCounts, known: EventCounts) -> float:
-    """The share of the events whose key is not known; 0 of nothing."""
-    total = sum(counts.values())
-    strange = sum(count for key, count in counts.items() if key not in known)
-    return strange / total if total else 0.0
+    """The share of the recurring events whose key is not known; 0 where few recur.
+
+    Where a source tells no place in the code, a name in a message makes a key of its own: such
+    keys hardly recur, and are always new.
+    """
+    recurring = {key: count for key, count in counts.items() if count >= _RECURS}
+    total = sum(recurring.values())
+    if not total or total < _HALF * sum(counts.values()):
+        return 0.0
+    return sum(count for key, count in recurring.items() if key not in known) / total
 
 
 def first_of_version(slices: Sequence[EventCounts]) -> int:
     """The index of the first slice of a service's newest version; 0 if it is one all along.
 
-    A version counts once it has `ENOUGH_EVENTS`. The slice in which it came has events of both
-    versions: it is left out too.
+    A version counts once it has `ENOUGH_EVENTS`, or half of what a slice had before. The slice in
+    which it came has events of both versions: it is left out too.
 
     Args:
         slices: counts by event key, in the order of time.
@@ -45,7 +53,8 @@ def first_of_version(slices: Sequence[EventCounts]) -> int:
     for index in range(len(slices) - 1, 0, -1):
         newer.update(slices[index])
         older = _without(older, slices[index])
-        if newer.total() < ENOUGH_EVENTS:
+        # A service that says little has as little to say of its new version.
+        if newer.total() < min(ENOUGH_EVENTS, older.total() / index / 2):
             continue
         if replaced(older, newer):
             return index

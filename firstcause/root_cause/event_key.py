@@ -21,6 +21,8 @@ _TEMPLATE_WORDS: Final = 12
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+# Also a person's: who it was says nothing of the code, and is not for a profile to keep.
+_MAIL_ADDRESS: Final = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
 # Whatever holds a digit, and what hangs on to it.
 _WITH_DIGIT: Final = re.compile(r"[\w.\-:/@%+]*\d[\w.\-:/@%+]*")
 # A name, a colon or an equals sign, and a value: what follows is data, not code.
@@ -65,6 +67,8 @@ def template(message: str, *, is_error: bool) -> str:
     text = _CONTROL.sub(" ", message[:_MESSAGE_CHARS])
     if '"' in text or "'" in text:
         text = _QUOTED.sub(VARIABLE, text)
+    if "@" in text:
+        text = _MAIL_ADDRESS.sub(VARIABLE, text)
     if not is_error:
         text = _FIRST_VALUE.sub("", text)
     text = _WITH_DIGIT.sub(VARIABLE, text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.call_tree import Row, count_follows, rows_of
+from firstcause.root_cause.call_tree import Row, count_follows, in_order, rows_by_time
 from firstcause.root_cause.clocks import (
     LOGS_TELL_WITHIN_MS,
     clock_offsets,
@@ -15,7 +15,7 @@ from firstcause.root_cause.clocks import (
     spans_by_ids,
 )
 from firstcause.root_cause.durations import Stretch, TimeKey, durations_of, spans_of_logs
-from firstcause.root_cause.event_key import END, SEPARATOR, event_key, is_error_key, service_of
+from firstcause.root_cause.event_key import END, SEPARATOR, event_key, service_of
 from firstcause.root_cause.histogram import add_times, bin_of
 from firstcause.root_cause.normal import Normal, owner_of
 from firstcause.root_cause.span import Span
@@ -36,12 +36,13 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     traces, untraced = by_trace(on_their_clock(list(events), spans))
     normal = Normal(traces=len(traces))
     follows: Counter[tuple[str, str]] = Counter()
-    for found in traces.values():
-        count_follows(rows_of(found), follows)
+    by_time = [rows_by_time(found) for found in traces.values()]
+    for rows in by_time:
+        count_follows(rows, follows)
     for (before, key), count in follows.items():
         normal.of(service_of(key)).follows[before, key] += count
-    for found in traces.values():
-        _learn_trace(rows_of(found, follows), normal)
+    for rows in by_time:
+        _learn_trace(in_order(rows, follows), normal)
     for event in untraced:
         key = event_key(event)
         context = untraced_context(event.service_name)
@@ -60,13 +61,13 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
 def _learn_trace(rows: list[Row], normal: Normal) -> None:
     contexts: set[Context] = set()
     errors: set[str] = set()
-    for step in steps_of(rows):
+    for step in steps_of(rows, with_roles=False):
         part = normal.of(step.event.service_name)
         here, after = step.here, step.after
         part.events[here] += 1
         if step.before == END:
             part.entries[here] += 1
-        if is_error_key(here):
+        if step.event.is_error:
             errors.add(here)
         for context in step.contexts:
             counts = part.successors.get(context)

@@ -103,9 +103,9 @@ class SliceStore:
             found += [_record(row) for row in self._execute("of_day", day.day)]
         return sorted(found, key=lambda one: -one.hour_ms)
 
-    def record(self, hour_ms: int) -> SliceRecord | None:
-        """What is known of the hour that begins then."""
-        hour = moment(hour_ms)
+    def record(self, at_ms: int) -> SliceRecord | None:
+        """What is known of the hour that holds `at_ms`."""
+        hour = moment(at_ms // HOUR_MS * HOUR_MS)
         rows = self._execute("hour", hour.date(), hour)
         return _record(rows[0]) if rows else None
 

@@ -51,10 +51,13 @@ class Step(NamedTuple):
         return (self.caller, ANY, self.here), (self.caller, self.before, self.here)
 
 
-def steps_of(rows: list[Row]) -> Iterator[Step]:
-    """The steps of one trace, as many as it has events; `rows` are in their order."""
-    parents = parents_of(rows)
-    names = {row.span: row.event.service_name for row in rows}
+def steps_of(rows: list[Row], *, with_roles: bool = True) -> Iterator[Step]:
+    """The steps of one trace, as many as it has events; `rows` are in their order.
+
+    Without `with_roles` nobody has one: who may have spent the time is costly to tell.
+    """
+    parents = parents_of(rows) if with_roles else {}
+    names = {row.span: row.event.service_name for row in rows} if with_roles else {}
     last_key: dict[str, str] = {}
     callers: dict[str, str] = {}
     known_roles: dict[tuple[str, str], tuple[Role, ...]] = {}
@@ -69,9 +72,9 @@ def steps_of(rows: list[Row]) -> Iterator[Step]:
             yield Step(callers[span], before, row.key, END, 0, (), row.event, None)
             return
         way = (span, next_row.span)
-        roles = known_roles.get(way)
-        if roles is None:
-            roles = known_roles[way] = _roles(parents, names, *way)
+        if with_roles and way not in known_roles:
+            known_roles[way] = _roles(parents, names, *way)
+        roles = known_roles.get(way, ())
         gap_ms = next_row.ms - row.ms
         yield Step(
             callers[span], before, row.key, next_row.key, gap_ms, roles, row.event, next_row.event

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.call_tree import count_follows, rows_of
+from firstcause.root_cause.call_tree import Row, count_follows, in_order, rows_by_time
 from firstcause.root_cause.durations import (
     Duration,
     Stretch,
@@ -50,11 +50,11 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
     spans = list(spans)
     traces, untraced = by_trace(on_their_clock(list(events), spans))
     spans_of = spans_by_trace(spans)
-    follows = _follows(traces.values(), normal)
+    by_time = {trace_id: rows_by_time(found) for trace_id, found in traces.items()}
+    follows = _follows(by_time.values(), normal)
     facts = []
     for trace_id in traces.keys() | spans_of.keys():
-        found = traces.get(trace_id, [])
-        rows = known_turns(rows_of(found, follows), normal)
+        rows = known_turns(in_order(by_time.get(trace_id, []), follows), normal)
         trace_spans = spans_of.get(trace_id, [])
         starts_ms = [row.ms for row in rows[:1]]
         starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
@@ -73,11 +73,11 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
     return facts
 
 
-def _follows(traces: Iterable[list[LogEvent]], normal: Normal) -> Counter[tuple[str, str]]:
+def _follows(traces: Iterable[list[Row]], normal: Normal) -> Counter[tuple[str, str]]:
     """What follows what: as normal has it, so that both break ties alike; else as seen here."""
     seen: Counter[tuple[str, str]] = Counter()
-    for found in traces:
-        count_follows(rows_of(found), seen)
+    for rows in traces:
+        count_follows(rows, seen)
     follows: Counter[tuple[str, str]] = Counter()
     known: set[str] = set()
     for part in normal.services.values():

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,7 @@ from firstcause.evaluation_history import EvaluationHistory
 from firstcause.local.service import last_log_lines
 from firstcause.log_event import read_log_event
 from firstcause.root_cause.evaluation import Shares
+from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topic_snapshot import messages_now
 from spark.driver import DriverFiles, driver_processes, stop_driver
@@ -72,6 +73,19 @@ def rate_jobs():
         limits=StallLimits(120, 12, 60), budget=RestartBudget(2, 3600, 0.5),
     )
 rate_jobs()
+"""
+
+ENDLESS = """
+import pendulum
+from datetime import timedelta
+from airflow.sdk import dag
+from dags.supervision.batch import SparkBatchOperator
+
+@dag(schedule=None, start_date=pendulum.datetime(2025, 1, 1, tz="UTC"))
+def endless():
+    SparkBatchOperator(task_id="endless", job="endless", application="APPLICATION",
+                       execution_timeout=timedelta(seconds=12))
+endless()
 """
 
 
@@ -271,6 +285,46 @@ def test_stream_jobs_stores_logs_and_stops_gracefully(
     assert '"event": "stopped"' in "".join(last_log_lines(files.log, 20))
     with cassandra.session(settings) as session:
         assert session.execute("SELECT count(*) FROM logs").one()[0] > 0
+
+
+def test_learn_normal_learns_a_time_that_a_person_vouches_for(
+    runs: DagRuns, settings: Settings
+) -> None:
+    """Of the logs that the test before has stored."""
+    now = datetime.now(UTC)
+    named = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
+    result = runs.run("learn_normal", **named, force=True)
+    assert result["state"] == "success", result["log"][-6000:]
+    told = result["xcoms"]["learn_hours"]
+    assert any(hour["traces"] > 0 for hour in told["hours"])
+    with cassandra.session(settings) as session:
+        loaded = NormalStore(session).load(int(now.timestamp() * 1000), 10.0)
+    assert loaded is not None
+    assert loaded.version == told["version"]
+    assert driver_processes(DriverFiles.of(runs.settings, "learn_normal")) == []
+
+
+def test_learn_normal_says_what_is_wrong_with_a_time(runs: DagRuns) -> None:
+    half = runs.run("learn_normal", force=True)
+    assert half["tasks"] == {"choose_hours": "failed", "learn_hours": "upstream_failed"}
+    assert "Force needs a time that you vouch for" in half["log"]
+
+
+def test_a_batch_job_that_takes_too_long_is_ended_and_leaves_nothing(
+    runs: DagRuns, tmp_path: Path
+) -> None:
+    application = tmp_path / "application.py"
+    application.write_text("import threading\nprint('begun', flush=True)\nthreading.Event().wait()")
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "endless.py").write_text(ENDLESS.replace("APPLICATION", str(application)))
+    env = {**runs.env, "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
+    result = DagRuns(runs.settings, env).run("endless")
+    assert result["tasks"] == {"endless": "failed"}
+    files = DriverFiles.of(runs.settings, "endless")
+    assert "begun" in "".join(last_log_lines(files.log, 20))
+    assert driver_processes(files) == []
+    assert not files.record.exists()
 
 
 def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(

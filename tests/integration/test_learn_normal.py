@@ -11,14 +11,17 @@ from uuid import UUID
 
 import pytest
 from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.drills import record_drill
 from firstcause.log_event import LogEvent, read_log_event
+from firstcause.root_cause.clocks import spans_by_ids
 from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal_store import NormalStore
 from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.root_cause.slice_store import SliceStore
+from firstcause.root_cause.span import Span
 from firstcause.root_cause.whole_traces import starting_in
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.stored_time import milliseconds, moment
@@ -64,6 +67,28 @@ def keep(session: Session, events: Sequence[LogEvent]) -> None:
         session.execute(
             "INSERT INTO services (service_name, last_heard) VALUES (%s, %s)", (name, at)
         )
+
+
+def keep_spans(session: Session, spans: Sequence[Span]) -> None:
+    statement = session.prepare(
+        "INSERT INTO spans (service_name, minute, shard, start, trace_id, span_id, parent_span_id, "
+        "operation, start_ns, duration_us) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    rows = [
+        (
+            one.service_name,
+            moment(one.start_ns // 1_000_000 // MINUTE_MS * MINUTE_MS),
+            moment(one.start_ns // 1_000_000),
+            one.trace_id,
+            one.span_id,
+            one.parent_span_id,
+            one.operation,
+            one.start_ns,
+            one.duration_us,
+        )
+        for one in spans
+    ]
+    execute_concurrent_with_args(session, statement, rows, raise_on_first_error=True)
 
 
 def put_incident(session: Session, first_ms: int, last_ms: int) -> None:
@@ -130,7 +155,9 @@ def test_an_hour_is_learned_of_its_quiet_times_once_and_a_broken_one_refused(
 ) -> None:
     events = generated(HOUR + timedelta(minutes=-1), 26)
     broken = generated(HOUR + timedelta(hours=1, minutes=10), 6, "db_pool_exhausted")
+    spans = spans_by_ids([*events, *broken])
     keep(session, [*events, *broken])
+    keep_spans(session, spans)
     put_incident(session, HOUR_START_MS + 11 * MINUTE_MS, HOUR_START_MS + 12 * MINUTE_MS)
     record_drill(session, "made_up", HOUR_START_MS - 3 * MINUTE_MS, HOUR_START_MS - 2 * MINUTE_MS)
 
@@ -140,8 +167,8 @@ def test_an_hour_is_learned_of_its_quiet_times_once_and_a_broken_one_refused(
         TimeRange(HOUR_START_MS + 3 * MINUTE_MS + 1, HOUR_START_MS + 6 * MINUTE_MS),
         TimeRange(HOUR_START_MS + 17 * MINUTE_MS + 1, HOUR_START_MS + 60 * MINUTE_MS),
     ]
-    quiet, _ = starting_in(stretches, events, [])
-    expected = learn(quiet, [])
+    quiet, quiet_spans = starting_in(stretches, events, spans)
+    expected = learn(quiet, quiet_spans)
     slices, normals = SliceStore(session), NormalStore(session)
     record = slices.record(HOUR_START_MS)
     assert record is not None

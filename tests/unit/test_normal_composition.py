@@ -138,6 +138,13 @@ def test_a_new_version_says_other_things_and_not_only_more_or_less() -> None:
     assert not replaced({}, old)
 
 
+def test_names_in_messages_are_no_new_version() -> None:
+    one = {"mail queued": 300, **{f"mail to {number}": 1 for number in range(250)}}
+    other = {"mail queued": 300, **{f"mail to {number}": 1 for number in range(900, 1150)}}
+    assert not replaced(one, other)
+    assert not replaced({"mail": 4, **one}, {f"only names {number}": 4 for number in range(99)})
+
+
 OLD = {"old one": ENOUGH_EVENTS, "old two": ENOUGH_EVENTS, "both": 10}
 NEW = {"new one": ENOUGH_EVENTS, "new two": ENOUGH_EVENTS, "both": 10}
 MIXED = {**OLD, **NEW}
@@ -162,6 +169,12 @@ def test_too_few_events_of_a_new_version_leave_the_old_one_in_force() -> None:
     few = dict.fromkeys(NEW, 1)
     assert first_of_version([OLD, OLD, few]) == 0
     assert first_of_version([]) == first_of_version([OLD]) == 0
+
+
+def test_a_service_that_says_little_is_known_as_new_after_an_hour_of_it() -> None:
+    old, new = {"one": 8, "two": 8}, {"three": 5, "four": 5}
+    assert first_of_version([old, old, new]) == 2
+    assert first_of_version([old, old, {"three": 1}]) == 0
 
 
 def test_only_the_deployed_service_forgets() -> None:

@@ -1,0 +1,203 @@
+"""Slices, versions and drills on real Cassandra, and the commands that people use on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from cassandra.cluster import Session
+
+from firstcause.drills import drills_between, record_drill
+from firstcause.log_event import LogEvent
+from firstcause.root_cause.composing import compose_in_force
+from firstcause.root_cause.composition import slot_of
+from firstcause.root_cause.due_hours import HOUR_MS
+from firstcause.root_cause.learning import learn
+from firstcause.root_cause.normal import Normal, merge
+from firstcause.root_cause.normal_store import VERSIONS_KEPT, NormalStore
+from firstcause.root_cause.quiet_time import MARGIN_AFTER_MS, Disturbance, TimeRange
+from firstcause.root_cause.slice_store import SliceStore
+from firstcause.settings import PROJECT_ROOT
+from firstcause.stored_time import milliseconds, moment
+from tests.unit.root_cause_parts import Line, traffic
+
+pytestmark = pytest.mark.integration
+
+# A Monday.
+HOUR_MS_OF_TEST = milliseconds(datetime(2026, 3, 2, 10, tzinfo=UTC))
+DAY_MS = 24 * HOUR_MS
+
+
+def events_at(at_ms: int, *messages: str, count: int = 60) -> list[LogEvent]:
+    lines = [Line(5, "shop", message) for message in messages]
+    lines.append(Line(5, "cart", "cannot read", "ERROR"))
+    return traffic(lambda number, dice: lines, count, first=at_ms // HOUR_MS, at_ms=at_ms)
+
+
+@pytest.fixture
+def stores(session: Session) -> tuple[SliceStore, NormalStore]:
+    for table in ("normal_hours", "normal_days", "normal_slices", "normal_versions", "normals"):
+        session.execute(f"TRUNCATE {table}")
+    return SliceStore(session), NormalStore(session)
+
+
+def put(slices: SliceStore, at_ms: int, normal: Normal, now_ms: int = 1_000) -> bool:
+    return slices.put(at_ms, [TimeRange(at_ms, at_ms + HOUR_MS)], normal, 180, "logs", now_ms)
+
+
+def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
+    session: Session, stores: tuple[SliceStore, NormalStore]
+) -> None:
+    slices, normals = stores
+    first, second = (learn(events_at(HOUR_MS_OF_TEST, word), []) for word in ("sells", "sold"))
+    assert compose_in_force(slices, normals, 1_000) is None
+    assert normals.load(HOUR_MS_OF_TEST, 10.0) is None
+    assert put(slices, HOUR_MS_OF_TEST, first)
+    assert not put(slices, HOUR_MS_OF_TEST, first, now_ms=2_000)
+    old = compose_in_force(slices, normals, 1_000)
+    assert old == compose_in_force(slices, normals, 2_000)
+    assert put(slices, HOUR_MS_OF_TEST, second, now_ms=3_000)
+    new = compose_in_force(slices, normals, 3_000)
+    loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
+    assert old is not None
+    assert new is not None
+    assert loaded is not None
+    assert loaded.normal == second
+    assert (loaded.version, loaded.learned_at_ms) == (new.version, 3_000)
+    revisions = {row.revision for row in session.execute("SELECT revision FROM normal_slices")}
+    record = slices.record(HOUR_MS_OF_TEST)
+    assert record is not None
+    assert revisions == {record.revision}
+
+
+def test_a_refused_hour_counts_no_more_and_says_why(
+    stores: tuple[SliceStore, NormalStore],
+) -> None:
+    slices, normals = stores
+    kept = learn(events_at(HOUR_MS_OF_TEST, "sells"), [])
+    put(slices, HOUR_MS_OF_TEST, kept)
+    put(slices, HOUR_MS_OF_TEST + HOUR_MS, learn(events_at(HOUR_MS_OF_TEST + HOUR_MS, "sells"), []))
+    assert slices.refuse(HOUR_MS_OF_TEST + HOUR_MS, [], "not quiet: incident", "logs", 2_000)
+    assert not slices.refuse(HOUR_MS_OF_TEST + HOUR_MS, [], "not quiet: incident", "logs", 3_000)
+    assert [(one.hour_ms, one.refused) for one in slices.records()] == [
+        (HOUR_MS_OF_TEST + HOUR_MS, "not quiet: incident"),
+        (HOUR_MS_OF_TEST, None),
+    ]
+    compose_in_force(slices, normals, 2_000)
+    loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
+    assert loaded is not None
+    assert loaded.normal == kept
+
+
+def test_only_the_last_versions_are_kept_whole(
+    session: Session, stores: tuple[SliceStore, NormalStore]
+) -> None:
+    slices, normals = stores
+    made = []
+    for number in range(VERSIONS_KEPT + 2):
+        at_ms = HOUR_MS_OF_TEST + number * HOUR_MS
+        put(slices, at_ms, learn(events_at(at_ms, "sells"), []))
+        version = compose_in_force(slices, normals, 1_000 + number)
+        assert version is not None
+        made.append(version)
+    assert normals.versions() == made[: -VERSIONS_KEPT - 1 : -1]
+    rows = session.execute("SELECT DISTINCT version, slot FROM normals")
+    assert {row.version for row in rows} == {one.version for one in made[-VERSIONS_KEPT:]}
+
+
+def test_an_hour_with_other_requests_gets_its_own_normal(
+    stores: tuple[SliceStore, NormalStore],
+) -> None:
+    slices, normals = stores
+    day, night = [], []
+    for number in range(3):
+        at_ms = HOUR_MS_OF_TEST + number * DAY_MS
+        day.append(learn(events_at(at_ms, "sells", "is done", count=400), []))
+        lines = [Line(5, "shop", "sums up"), Line(5, "shop", "has summed up")]
+        later = traffic(lambda _, dice: lines, 400, first=9, at_ms=at_ms + 9 * HOUR_MS)  # noqa: B023
+        night.append(learn(later, []))
+        put(slices, at_ms, day[-1])
+        put(slices, at_ms + 9 * HOUR_MS, night[-1])
+    version = compose_in_force(slices, normals, 1_000)
+    assert version is not None
+    assert version.slots == (slot_of(HOUR_MS_OF_TEST), slot_of(HOUR_MS_OF_TEST + 9 * HOUR_MS))
+    at_night = normals.load(HOUR_MS_OF_TEST + 9 * HOUR_MS, 10.0)
+    between = normals.load(HOUR_MS_OF_TEST + 3 * HOUR_MS, 10.0)
+    assert at_night is not None
+    assert between is not None
+    assert between.normal == merge([*day, *night])
+    assert at_night.normal.services["shop"].ends == merge(night).services["shop"].ends
+    assert at_night.normal.traces == 1200 + 300
+
+
+def test_drills_are_found_by_whatever_they_touch(session: Session) -> None:
+    start_ms, end_ms = HOUR_MS_OF_TEST, HOUR_MS_OF_TEST + 45_000
+    for _ in range(2):
+        record_drill(session, "made_up", start_ms, end_ms)
+    told = [Disturbance("drill made_up", start_ms, end_ms)]
+    assert drills_between(session, start_ms - HOUR_MS, end_ms) == told
+    assert drills_between(session, end_ms + MARGIN_AFTER_MS, end_ms + DAY_MS) == told
+    assert drills_between(session, end_ms + MARGIN_AFTER_MS + 1, end_ms + DAY_MS) == []
+
+
+def command_line(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "firstcause.cli.app", "normal", *arguments],
+        env=env,
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def json_lines(path: Path, events: Sequence[LogEvent]) -> Path:
+    def of(event: LogEvent) -> dict[str, Any]:
+        names = ("log_id", "service_name", "level", "message", "trace_id", "span_id")
+        told = {name: getattr(event, name) for name in names}
+        return {**told, "timestamp": moment(event.timestamp_ms).isoformat()}
+
+    path.write_bytes(b"".join(orjson.dumps(of(event)) + b"\n" for event in events))
+    return path
+
+
+def test_people_learn_from_files_and_look_at_it(
+    stores: tuple[SliceStore, NormalStore], product_env: dict[str, str], tmp_path: Path
+) -> None:
+    _, normals = stores
+    nothing = command_line(product_env, "show", "shop")
+    assert nothing.returncode == 1
+    assert "Nothing is learned yet" in nothing.stderr
+    # The last trace goes on into the next hour.
+    at_ms = HOUR_MS_OF_TEST + HOUR_MS - 59_000 - 10
+    events = events_at(at_ms, "sells", "[bold]is done[/bold]")
+    done = command_line(product_env, "learn", str(json_lines(tmp_path / "quiet.jsonl", events)))
+    assert done.returncode == 0, done.stderr
+    assert "quiet.jsonl" in done.stdout
+    loaded = normals.load(at_ms, 10.0)
+    assert loaded is not None
+    assert loaded.normal == learn(events, [])
+
+    shown = command_line(product_env, "show", "shop")
+    assert loaded.version in shown.stdout
+    assert "[bold]is done[/bold]" in shown.stdout
+    told = json.loads(command_line(product_env, "show", "cart", "--json").stdout)
+    assert told["errors"] == [{"event": "ERROR `cannot read` in cart", "traces": 60, "share": 1.0}]
+    assert told["hours"] == 1
+    [listed] = command_line(product_env, "list", "--json").stdout.splitlines()
+    assert (json.loads(listed)["traces"], json.loads(listed)["refused"]) == (60, None)
+    unknown = command_line(product_env, "show", "shops")
+    assert "Known: cart, shop" in unknown.stderr
+
+    old = events_at(at_ms - 100 * DAY_MS, "sells")
+    late = command_line(product_env, "learn", str(json_lines(tmp_path / "old.jsonl", old)))
+    assert "newer ones are in force" in late.stderr
