@@ -15,9 +15,10 @@ from cassandra.cluster import ConsistencyLevel, Session
 from cassandra.query import BatchStatement
 from cassandra.util import min_uuid_from_time
 
+from firstcause.stored_time import moment
 from log_analyzer.incident import title
 from log_analyzer.incident_board import Board, BoardRow
-from log_analyzer.incident_store import Write, milliseconds, moment, prepare_all, write_all
+from log_analyzer.incident_store import Write, milliseconds, prepare_all, write_all
 from log_analyzer.tally import MINUTE_MS
 from log_analyzer.trace_links import packed
 

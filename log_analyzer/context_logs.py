@@ -13,8 +13,9 @@ from cassandra.query import PreparedStatement
 
 from firstcause.log_event import LogEvent
 from firstcause.log_partition import SHARDS, shard_of
+from firstcause.stored_time import moment
 from log_analyzer.context_windows import MINUTE_MS, LogSample, Window, sampled
-from log_analyzer.incident_store import STORE_AWAY, milliseconds, moment
+from log_analyzer.incident_store import STORE_AWAY, milliseconds
 from log_analyzer.incident_view import Evidence
 
 TRACE_ROWS: Final = 200

@@ -9,7 +9,8 @@ from uuid import UUID
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from log_analyzer.incident_store import WRITES_AT_ONCE, moment, prepare_all
+from firstcause.stored_time import moment
+from log_analyzer.incident_store import WRITES_AT_ONCE, prepare_all
 from log_analyzer.incident_view import EARLIER_SHOWN, EarlierIncident, IncidentView
 from log_analyzer.report_sections import suspect_names
 

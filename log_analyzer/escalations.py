@@ -11,7 +11,8 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
-from log_analyzer.incident_store import milliseconds, moment, prepare_all, write_all
+from firstcause.stored_time import moment
+from log_analyzer.incident_store import milliseconds, prepare_all, write_all
 from log_analyzer.incident_view import Escalation
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.

@@ -9,15 +9,9 @@ from uuid import UUID
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.stored_time import moment
 from log_analyzer.actions import Acknowledgement, Action, Feedback, Silence
-from log_analyzer.incident_store import (
-    WRITES_AT_ONCE,
-    Write,
-    milliseconds,
-    moment,
-    prepare_all,
-    write_all,
-)
+from log_analyzer.incident_store import WRITES_AT_ONCE, Write, milliseconds, prepare_all, write_all
 from log_analyzer.incident_view import Handling
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000

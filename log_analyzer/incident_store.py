@@ -20,6 +20,7 @@ from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, PreparedStatement
 
 from firstcause.cassandra import AWAY
+from firstcause.stored_time import moment
 from log_analyzer.incident import ConsumedError, Episode, Status, episode_id
 from log_analyzer.tally import Tally
 
@@ -87,11 +88,6 @@ class Bounds:
     first_ms: int
     last_ms: int
     last_arrival_ms: int
-
-
-def moment(milliseconds: int) -> datetime:
-    """Milliseconds since the epoch as a UTC time."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def milliseconds(moment_: datetime | None) -> int | None:

@@ -13,8 +13,9 @@ from cassandra.concurrent import execute_concurrent
 
 from firstcause.log_event import LogEvent
 from firstcause.log_partition import SHARDS
+from firstcause.stored_time import moment
 from log_analyzer.context_windows import MINUTE_MS
-from log_analyzer.incident_store import milliseconds, moment, prepare_all
+from log_analyzer.incident_store import milliseconds, prepare_all
 from log_analyzer.ranking_window import RankingWindow, in_order_of_interest, sample_of_traces
 
 SERVICES_READ: Final = 64

@@ -12,7 +12,7 @@ from cassandra.query import UNSET_VALUE
 
 from firstcause.log_event import LogEvent
 from firstcause.log_partition import shard_of
-from log_analyzer.incident_store import moment
+from firstcause.stored_time import moment
 
 COLUMNS = (
     "instance",
