@@ -112,7 +112,7 @@ def rank(
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    steps = (step for fact in facts for step in fact.steps)
+    steps = (one.step for fact in facts for one in fact.steps)
     return Ranking(tuple(_in_order(best)), fits(steps, normal))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from itertools import zip_longest
+from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.call_tree import count_follows, rows_of
+from firstcause.root_cause.call_tree import Row, count_follows, rows_of
 from firstcause.root_cause.durations import (
     Duration,
     Stretch,
@@ -27,11 +28,19 @@ from firstcause.root_cause.learning import (
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
-from firstcause.root_cause.structure import Outcomes
+from firstcause.root_cause.structure import Example, Outcomes
 from firstcause.root_cause.timing import Sample
 
 _NS_PER_MS: Final = 1_000_000
 _EXAMPLES: Final = 8
+
+
+class WindowStep(NamedTuple):
+    """A step, and what came next in the span it begins in; whether it leads into a new span."""
+
+    step: Step
+    own_next: str
+    opens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class TraceFacts:
 
     trace_id: str
     at_ms: int
-    steps: tuple[Step, ...]
+    steps: tuple[WindowStep, ...]
     durations: tuple[Duration, ...]
     untraced: LogEvent | None = None
 
@@ -62,7 +71,7 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
             TraceFacts(
                 trace_id,
                 min(starts_ms),
-                tuple(steps_of(rows)),
+                tuple(_window_steps(rows)),
                 tuple(durations_of(trace_spans)),
             )
         )
@@ -71,6 +80,20 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
         facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations, event))
     facts.sort(key=lambda fact: -fact.at_ms)
     return facts
+
+
+def _window_steps(rows: list[Row]) -> Iterator[WindowStep]:
+    following: dict[str, str] = {}
+    own_nexts = []
+    for row in reversed(rows):
+        own_nexts.append(following.get(row.span, END))
+        following[row.span] = row.key
+    begun: set[str] = set()
+    for step, own_next, row, next_row in zip_longest(
+        steps_of(rows), reversed(own_nexts), rows, rows[1:]
+    ):
+        begun.add(row.span)
+        yield WindowStep(step, own_next, next_row is not None and next_row.span not in begun)
 
 
 def _follows(traces: Iterable[list[LogEvent]], normal: Normal) -> Counter[tuple[str, str]]:
@@ -110,27 +133,29 @@ class Tally:
                 self.roles[key] = _roles_of(key)
         if fact.untraced is not None:
             event = fact.untraced
-            self._count(untraced_context(event.service_name), event_key(event), fact, event)
+            shown = Example(event.timestamp_ms, event.log_id, 0, END, False)
+            self._count(untraced_context(event.service_name), event_key(event), fact, shown)
             return
         if not fact.steps:
             return
         self.traces += 1
         kinds: set[str] = set()
-        for step in fact.steps:
+        for step, own_next, opens in fact.steps:
             if is_error_key(step.here):
                 kinds.add(kind_of(step.here))
-            shown = step.next_event or step.event
+            event = step.next_event or step.event
+            shown = Example(event.timestamp_ms, event.log_id, step.gap_ms, own_next, opens)
             for context in step.contexts:
                 self._count(context, step.after, fact, shown)
             if step.after and not fact.durations:
                 key = TimeKey(Stretch.GAP, step.here, step.after, END)
-                self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, shown.log_id))
+                self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, event.log_id))
                 # Of the ways that two events can be apart, the longest names all who may wait.
                 if len(step.roles) > len(self.roles.get(key, ())):
                     self.roles[key] = step.roles
         self._error_traces.update(kinds)
 
-    def _count(self, context: Context, after: str, fact: TraceFacts, shown: LogEvent) -> None:
+    def _count(self, context: Context, after: str, fact: TraceFacts, shown: Example) -> None:
         outcomes = self.observed.get(context)
         if outcomes is None:
             outcomes = self.observed[context] = Outcomes()
@@ -138,7 +163,7 @@ class Tally:
         outcomes.traces.add(fact.trace_id)
         examples = outcomes.examples.setdefault(after, [])
         if len(examples) < _EXAMPLES:
-            examples.append((shown.timestamp_ms, shown.log_id))
+            examples.append(shown)
 
 
 def _roles_of(key: TimeKey) -> tuple[Role, ...]:
