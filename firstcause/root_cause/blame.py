@@ -12,9 +12,10 @@ from firstcause.root_cause.steps import Part, Role
 
 # One open question each way, as in a rule of succession: nothing seen is an even chance.
 _DOUBT: Final = 0.5
-# An error that names another service is mostly right; one that names nobody mostly means itself.
-_NAMED: Final = 3.0
-_NAMES_NOBODY: Final = 3.0
+# What a line says, or shows by being there, is three times as likely as the contrary.
+_TOLD: Final = 3.0
+# A caller that stumbles over an answer: as likely its own mistake as a wrong answer.
+_OWN_MISTAKE: Final = 0.6
 
 # A service in its part, and how much more likely the finding alone makes it than another.
 Accused = tuple[Role, float]
@@ -26,12 +27,14 @@ class Turn(NamedTuple):
     """What came instead of what, and how.
 
     Attributes:
+        caller: the service that called the span; empty if none is known.
         expects_entry: the expected event is mostly the first of a span: a call leads to it.
         still_came: what was expected came all the same, but later in its span.
         in_time: when something else came, the usual time was not over yet.
         opens: what came instead is the first of a new span.
     """
 
+    caller: str
     here: str
     expected: str
     instead: str
@@ -47,24 +50,38 @@ def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
     failed = turn.instead != END and is_error_key(turn.instead)
     named = _named_in(turn.instead, services) if failed else None
     if named is not None:
-        return _call(came, named, callee_factor=_NAMED)
+        return _call(came, named, callee=_TOLD)
     if turn.expected == END:
         return _call(came, service)
+    if turn.instead == END:
+        return _itself(service) if waited == service else _call(service, waited)
+    if came == service and turn.opens and turn.caller not in ("", service):
+        # It was called once more before the first call was through.
+        return _call(turn.caller, service)
     if waited == service:
-        if came == service or turn.instead == END or not turn.still_came:
+        if came == service or not turn.still_came:
             return _itself(service)
         # It went on, but others did not wait: too short a patience, or it was too slow.
-        return _itself(came) if turn.in_time else _call(came, service, callee_factor=_NAMED)
+        return _itself(came) if turn.in_time else _call(came, service, callee=_TOLD)
     if turn.expects_entry:
-        if failed:
-            return _call(came, waited, caller_factor=_NAMES_NOBODY)
-        return _call(service, waited)
-    if turn.instead == END:
-        return _call(waited, service)
+        return _unanswered(turn, failed=failed)
     # It should have gone on in its caller: what came instead did so in its turn.
+    return _itself(service) if came == service else (
+        (Role(came, Part.ITSELF, came), _OWN_MISTAKE),
+        (Role(service, Part.CALLEE, came), 1.0),
+    )
+
+
+def _unanswered(turn: Turn, *, failed: bool) -> tuple[Accused, ...]:
+    """Whom it speaks of that a call was not answered, or never made."""
+    service, waited, came = (service_of(key) for key in (turn.here, turn.expected, turn.instead))
     if came == service:
-        return _call(waited, service) if turn.opens else _itself(service)
-    return _call(came, service, caller_factor=2.0)
+        # Who fails without a name mostly means itself; who goes on did make the call.
+        return _call(service, waited, **({"caller": _TOLD} if failed else {"callee": _TOLD}))
+    if turn.opens:
+        return _call(came, waited, caller=_TOLD if failed else 1.0)
+    # One that waited goes on before the service has finished, or even begun to call.
+    return (*_call(came, service, callee=_TOLD), *_call(service, waited))
 
 
 def likely(accused: Iterable[Accused], levels: Levels) -> dict[str, float]:
@@ -101,12 +118,12 @@ def call_roles(caller: str, callee: str) -> tuple[Role, Role]:
 
 
 def _call(
-    caller: str, callee: str, *, caller_factor: float = 1.0, callee_factor: float = 1.0
+    calling: str, called: str, *, caller: float = 1.0, callee: float = 1.0
 ) -> tuple[Accused, ...]:
-    if caller == callee:
-        return _itself(caller)
-    one, other = call_roles(caller, callee)
-    return (one, caller_factor), (other, callee_factor)
+    if calling == called:
+        return _itself(calling)
+    one, other = call_roles(calling, called)
+    return (one, caller), (other, callee)
 
 
 def _itself(service: str) -> tuple[Accused, ...]:

@@ -127,7 +127,7 @@ def structural_evidence(
             weight *= sample_weight(traces, normal_traces)
             change = (finding.here, finding.expected, finding.instead)
             if change not in best or best[change][0] < weight:
-                turn = _turn(finding, outcomes, regularity)
+                turn = _turn(service_of(context[0]), finding, outcomes, regularity)
                 best[change] = (weight, finding, accused_of(turn, services))
     levels = levels_of(
         [
@@ -201,12 +201,15 @@ def _changes(
                 )
 
 
-def _turn(finding: Deviation, outcomes: Outcomes, regularity: Regularity) -> Turn:
+def _turn(
+    caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity
+) -> Turn:
     """How what came instead came, by the majority of its examples."""
     examples = outcomes.examples.get(finding.instead, [])
     limit_ms = regularity.usual_ms(finding.here, finding.expected)
     most = len(examples) / 2
     return Turn(
+        caller=caller,
         here=finding.here,
         expected=finding.expected,
         instead=finding.instead,
