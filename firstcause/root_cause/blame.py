@@ -14,8 +14,6 @@ from firstcause.root_cause.steps import Part, Role
 _DOUBT: Final = 0.5
 # What a line says, or shows by being there, is three times as likely as the contrary.
 _TOLD: Final = 3.0
-# A caller that stumbles over an answer: as likely its own mistake as a wrong answer.
-_OWN_MISTAKE: Final = 0.6
 
 # A service in its part, and how much more likely the finding alone makes it than another.
 Accused = tuple[Role, float]
@@ -65,11 +63,10 @@ def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
         return _itself(came) if turn.in_time else _call(came, service, callee=_TOLD)
     if turn.expects_entry:
         return _unanswered(turn, failed=failed)
-    # It should have gone on in its caller: what came instead did so in its turn.
-    return _itself(service) if came == service else (
-        (Role(came, Part.ITSELF, came), _OWN_MISTAKE),
-        (Role(service, Part.CALLEE, came), 1.0),
-    )
+    if came == service:
+        return _itself(service)
+    # One stumbles over an answer: its own mistake, unless others stumble there as well.
+    return (*_itself(came), (Role(service, Part.CALLEE, came), 1.0))
 
 
 def _unanswered(turn: Turn, *, failed: bool) -> tuple[Accused, ...]:
@@ -79,7 +76,8 @@ def _unanswered(turn: Turn, *, failed: bool) -> tuple[Accused, ...]:
         # Who fails without a name mostly means itself; who goes on did make the call.
         return _call(service, waited, **({"caller": _TOLD} if failed else {"callee": _TOLD}))
     if turn.opens:
-        return _call(came, waited, caller=_TOLD if failed else 1.0)
+        # Its own first word is an error; else it was called, so what is missing fell silent.
+        return _call(came, waited, caller=_TOLD) if failed else _call(service, waited, callee=_TOLD)
     # One that waited goes on before the service has finished, or even begun to call.
     return (*_call(came, service, callee=_TOLD), *_call(service, waited))
 

@@ -30,7 +30,8 @@ def rows_of(events: Iterable[LogEvent], follows: Follows = NOTHING_FOLLOWS) -> l
 
     Clocks count milliseconds, so many events share one. Within a millisecond a span goes on
     first, then spans that have begun, the latest first, then new ones; and within a span comes
-    first what follows most often where times differ. Names and log ids decide nothing.
+    first what follows most often where times differ. Names and log ids decide nothing, and
+    neither do lines that are new to `follows`: what follows goes by the last one known.
     """
     rows = [
         Row(event.timestamp_ms, event_key(event), event.span_id or "", event) for event in events
@@ -39,6 +40,7 @@ def rows_of(events: Iterable[LogEvent], follows: Follows = NOTHING_FOLLOWS) -> l
     rows = _without_copies(rows)
     if not all(row.span for row in rows):
         rows = _with_spans(rows)
+    known = {before for before, _ in follows}
     ordered: list[Row] = []
     turn_of: dict[str, int] = {}
     last_key: dict[str, str] = {}
@@ -64,7 +66,8 @@ def rows_of(events: Iterable[LogEvent], follows: Follows = NOTHING_FOLLOWS) -> l
             ordered.append(row)
             current = row.span
             turn_of[current] = len(ordered)
-            last_key[current] = row.key
+            if row.key in known or current not in last_key:
+                last_key[current] = row.key
         begin = end
     return ordered
 
