@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.event_key import END, event_key
+from firstcause.root_cause.event_key import END, SEPARATOR, event_key
 from firstcause.root_cause.span import Span
 
 _US_PER_MS: Final = 1_000
@@ -92,7 +92,11 @@ def durations_of(spans: Sequence[Span]) -> Iterator[Duration]:
             )
             left_us = span.duration_us - foreign[0].duration_us
         else:
-            key = TimeKey(Stretch.SELF, span.service_name, END, span.operation)
+            # A span with one call more, as after a failed one, has other work to do and pauses.
+            operation = span.operation
+            if len(own) + len(foreign) > 1:
+                operation += f"{SEPARATOR}with {len(own) + len(foreign)} calls"
+            key = TimeKey(Stretch.SELF, span.service_name, END, operation)
             left_us = span.duration_us - _covered_us(span, own)
             left_us -= sum(child.duration_us for child in foreign)
         yield Duration(key, max(0, left_us) / _US_PER_MS, span.trace_id)
