@@ -25,6 +25,7 @@ from firstcause.root_cause.learning import (
     spans_by_trace,
     untraced_context,
 )
+from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
@@ -60,10 +61,11 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
     traces, untraced = by_trace(on_their_clock(list(events), spans))
     spans_of = spans_by_trace(spans)
     follows = _follows(traces.values(), normal)
+    usual = Neighbours(normal)
     facts = []
     for trace_id in traces.keys() | spans_of.keys():
         found = traces.get(trace_id, [])
-        rows = known_turns(rows_of(found, follows), normal)
+        rows = known_turns(rows_of(found, follows), usual)
         trace_spans = spans_of.get(trace_id, [])
         starts_ms = [row.ms for row in rows[:1]]
         starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
