@@ -17,7 +17,7 @@ def known_turns(rows: list[Row], usual: Neighbours) -> list[Row]:
     """
     kept: list[Row] = []
     news: list[Row] = []
-    for row in rows:
+    for row in _news_first(rows, usual):
         if usual.is_new(row.key) and not row.event.is_error:
             news.append(row)
             continue
@@ -26,6 +26,20 @@ def known_turns(rows: list[Row], usual: Neighbours) -> list[Row]:
         kept.append(row)
     kept += _kept(news, kept[-1].key if kept else END, END, usual)
     return kept
+
+
+def _news_first(rows: list[Row], usual: Neighbours) -> list[Row]:
+    """What is new came before what always ends its span, where clocks cannot tell."""
+    ordered = list(rows)
+    for index in range(1, len(ordered)):
+        before, row = ordered[index - 1], ordered[index]
+        if (
+            (row.span, row.ms) == (before.span, before.ms)
+            and usual.is_new(row.key)
+            and usual.closes(before.key)
+        ):
+            ordered[index - 1], ordered[index] = row, before
+    return ordered
 
 
 def _kept(news: list[Row], before: str, after: str, usual: Neighbours) -> list[Row]:

@@ -10,6 +10,7 @@ from firstcause.root_cause.durations import Stretch
 from firstcause.root_cause.event_key import END, service_of
 from firstcause.root_cause.normal import Normal
 
+_OFTEN: Final = 3
 _NONE: Final[Mapping[str, int]] = {}
 
 
@@ -33,6 +34,7 @@ class Neighbours:
             if (first := count - begun.get(event, 0)) > 0:
                 self._after[END][event] = first
         self._services = set(normal.services)
+        self._closing = _closing(normal)
 
     def after(self, key: str) -> Mapping[str, int]:
         """What came right after an event, and how often."""
@@ -42,6 +44,21 @@ class Neighbours:
         """True when normal has seen the second right after the first."""
         return other in self.after(one)
 
+    def closes(self, key: str) -> bool:
+        """True when nothing has ever followed the event in its span."""
+        return key in self._closing
+
     def is_new(self, key: str) -> bool:
         """True for events that normal has not seen of a service that it knows."""
         return key not in self._events and service_of(key) in self._services
+
+
+def _closing(normal: Normal) -> frozenset[str]:
+    came: dict[str, int] = {}
+    for part in normal.services.values():
+        for (_, key), count in part.follows.items():
+            came[key] = came.get(key, 0) + count
+    gone_on = {before for part in normal.services.values() for before, _ in part.follows}
+    return frozenset(
+        key for key, count in came.items() if count >= _OFTEN and key not in gone_on
+    )
