@@ -44,6 +44,10 @@ class Neighbours:
         """True when normal has seen the second right after the first."""
         return other in self.after(one)
 
+    def is_between(self, one: str, line: str, two: str) -> bool:
+        """True when a line has followed the first, and the second it."""
+        return line in self.after(one) and two in self.after(line)
+
     def closes(self, key: str) -> bool:
         """True when nothing has ever followed the event in its span."""
         return key in self._closing

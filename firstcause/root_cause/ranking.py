@@ -14,6 +14,8 @@ from typing import Final
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.evidence import Deviation, Piece
 from firstcause.root_cause.fit import fits
+from firstcause.root_cause.losses import Losses
+from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.structure import Regularity, structural_evidence
@@ -99,6 +101,9 @@ def rank(
         return Ranking(())
     services = normal.services.keys() | {event.service_name for event in events}
     regularity, usual = Regularity(normal), UsualTimes(normal)
+    losses = Losses(
+        ([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal)
+    )
     tally = Tally()
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}
     added = 0
@@ -107,7 +112,7 @@ def rank(
             tally.add(facts[added])
             added += 1
         pieces = structural_evidence(
-            tally.observed, tally.error_shares, regularity, services
+            tally.observed, tally.error_shares, regularity, losses, services
         ) + slow_evidence(tally.times, tally.roles, usual)
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from firstcause.root_cause.evidence import (
     sample_weight,
     slow_limit_ms,
 )
+from firstcause.root_cause.losses import Losses
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.steps import Context
 
@@ -102,6 +103,7 @@ def structural_evidence(
     observed: Mapping[Context, Outcomes],
     error_shares: Mapping[str, float],
     regularity: Regularity,
+    losses: Losses,
     services: Collection[str],
 ) -> list[Piece]:
     """Where something else follows than usual, the strongest finding for each such change.
@@ -110,8 +112,16 @@ def structural_evidence(
         observed: what came in each context of the window.
         error_shares: in which share of the window's traces errors of a kind came.
         regularity: what is normal.
+        losses: how much of it lost lines explain.
         services: all names that are known, to find those that errors name.
     """
+
+    def news_of(key: str, usual_share: float) -> float:
+        news = 1 - min(1.0, usual_share / _NEWS_ENDS_AT)
+        if key and is_error_key(key) and (share := error_shares.get(kind_of(key), 0.0)):
+            news *= max(0.0, 1 - regularity.ambient_share(key) / share)
+        return news
+
     best: dict[tuple[str, str, str], tuple[float, Deviation, tuple[Accused, ...]]] = {}
     calls: set[tuple[str, str]] = set()
     for context, outcomes in observed.items():
@@ -120,7 +130,7 @@ def structural_evidence(
         if normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
             continue
         calls.update(_calls(context, usual, regularity))
-        for weight, finding in _changes(context[2], outcomes, usual, error_shares, regularity):
+        for weight, finding in _changes(context[2], outcomes, usual, news_of, losses):
             weight = lower_bound(weight, traces, normal_traces)
             if weight <= 0:
                 continue
@@ -160,8 +170,8 @@ def _changes(
     here: str,
     outcomes: Outcomes,
     usual: Mapping[str, int],
-    error_shares: Mapping[str, float],
-    regularity: Regularity,
+    news_of: Callable[[str, float], float],
+    losses: Losses,
 ) -> Iterator[tuple[float, Deviation]]:
     """What became rarer with what became more frequent, and the weight of each pair."""
     counts = outcomes.counts
@@ -174,14 +184,12 @@ def _changes(
     }
     dropped = math.fsum(drops.values())
     for instead, rise in rises.items():
-        news = 1 - min(1.0, usual.get(instead, 0) / normal / _NEWS_ENDS_AT)
-        if instead and is_error_key(instead):
-            share = error_shares.get(kind_of(instead), 0.0)
-            news *= max(0.0, 1 - regularity.ambient_share(instead) / share) if share else 1.0
+        news = news_of(instead, usual.get(instead, 0) / normal)
         if not news:
             continue
         for expected, drop in drops.items():
-            weight = drop * rise / dropped * news * usual[expected] / normal
+            left = max(0.0, rise - losses.explained(expected, instead, now))
+            weight = drop * left / dropped * news * usual[expected] / normal
             if _severity(instead) < _severity(expected):
                 weight *= _MILDER
             if weight:
