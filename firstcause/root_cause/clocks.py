@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.span import Span
@@ -16,6 +16,21 @@ _NS_PER_MS: Final = 1_000_000
 _LEAST_CALLS: Final = 3
 
 Offsets = Mapping[str, int]
+
+
+class Way(NamedTuple):
+    """What the calls between two services tell of their clocks; the best sorts first.
+
+    Attributes:
+        order: the less, the more it is worth.
+        lead_ms: by how much the callee's clock is ahead; `distance_ms` is that without its sign.
+    """
+
+    order: float
+    distance_ms: int
+    caller: str
+    callee: str
+    lead_ms: int
 
 
 def clock_offsets(spans: Iterable[Span]) -> dict[str, int]:
@@ -38,13 +53,13 @@ def clock_offsets(spans: Iterable[Span]) -> dict[str, int]:
             lead_ns = span.start_ns - parent.start_ns - slack_ns
             leads[parent.service_name, span.service_name].append((lead_ns, slack_ns))
     ways = [
-        (-len(found), abs(lead_ms), caller, callee, lead_ms)
+        Way(-len(found), abs(lead_ms), caller, callee, lead_ms)
         for (caller, callee), found in leads.items()
         if len(found) >= _LEAST_CALLS
         for lead_ms in (_lead_ms(found),)
     ]
     # Names come last in the order, and only where nothing else differs.
-    return _joined(sorted(ways)) if any(lead_ms for *_, lead_ms in ways) else {}
+    return joined(sorted(ways)) if any(way.lead_ms for way in ways) else {}
 
 
 def _lead_ms(found: Sequence[tuple[int, int]]) -> int:
@@ -53,7 +68,7 @@ def _lead_ms(found: Sequence[tuple[int, int]]) -> int:
     return round(lead_ns / _NS_PER_MS) if abs(lead_ns) > slack_ns else 0
 
 
-def _joined(ways: Iterable[tuple[int, int, str, str, int]]) -> dict[str, int]:
+def joined(ways: Iterable[Way]) -> dict[str, int]:
     """Offsets of all services of a spanning tree (Kruskal's), from the ways in their order."""
     group_of: dict[str, dict[str, int]] = {}
     for _, _, caller, callee, lead_ms in ways:
@@ -76,28 +91,3 @@ def on_one_clock(events: Iterable[LogEvent], offsets: Offsets) -> list[LogEvent]
         else event
         for event in events
     ]
-
-
-def spans_by_ids(events: Iterable[LogEvent]) -> list[Span]:
-    """What the ids of logs tell of spans: from each one's first event to its last."""
-    found: dict[tuple[str, str, str], list[LogEvent]] = defaultdict(list)
-    for event in events:
-        if event.trace_id and event.span_id:
-            found[event.trace_id, event.span_id, event.service_name].append(event)
-    spans = []
-    for (trace_id, span_id, service_name), own in found.items():
-        parents = [event.parent_span_id for event in own if event.parent_span_id]
-        begin_ms = min(event.timestamp_ms - (event.latency_ms or 0.0) for event in own)
-        end_ms = max(event.timestamp_ms for event in own)
-        spans.append(
-            Span(
-                trace_id=trace_id,
-                span_id=span_id,
-                parent_span_id=min(parents, default=None),
-                service_name=service_name,
-                operation="",
-                start_ns=int(begin_ms * _NS_PER_MS),
-                duration_us=int((end_ms - begin_ms) * _NS_PER_US),
-            )
-        )
-    return spans

@@ -63,6 +63,4 @@ def _closing(normal: Normal) -> frozenset[str]:
         for (_, key), count in part.follows.items():
             came[key] = came.get(key, 0) + count
     gone_on = {before for part in normal.services.values() for before, _ in part.follows}
-    return frozenset(
-        key for key, count in came.items() if count >= _OFTEN and key not in gone_on
-    )
+    return frozenset(key for key, count in came.items() if count >= _OFTEN and key not in gone_on)

@@ -60,7 +60,8 @@ class Ranking:
     """The suspects, the most likely first.
 
     Attributes:
-        fits_normal: False when nearly all is new, so that nothing can be told from it.
+        fits_normal: False when nearly all is new, or clocks were set right by logs alone: what
+            comes out is a hint then, and no more.
     """
 
     suspects: tuple[Suspect, ...]
@@ -96,14 +97,13 @@ def rank(
             tried every 30 s, and each service counts with the one that speaks most against it.
     """
     events = list(window_events)
-    facts = facts_of(events, window_spans, normal)
+    window = facts_of(events, window_spans, normal)
+    facts = window.traces
     if not facts:
         return Ranking(())
     services = normal.services.keys() | {event.service_name for event in events}
     regularity, usual = Regularity(normal), UsualTimes(normal)
-    losses = Losses(
-        ([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal)
-    )
+    losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
     tally = Tally()
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}
     added = 0
@@ -118,7 +118,7 @@ def rank(
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
     steps = (one.step for fact in facts for one in fact.steps)
-    return Ranking(tuple(_in_order(best)), fits(steps, normal))
+    return Ranking(tuple(_in_order(best)), fits(steps, normal) and not window.clocks_moved)
 
 
 def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:

@@ -130,11 +130,11 @@ def structural_evidence(
         if normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
             continue
         calls.update(_calls(context, usual, regularity))
-        for weight, finding in _changes(context[2], outcomes, usual, news_of, losses):
-            weight = lower_bound(weight, traces, normal_traces)
+        samples = sample_weight(traces, normal_traces)
+        for share, finding in _changes(context[2], outcomes, usual, news_of, losses):
+            weight = lower_bound(share, traces, normal_traces) * samples
             if weight <= 0:
                 continue
-            weight *= sample_weight(traces, normal_traces)
             change = (finding.here, finding.expected, finding.instead)
             if change not in best or best[change][0] < weight:
                 turn = _turn(service_of(context[0]), finding, outcomes, regularity)
@@ -209,9 +209,7 @@ def _changes(
                 )
 
 
-def _turn(
-    caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity
-) -> Turn:
+def _turn(caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity) -> Turn:
     """How what came instead came, by the majority of its examples."""
     examples = outcomes.examples.get(finding.instead, [])
     limit_ms = regularity.usual_ms(finding.here, finding.expected)

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, count_follows, rows_of
+from firstcause.root_cause.clock_shifts import clock_shifts
+from firstcause.root_cause.clocks import clock_offsets, on_one_clock
 from firstcause.root_cause.durations import (
     Duration,
     Stretch,
@@ -21,7 +23,6 @@ from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_o
 from firstcause.root_cause.insertions import known_turns
 from firstcause.root_cause.learning import (
     by_trace,
-    on_their_clock,
     spans_by_trace,
     untraced_context,
 )
@@ -31,6 +32,7 @@ from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
 from firstcause.root_cause.structure import Example, Outcomes
 from firstcause.root_cause.timing import Sample
+from firstcause.root_cause.unsure_order import likeliest_order
 
 _NS_PER_MS: Final = 1_000_000
 _EXAMPLES: Final = 8
@@ -55,17 +57,36 @@ class TraceFacts:
     untraced: LogEvent | None = None
 
 
-def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> list[TraceFacts]:
-    """The window's traces, the latest first. A trace with spans is timed by them alone."""
+@dataclass(frozen=True, slots=True)
+class WindowFacts:
+    """The window's traces, the latest first.
+
+    Attributes:
+        clocks_moved: clocks had to be set right by logs alone, which is rough.
+    """
+
+    traces: list[TraceFacts]
+    clocks_moved: bool
+
+
+def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> WindowFacts:
+    """What the traces of a window say. A trace with spans is timed by them alone."""
     spans = list(spans)
-    traces, untraced = by_trace(on_their_clock(list(events), spans))
+    events = list(events)
+    traces, _ = by_trace(events)
+    offsets = clock_offsets(spans) if spans else clock_shifts(traces.values(), normal)
+    clocks_moved = bool(offsets) and not spans
+    traces, untraced = by_trace(on_one_clock(events, offsets))
     spans_of = spans_by_trace(spans)
     follows = _follows(traces.values(), normal)
     usual = Neighbours(normal)
     facts = []
     for trace_id in traces.keys() | spans_of.keys():
         found = traces.get(trace_id, [])
-        rows = known_turns(rows_of(found, follows), usual)
+        rows = rows_of(found, follows)
+        if clocks_moved:
+            rows = likeliest_order(rows, usual)
+        rows = known_turns(rows, usual)
         trace_spans = spans_of.get(trace_id, [])
         starts_ms = [row.ms for row in rows[:1]]
         starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
@@ -81,7 +102,7 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
         durations = tuple(durations_of(list(spans_of_logs((event,)))))
         facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations, event))
     facts.sort(key=lambda fact: -fact.at_ms)
-    return facts
+    return WindowFacts(facts, clocks_moved)
 
 
 def _window_steps(rows: list[Row]) -> Iterator[WindowStep]:
