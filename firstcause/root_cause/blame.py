@@ -44,42 +44,71 @@ class Turn(NamedTuple):
 
 def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
     """Whom a change of turns speaks of."""
-    service, waited, came = (service_of(key) for key in (turn.here, turn.expected, turn.instead))
-    failed = turn.instead != END and is_error_key(turn.instead)
-    named = _named_in(turn.instead, services) if failed else None
+    service, waited, came = _services(turn)
+    named = _named_in(turn.instead, services) if _failed(turn) else None
     if named is not None:
         return _call(came, named, callee=_TOLD)
-    if turn.expected == END:
-        return _call(came, service)
-    if turn.instead == END:
-        return _itself(service) if waited == service else _call(service, waited)
+    if END in (turn.expected, turn.instead):
+        return _of_an_end(turn)
     if came == service and turn.opens and turn.caller not in ("", service):
         # It was called once more before the first call was through.
         return _call(turn.caller, service)
     if waited == service:
-        if came == service or not turn.still_came:
-            return _itself(service)
-        # It went on, but others did not wait: too short a patience, or it was too slow.
-        return _itself(came) if turn.in_time else _call(came, service, callee=_TOLD)
-    if turn.expects_entry:
-        return _unanswered(turn, failed=failed)
+        return _of_own_line(turn)
+    return _unanswered(turn) if turn.expects_entry else _of_return(turn)
+
+
+def _of_an_end(turn: Turn) -> tuple[Accused, ...]:
+    """A request ended early, or went on behind its usual end."""
+    service, waited, came = _services(turn)
+    if turn.expected == END:
+        return _call(came, service)
+    return _call(service, waited)
+
+
+def _of_own_line(turn: Turn) -> tuple[Accused, ...]:
+    """A service did not go on as usual."""
+    service, _, came = _services(turn)
+    if came == service or not turn.still_came:
+        return _itself(service)
+    # It went on, but others did not wait: too short a patience, or it was too slow.
+    return _itself(came) if turn.in_time else _call(came, service, callee=_TOLD)
+
+
+def _unanswered(turn: Turn) -> tuple[Accused, ...]:
+    """A call was not answered, or never made."""
+    service, waited, came = _services(turn)
+    if came == service:
+        # Who fails without a name mostly means itself; who goes on did make the call.
+        if _failed(turn):
+            return _call(service, waited, caller=_TOLD)
+        return _call(service, waited, callee=_TOLD)
+    if turn.opens and _failed(turn):
+        # Its own first word is an error.
+        return _call(came, waited, caller=_TOLD)
+    if turn.opens:
+        # What came was called, so that it is not at fault: what should have come fell silent.
+        return _call(service, waited, callee=_TOLD)
+    # One that waited goes on before the service has finished, or even begun to call.
+    return (*_call(came, service, callee=_TOLD), *_call(service, waited))
+
+
+def _of_return(turn: Turn) -> tuple[Accused, ...]:
+    """A caller did not go on as usual with what it got."""
+    service, _, came = _services(turn)
     if came == service:
         return _itself(service)
     # One stumbles over an answer: its own mistake, unless others stumble there as well.
     return (*_itself(came), (Role(service, Part.CALLEE, came), 1.0))
 
 
-def _unanswered(turn: Turn, *, failed: bool) -> tuple[Accused, ...]:
-    """Whom it speaks of that a call was not answered, or never made."""
-    service, waited, came = (service_of(key) for key in (turn.here, turn.expected, turn.instead))
-    if came == service:
-        # Who fails without a name mostly means itself; who goes on did make the call.
-        return _call(service, waited, **({"caller": _TOLD} if failed else {"callee": _TOLD}))
-    if turn.opens:
-        # Its own first word is an error; else it was called, so what is missing fell silent.
-        return _call(came, waited, caller=_TOLD) if failed else _call(service, waited, callee=_TOLD)
-    # One that waited goes on before the service has finished, or even begun to call.
-    return (*_call(came, service, callee=_TOLD), *_call(service, waited))
+def _services(turn: Turn) -> tuple[str, str, str]:
+    """Of what came before, of what was expected, and of what came."""
+    return service_of(turn.here), service_of(turn.expected), service_of(turn.instead)
+
+
+def _failed(turn: Turn) -> bool:
+    return turn.instead != END and is_error_key(turn.instead)
 
 
 def likely(accused: Iterable[Accused], levels: Levels) -> dict[str, float]:

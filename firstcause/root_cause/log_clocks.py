@@ -45,7 +45,7 @@ _Curve = dict[int, float]
 
 @dataclass(slots=True)
 class _Votes:
-    """Of one kind of fit: by offset, how tightly and how often it is one; and all that were tried."""
+    """Of one kind of fit: by offset, how tightly and how often it is one; and the tries."""
 
     tightness: dict[int, float] = field(default_factory=dict)
     fits: dict[int, int] = field(default_factory=dict)
