@@ -30,6 +30,7 @@ class Turn(NamedTuple):
         still_came: what was expected came all the same, but later in its span.
         in_time: when something else came, the usual time was not over yet.
         opens: what came instead is the first of a new span.
+        own: what came instead is of the same span as what came before.
     """
 
     caller: str
@@ -40,6 +41,7 @@ class Turn(NamedTuple):
     still_came: bool
     in_time: bool
     opens: bool
+    own: bool
 
 
 def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
@@ -50,8 +52,8 @@ def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
         return _call(came, named, callee=_TOLD)
     if END in (turn.expected, turn.instead):
         return _of_an_end(turn)
-    if came == service and turn.opens and turn.caller not in ("", service):
-        # It was called once more before the first call was through.
+    if came == service and not turn.own and turn.caller not in ("", service):
+        # It was called more than once, before the first call was through.
         return _call(turn.caller, service)
     if waited == service:
         return _of_own_line(turn)

@@ -223,6 +223,7 @@ def _turn(caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regul
         still_came=sum(one.own_next == finding.expected for one in examples) > most,
         in_time=sum(one.gap_ms <= limit_ms for one in examples) > most,
         opens=sum(one.opens for one in examples) > most,
+        own=sum(one.own_next == finding.instead for one in examples) > most,
     )
 
 
