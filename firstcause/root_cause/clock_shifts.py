@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.clocks import Way, joined
+from firstcause.root_cause.clocks import Way, evenly, joined
 from firstcause.root_cause.durations import Stretch
 from firstcause.root_cause.event_key import END, event_key, service_of
 from firstcause.root_cause.histogram import quantile_ms
@@ -89,10 +89,7 @@ def _distances(normal: Normal) -> Distances:
 
 def _sampled(traces: Iterable[Sequence[LogEvent]]) -> Iterator[dict[str, list[int]]]:
     """Of some traces, evenly over time, when each kind of event came."""
-    in_time = sorted(
-        traces, key=lambda events: (min(one.timestamp_ms for one in events), len(events))
-    )
-    for events in in_time[:: max(1, len(in_time) // _SAMPLED)]:
+    for events in evenly(traces, _SAMPLED):
         moments: dict[str, list[int]] = defaultdict(list)
         for event in sorted(events, key=lambda event: event.timestamp_ms):
             moments[event_key(event)].append(event.timestamp_ms)

@@ -91,3 +91,14 @@ def on_one_clock(events: Iterable[LogEvent], offsets: Offsets) -> list[LogEvent]
         else event
         for event in events
     ]
+
+
+def evenly(traces: Iterable[Sequence[LogEvent]], count: int) -> list[Sequence[LogEvent]]:
+    """About so many of the traces, evenly over time, whatever their order of arrival."""
+    in_time = sorted(traces, key=_when)
+    return in_time[:: max(1, len(in_time) // count)]
+
+
+def _when(events: Sequence[LogEvent]) -> tuple[int, int, int]:
+    moments = [event.timestamp_ms for event in events]
+    return min(moments), len(moments), sum(moments)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.clocks import Way, joined
+from firstcause.root_cause.clocks import Way, evenly, joined
 from firstcause.root_cause.event_key import event_key, service_of
 
 # Traces enough to tell; they are taken evenly over time.
+_FIRST_LOOK: Final = 40
 _SAMPLED: Final = 300
 _MOST_TRIED: Final = 100
 _LEAST_CALLS: Final = 5
@@ -35,7 +36,6 @@ _LEAST_FIT: Final = 0.95
 _DISAGREE: Final = 0.3
 _PLATEAU: Final = 0.9
 _ROUNDS: Final = 4
-
 
 # A gap of one span, by the events around it, and a span that may lie in it, by its first event.
 _Fit = tuple[str, str, str]
@@ -58,8 +58,21 @@ def log_clock_offsets(traces: Iterable[Sequence[LogEvent]]) -> dict[str, int]:
     Args:
         traces: the events of each trace, in any order. Those without a span id tell nothing.
     """
+    found = list(traces)
+    # Clocks mostly agree, and that is quickly seen.
+    for sampled in (_FIRST_LOOK, _SAMPLED):
+        curves = _curves(_tried(evenly(found, sampled)))
+        if curves and _agreement(curves.values()) > _DISAGREE:
+            return {}
+    ways = [_way(caller, callee, curve) for (caller, callee), curve in curves.items()]
+    return _settled(joined(sorted(ways)), curves) if ways else {}
+
+
+def _tried(traces: Iterable[Sequence[LogEvent]]) -> dict[_Fit, _Votes]:
+    """All ways to put the spans of these traces into gaps of one another."""
     kinds: dict[_Fit, _Votes] = defaultdict(_Votes)
-    for spans in _sampled(traces):
+    for events in traces:
+        spans = _spans(events)
         gaps: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         for moments in spans:
             for (before_ms, before), (after_ms, after) in pairwise(moments):
@@ -72,25 +85,17 @@ def log_clock_offsets(traces: Iterable[Sequence[LogEvent]]) -> dict[str, int]:
                     votes = kinds[before, after, entry]
                     if votes.tried < _MOST_TRIED:
                         _vote(votes, found, moments[0][0], moments[-1][0])
-    curves = _curves(kinds)
-    ways = [_way(caller, callee, curve) for (caller, callee), curve in curves.items()]
-    if not curves or _agreement(curves.values()) > _DISAGREE:
-        return {}
-    return _settled(joined(sorted(ways)), curves)
+    return kinds
 
 
-def _sampled(traces: Iterable[Sequence[LogEvent]]) -> Iterator[list[list[tuple[int, str]]]]:
-    """Of some traces, the moments and keys of each span's events, in their order."""
-    in_time = sorted(
-        traces, key=lambda events: (min(one.timestamp_ms for one in events), len(events))
-    )
-    for events in in_time[:: max(1, len(in_time) // _SAMPLED)]:
-        spans: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-        for event in events:
-            if event.span_id is not None:
-                moment = (event.timestamp_ms, event_key(event))
-                spans[event.service_name, event.span_id].append(moment)
-        yield [sorted(moments) for moments in spans.values()]
+def _spans(events: Iterable[LogEvent]) -> list[list[tuple[int, str]]]:
+    """The moments and keys of each span's events, in their order."""
+    spans: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for event in events:
+        if event.span_id is not None:
+            moment = (event.timestamp_ms, event_key(event))
+            spans[event.service_name, event.span_id].append(moment)
+    return [sorted(moments) for moments in spans.values()]
 
 
 def _vote(votes: _Votes, gaps: Sequence[tuple[int, int]], begin_ms: int, end_ms: int) -> None:
