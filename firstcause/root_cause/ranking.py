@@ -25,7 +25,7 @@ from firstcause.root_cause.window import Tally, facts_of
 # Fault-free minutes compared with one another stay below (docs/root-cause.md has the figures).
 CONFIDENT_FROM: Final = 1.2
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.1
+STANDS_OUT: Final = 1.2
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
