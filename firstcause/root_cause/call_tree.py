@@ -30,7 +30,8 @@ def rows_of(events: Iterable[LogEvent], follows: Follows = NOTHING_FOLLOWS) -> l
 
     Clocks count milliseconds, so many events share one. Within a millisecond a span goes on
     first, then spans that have begun, the latest first, then new ones; and within a span comes
-    first what follows most often where times differ. Names and log ids decide nothing.
+    first what follows most often where times differ. Names and log ids decide nothing, and
+    neither do lines that are new to `follows`: what follows goes by the last one known.
     """
     return in_order(rows_by_time(events), follows)
 
@@ -48,6 +49,7 @@ def rows_by_time(events: Iterable[LogEvent]) -> list[Row]:
 
 def in_order(rows: list[Row], follows: Follows) -> list[Row]:
     """Such rows as they happened; see `rows_of`."""
+    known = {before for before, _ in follows}
     ordered: list[Row] = []
     turn_of: dict[str, int] = {}
     last_key: dict[str, str] = {}
@@ -73,7 +75,8 @@ def in_order(rows: list[Row], follows: Follows) -> list[Row]:
             ordered.append(row)
             current = row.span
             turn_of[current] = len(ordered)
-            last_key[current] = row.key
+            if row.key in known or current not in last_key:
+                last_key[current] = row.key
         begin = end
     return ordered
 

@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.span import Span
@@ -14,13 +14,26 @@ from firstcause.root_cause.span import Span
 _NS_PER_US: Final = 1_000
 _NS_PER_MS: Final = 1_000_000
 _LEAST_CALLS: Final = 3
-# Both ends of a span that logs tell are cut to whole milliseconds.
-LOGS_TELL_WITHIN_MS: Final = 2
 
 Offsets = Mapping[str, int]
 
 
-def clock_offsets(spans: Iterable[Span], within_ms: int = 0) -> dict[str, int]:
+class Way(NamedTuple):
+    """What the calls between two services tell of their clocks; the best sorts first.
+
+    Attributes:
+        order: the less, the more it is worth.
+        lead_ms: by how much the callee's clock is ahead; `distance_ms` is that without its sign.
+    """
+
+    order: float
+    distance_ms: int
+    caller: str
+    callee: str
+    lead_ms: int
+
+
+def clock_offsets(spans: Iterable[Span]) -> dict[str, int]:
     """By how many ms each service's clock is ahead of the others'; empty if they agree.
 
     As in NTP: where a callee's span is not within its caller's, its clock is off by what centres
@@ -29,7 +42,6 @@ def clock_offsets(spans: Iterable[Span], within_ms: int = 0) -> dict[str, int]:
 
     Args:
         spans: of any traces.
-        within_ms: what their ends may be off by in all, without a clock being so.
     """
     by_id: dict[tuple[str, str], Span] = {}
     for span in spans:
@@ -44,23 +56,23 @@ def clock_offsets(spans: Iterable[Span], within_ms: int = 0) -> dict[str, int]:
             lead_ns = span.start_ns - parent.start_ns - slack_ns
             leads[parent.service_name, span.service_name].append((lead_ns, slack_ns))
     ways = [
-        (-len(found), abs(lead_ms), caller, callee, lead_ms)
+        Way(-len(found), abs(lead_ms), caller, callee, lead_ms)
         for (caller, callee), found in leads.items()
         if len(found) >= _LEAST_CALLS
-        for lead_ms in (_lead_ms(found, within_ms * _NS_PER_MS),)
+        for lead_ms in (_lead_ms(found),)
     ]
     # Names come last in the order, and only where nothing else differs.
-    return _joined(sorted(ways)) if any(lead_ms for *_, lead_ms in ways) else {}
+    return joined(sorted(ways)) if any(way.lead_ms for way in ways) else {}
 
 
-def _lead_ms(found: Sequence[tuple[int, int]], within_ns: int) -> int:
+def _lead_ms(found: Sequence[tuple[int, int]]) -> int:
     lead_ns = statistics.median(lead for lead, _ in found)
     # Call by call: medians of the two apart from one another would cross by chance.
     outside_ns = statistics.median(abs(lead) - slack for lead, slack in found)
-    return round(lead_ns / _NS_PER_MS) if outside_ns > within_ns else 0
+    return round(lead_ns / _NS_PER_MS) if outside_ns > 0 else 0
 
 
-def _joined(ways: Iterable[tuple[int, int, str, str, int]]) -> dict[str, int]:
+def joined(ways: Iterable[Way]) -> dict[str, int]:
     """Offsets of all services of a spanning tree (Kruskal's), from the ways in their order."""
     group_of: dict[str, dict[str, int]] = {}
     for _, _, caller, callee, lead_ms in ways:
@@ -85,26 +97,12 @@ def on_one_clock(events: Iterable[LogEvent], offsets: Offsets) -> list[LogEvent]
     ]
 
 
-def spans_by_ids(events: Iterable[LogEvent]) -> list[Span]:
-    """What the ids of logs tell of spans: from each one's first event to its last."""
-    found: dict[tuple[str, str, str], list[LogEvent]] = defaultdict(list)
-    for event in events:
-        if event.trace_id and event.span_id:
-            found[event.trace_id, event.span_id, event.service_name].append(event)
-    spans = []
-    for (trace_id, span_id, service_name), own in found.items():
-        parents = [event.parent_span_id for event in own if event.parent_span_id]
-        begin_ms = min(event.timestamp_ms - (event.latency_ms or 0.0) for event in own)
-        end_ms = max(event.timestamp_ms for event in own)
-        spans.append(
-            Span(
-                trace_id=trace_id,
-                span_id=span_id,
-                parent_span_id=min(parents, default=None),
-                service_name=service_name,
-                operation="",
-                start_ns=int(begin_ms * _NS_PER_MS),
-                duration_us=int((end_ms - begin_ms) * _NS_PER_US),
-            )
-        )
-    return spans
+def evenly(traces: Iterable[Sequence[LogEvent]], count: int) -> list[Sequence[LogEvent]]:
+    """About so many of the traces, evenly over time, whatever their order of arrival."""
+    in_time = sorted(traces, key=_when)
+    return in_time[:: max(1, len(in_time) // count)]
+
+
+def _when(events: Sequence[LogEvent]) -> tuple[int, int, int]:
+    moments = [event.timestamp_ms for event in events]
+    return min(moments), len(moments), sum(moments)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.event_key import END, event_key
+from firstcause.root_cause.event_key import END, SEPARATOR, event_key
 from firstcause.root_cause.span import Span
 
 _US_PER_MS: Final = 1_000
@@ -78,10 +78,13 @@ def durations_of(spans: Sequence[Span]) -> Iterator[Duration]:
 
     A span with one child of another service is a call: its time without the child's is what
     the way between the two takes (NET). Any other span's time without its children's is the
-    service's own (SELF).
+    service's own (SELF). Of a span one of whose children was lost, nothing can be told.
     """
     children = _children(spans)
+    incomplete = _incomplete(spans)
     for span in spans:
+        if span.span_id in incomplete:
+            continue
         own: list[Span] = []
         foreign: list[Span] = []
         for child in children.get(span.span_id, ()):
@@ -92,10 +95,37 @@ def durations_of(spans: Sequence[Span]) -> Iterator[Duration]:
             )
             left_us = span.duration_us - foreign[0].duration_us
         else:
-            key = TimeKey(Stretch.SELF, span.service_name, END, span.operation)
+            # A span with one call more, as after a failed one, has other work to do and pauses.
+            operation = span.operation
+            if len(own) + len(foreign) > 1:
+                operation += f"{SEPARATOR}with {len(own) + len(foreign)} calls"
+            key = TimeKey(Stretch.SELF, span.service_name, END, operation)
             left_us = span.duration_us - _covered_us(span, own)
             left_us -= sum(child.duration_us for child in foreign)
         yield Duration(key, max(0, left_us) / _US_PER_MS, span.trace_id)
+
+
+def _incomplete(spans: Sequence[Span]) -> frozenset[str]:
+    """The spans that have lost a child: whose own child, an orphan now, lies within them.
+
+    The innermost one, by the clocks as they are.
+    """
+    known = {span.span_id for span in spans}
+    found = set()
+    for orphan in spans:
+        if orphan.parent_span_id is None or orphan.parent_span_id in known:
+            continue
+        around = [
+            span
+            for span in spans
+            if span is not orphan
+            and span.duration_us > orphan.duration_us
+            and span.start_ns <= orphan.start_ns
+            and _end_ns(span) >= _end_ns(orphan)
+        ]
+        if around:
+            found.add(min(around, key=lambda span: span.duration_us).span_id)
+    return frozenset(found)
 
 
 def _children(spans: Sequence[Span]) -> dict[str | None, list[Span]]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.root_cause.durations import TimeKey
+from firstcause.root_cause.histogram import quantile_ms
 
 # More samples than this make a difference no more telling.
 _ENOUGH_SAMPLES: Final = 25
+# Below this, a delay troubles nobody, and clocks and schedulers make it.
+NOTICED_MS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +95,9 @@ def lower_bound(share: float, now: int, normal: int) -> float:
 def sample_weight(now: int, normal: int) -> float:
     """The square root of the effective sample size (the harmonic mean of both), bounded."""
     return math.sqrt(min(_ENOUGH_SAMPLES, 2 * now * normal / (now + normal)))
+
+
+def slow_limit_ms(times: Mapping[int, int]) -> tuple[float, float]:
+    """What normal times are up to in three of four cases, and what counts as slow, in ms."""
+    usual_ms = quantile_ms(times, 0.75)
+    return usual_ms, 2 * usual_ms + NOTICED_MS

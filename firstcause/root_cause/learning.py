@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, count_follows, in_order, rows_by_time
-from firstcause.root_cause.clocks import (
-    LOGS_TELL_WITHIN_MS,
-    clock_offsets,
-    on_one_clock,
-    spans_by_ids,
-)
+from firstcause.root_cause.clocks import clock_offsets, on_one_clock
 from firstcause.root_cause.durations import Stretch, TimeKey, durations_of, spans_of_logs
 from firstcause.root_cause.event_key import END, SEPARATOR, event_key, service_of
 from firstcause.root_cause.histogram import add_times, bin_of
+from firstcause.root_cause.log_clocks import log_clock_offsets
+from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal, owner_of
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, steps_of
+from firstcause.root_cause.unsure_order import likeliest_order
 
 _Traced = TypeVar("_Traced", LogEvent, Span)
 
 UNTRACED: Final = "untraced"
+# Rounds in which the likeliest order is found where clocks leave it open.
+_REORDERED: Final = 2
 
 
 def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
@@ -32,17 +32,19 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     Traces must be whole within one call: a trace cut in two seems to end early. The order of
     events and spans makes no difference. Events without a trace are counted one by one.
     """
-    spans = list(spans)
-    traces, untraced = by_trace(on_their_clock(list(events), spans))
-    normal = Normal(traces=len(traces))
+    spans, events = list(spans), list(events)
+    traces, _ = by_trace(events)
+    offsets = clock_offsets(spans) if spans else log_clock_offsets(traces.values())
+    traces, untraced = by_trace(on_one_clock(events, offsets))
     follows: Counter[tuple[str, str]] = Counter()
     by_time = [rows_by_time(found) for found in traces.values()]
-    for rows in by_time:
-        count_follows(rows, follows)
-    for (before, key), count in follows.items():
-        normal.of(service_of(key)).follows[before, key] += count
-    for rows in by_time:
-        _learn_trace(in_order(rows, follows), normal)
+    for found in by_time:
+        count_follows(found, follows)
+    rows = [in_order(found, follows) for found in by_time]
+    normal = _of_traces(rows, follows)
+    for _ in range(_REORDERED if offsets and not spans else 0):
+        usual = Neighbours(normal)
+        normal = _of_traces([likeliest_order(found, usual) for found in rows], follows)
     for event in untraced:
         key = event_key(event)
         context = untraced_context(event.service_name)
@@ -55,6 +57,15 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
         for duration in durations_of(trace_spans):
             times = normal.of(owner_of(duration.key)).times
             add_times(times.setdefault(duration.key, {}), (duration.ms,))
+    return normal
+
+
+def _of_traces(traces: Sequence[list[Row]], follows: Mapping[tuple[str, str], int]) -> Normal:
+    normal = Normal(traces=len(traces))
+    for (before, key), count in follows.items():
+        normal.of(service_of(key)).follows[before, key] += count
+    for rows in traces:
+        _learn_trace(rows, normal)
     return normal
 
 
@@ -93,14 +104,6 @@ def _learn_trace(rows: list[Row], normal: Normal) -> None:
 def untraced_context(service_name: str) -> Context:
     """The one context of a service's events without a trace."""
     return (END, UNTRACED, service_name + SEPARATOR)
-
-
-def on_their_clock(events: list[LogEvent], spans: Sequence[Span]) -> list[LogEvent]:
-    """The events on one clock, as far as spans, or else the ids of logs, tell of the clocks."""
-    if spans:
-        return on_one_clock(events, clock_offsets(spans))
-    told = clock_offsets(spans_by_ids(events), LOGS_TELL_WITHIN_MS)
-    return on_one_clock(events, told)
 
 
 def by_trace(events: Iterable[LogEvent]) -> tuple[dict[str, list[LogEvent]], list[LogEvent]]:

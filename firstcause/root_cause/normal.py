@@ -16,7 +16,7 @@ from firstcause.root_cause.histogram import Histogram
 from firstcause.root_cause.steps import Context
 
 # Of the meaning of the counts: another version's profile has to be learned again.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(slots=True)

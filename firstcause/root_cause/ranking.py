@@ -14,6 +14,8 @@ from typing import Final
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.evidence import Deviation, Piece
 from firstcause.root_cause.fit import fits
+from firstcause.root_cause.losses import Losses
+from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.structure import Regularity, structural_evidence
@@ -23,7 +25,7 @@ from firstcause.root_cause.window import Tally, facts_of
 # Fault-free minutes compared with one another stay below (docs/root-cause.md has the figures).
 CONFIDENT_FROM: Final = 1.2
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.1
+STANDS_OUT: Final = 1.2
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
@@ -58,7 +60,8 @@ class Ranking:
     """The suspects, the most likely first.
 
     Attributes:
-        fits_normal: False when nearly all is new, so that nothing can be told from it.
+        fits_normal: False when nearly all is new, or clocks were set right by logs alone: what
+            comes out is a hint then, and no more.
     """
 
     suspects: tuple[Suspect, ...]
@@ -94,11 +97,13 @@ def rank(
             tried every 30 s, and each service counts with the one that speaks most against it.
     """
     events = list(window_events)
-    facts = facts_of(events, window_spans, normal)
+    window = facts_of(events, window_spans, normal)
+    facts = window.traces
     if not facts:
         return Ranking(())
     services = normal.services.keys() | {event.service_name for event in events}
     regularity, usual = Regularity(normal), UsualTimes(normal)
+    losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
     tally = Tally()
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}
     added = 0
@@ -107,13 +112,13 @@ def rank(
             tally.add(facts[added])
             added += 1
         pieces = structural_evidence(
-            tally.observed, tally.error_shares, regularity, services
+            tally.observed, tally.error_shares, regularity, losses, services
         ) + slow_evidence(tally.times, tally.roles, usual)
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    steps = (step for fact in facts for step in fact.steps)
-    return Ranking(tuple(_in_order(best)), fits(steps, normal))
+    steps = (one.step for fact in facts for one in fact.steps)
+    return Ranking(tuple(_in_order(best)), fits(steps, normal) and not window.clocks_moved)
 
 
 def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
+from firstcause.root_cause.blame import (
+    Accused,
+    Turn,
+    accused_of,
+    call_roles,
+    levels_of,
+    likely,
+)
+from firstcause.root_cause.durations import Stretch, TimeKey
 from firstcause.root_cause.event_key import END, is_error_key, kind_of, level_of, service_of
-from firstcause.root_cause.evidence import Deviation, Piece, lower_bound, sample_weight
+from firstcause.root_cause.evidence import (
+    Deviation,
+    Piece,
+    lower_bound,
+    sample_weight,
+    slow_limit_ms,
+)
+from firstcause.root_cause.losses import Losses
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.steps import Context
 
@@ -23,13 +39,30 @@ _SEVERITY: Final = {"WARN": 1, "ERROR": 2, "FATAL": 2}
 _LOG_IDS: Final = 3
 
 
+class Example(NamedTuple):
+    """One case of what came.
+
+    Attributes:
+        at_ms, log_id: of the event that shows it.
+        gap_ms: how long it took to come.
+        own_next: what came next in the span of the event before; END for nothing.
+        opens: it is the first event of its span.
+    """
+
+    at_ms: int
+    log_id: str
+    gap_ms: int
+    own_next: str
+    opens: bool
+
+
 @dataclass(slots=True)
 class Outcomes:
     """What came in one context: counts by successor, the traces, and examples of each."""
 
     counts: dict[str, int] = field(default_factory=dict)
     traces: set[str] = field(default_factory=set)
-    examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
 
 
 class Regularity:
@@ -52,6 +85,12 @@ class Regularity:
         part = self._normal.services.get(service_of(key))
         return part is not None and 2 * part.entries[key] > part.events[key]
 
+    def usual_ms(self, before: str, after: str) -> float:
+        """How long the next event usually takes at most; 0 if that is not known."""
+        part = self._normal.services.get(service_of(before))
+        times = part.times.get(TimeKey(Stretch.GAP, before, after, END)) if part else None
+        return slow_limit_ms(times)[1] if times else 0.0
+
     def outcomes(self, context: Context) -> tuple[Mapping[str, int], int]:
         """What came in a context, and in how many traces."""
         part = self._normal.services.get(service_of(context[2]))
@@ -64,6 +103,7 @@ def structural_evidence(
     observed: Mapping[Context, Outcomes],
     error_shares: Mapping[str, float],
     regularity: Regularity,
+    losses: Losses,
     services: Collection[str],
 ) -> list[Piece]:
     """Where something else follows than usual, the strongest finding for each such change.
@@ -72,30 +112,68 @@ def structural_evidence(
         observed: what came in each context of the window.
         error_shares: in which share of the window's traces errors of a kind came.
         regularity: what is normal.
+        losses: how much of it lost lines explain.
         services: all names that are known, to find those that errors name.
     """
-    best: dict[tuple[str, str, str], Piece] = {}
+
+    def news_of(key: str, usual_share: float) -> float:
+        news = 1 - min(1.0, usual_share / _NEWS_ENDS_AT)
+        if key and is_error_key(key) and (share := error_shares.get(kind_of(key), 0.0)):
+            news *= max(0.0, 1 - regularity.ambient_share(key) / share)
+        return news
+
+    best: dict[tuple[str, str, str], tuple[float, Deviation, tuple[Accused, ...]]] = {}
+    calls: set[tuple[str, str]] = set()
     for context, outcomes in observed.items():
-        for piece in _of_context(context, outcomes, error_shares, regularity, services):
-            finding = piece.finding
-            assert isinstance(finding, Deviation)  # noqa: S101
+        usual, normal_traces = regularity.outcomes(context)
+        traces = len(outcomes.traces)
+        if normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
+            continue
+        calls.update(_calls(context, usual, regularity))
+        samples = sample_weight(traces, normal_traces)
+        for share, finding in _changes(context[2], outcomes, usual, news_of, losses):
+            weight = lower_bound(share, traces, normal_traces) * samples
+            if weight <= 0:
+                continue
             change = (finding.here, finding.expected, finding.instead)
-            if change not in best or best[change].weight < piece.weight:
-                best[change] = piece
-    return list(best.values())
+            if change not in best or best[change][0] < weight:
+                turn = _turn(service_of(context[0]), finding, outcomes, regularity)
+                best[change] = (weight, finding, accused_of(turn, services))
+    levels = levels_of(
+        [
+            *((weight, [role for role, _ in accused]) for weight, _, accused in best.values()),
+            *((0.0, call_roles(*call)) for call in calls),
+        ]
+    )
+    return [
+        Piece(weight, likely(accused, levels), finding)
+        for weight, finding, accused in best.values()
+    ]
 
 
-def _of_context(
-    context: Context,
+def _calls(
+    context: Context, usual: Mapping[str, int], regularity: Regularity
+) -> Iterator[tuple[str, str]]:
+    """The calls that are regular in a context: caller and callee."""
+    service = service_of(context[2])
+    for expected, count in usual.items():
+        waited = service_of(expected)
+        if (
+            2 * count > sum(usual.values())
+            and waited not in ("", service)
+            and regularity.is_entry(expected)
+        ):
+            yield service, waited
+
+
+def _changes(
+    here: str,
     outcomes: Outcomes,
-    error_shares: Mapping[str, float],
-    regularity: Regularity,
-    services: Collection[str],
-) -> Iterator[Piece]:
-    usual, normal_traces = regularity.outcomes(context)
-    traces = len(outcomes.traces)
-    if normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
-        return
+    usual: Mapping[str, int],
+    news_of: Callable[[str, float], float],
+    losses: Losses,
+) -> Iterator[tuple[float, Deviation]]:
+    """What became rarer with what became more frequent, and the weight of each pair."""
     counts = outcomes.counts
     normal, now = sum(usual.values()), sum(counts.values())
     drops = {
@@ -106,23 +184,19 @@ def _of_context(
     }
     dropped = math.fsum(drops.values())
     for instead, rise in rises.items():
-        news = 1 - min(1.0, usual.get(instead, 0) / normal / _NEWS_ENDS_AT)
-        if instead and is_error_key(instead):
-            share = error_shares.get(kind_of(instead), 0.0)
-            news *= max(0.0, 1 - regularity.ambient_share(instead) / share) if share else 1.0
+        news = news_of(instead, usual.get(instead, 0) / normal)
         if not news:
             continue
         for expected, drop in drops.items():
-            weight = drop * rise / dropped * news * usual[expected] / normal
+            left = max(0.0, rise - losses.explained(expected, instead, now))
+            weight = drop * left / dropped * news * usual[expected] / normal
             if _severity(instead) < _severity(expected):
                 weight *= _MILDER
-            weight = lower_bound(weight, traces, normal_traces) if weight else 0.0
-            if weight > 0:
-                yield Piece(
-                    weight * sample_weight(traces, normal_traces),
-                    _blame(context[2], expected, instead, regularity, services),
+            if weight:
+                yield (
+                    weight,
                     Deviation(
-                        here=context[2],
+                        here=here,
                         expected=expected,
                         instead=instead,
                         expected_normal=usual[expected],
@@ -135,44 +209,22 @@ def _of_context(
                 )
 
 
-def _blame(
-    here: str, expected: str, instead: str, regularity: Regularity, services: Collection[str]
-) -> dict[str, float]:
-    """Whom a change of turns speaks of, each with a likelihood; together 1."""
-    service, waited, came = service_of(here), service_of(expected), service_of(instead)
-    failed = instead != END and is_error_key(instead)
-    named = _named_in(instead, services) if failed else None
-    if named is not None:
-        return {named: 1.0}
-    if expected == END:
-        return _halves(service, came)
-    if waited == service:
-        return {service: 1.0}
-    if regularity.is_entry(expected):
-        # A call that was not answered: if its caller goes on as if nothing was, it was made.
-        return {waited: 1.0} if came == service and not failed else _halves(service, waited)
-    if instead == END:
-        return _halves(service, waited)
-    # It should have gone on in its caller: what came instead did so in its turn.
-    return {came: 0.8, service: 0.2} if came != service else {service: 1.0}
-
-
-def _halves(one: str, other: str) -> dict[str, float]:
-    return {one: 0.5, other: 0.5} if one != other else {one: 1.0}
-
-
-def _named_in(error: str, services: Collection[str]) -> str | None:
-    """The one other service that an error's text names; None for none and for several."""
-    own = service_of(error)
-    text = kind_of(error)
-    found = [name for name in services if name != own and name in text and _is_word(name, text)]
-    return found[0] if len(found) == 1 else None
-
-
-def _is_word(name: str, text: str) -> bool:
-    begin = text.find(name)
-    around = text[max(0, begin - 1) : begin] + text[begin + len(name) : begin + len(name) + 1]
-    return not any(sign.isalnum() or sign in "-_" for sign in around)
+def _turn(caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity) -> Turn:
+    """How what came instead came, by the majority of its examples."""
+    examples = outcomes.examples.get(finding.instead, [])
+    limit_ms = regularity.usual_ms(finding.here, finding.expected)
+    most = len(examples) / 2
+    return Turn(
+        caller=caller,
+        here=finding.here,
+        expected=finding.expected,
+        instead=finding.instead,
+        expects_entry=finding.expected != END and regularity.is_entry(finding.expected),
+        still_came=sum(one.own_next == finding.expected for one in examples) > most,
+        in_time=sum(one.gap_ms <= limit_ms for one in examples) > most,
+        opens=sum(one.opens for one in examples) > most,
+        own=sum(one.own_next == finding.instead for one in examples) > most,
+    )
 
 
 def _severity(key: str) -> int:
@@ -181,4 +233,4 @@ def _severity(key: str) -> int:
 
 def _log_ids(outcomes: Outcomes, instead: str) -> tuple[str, ...]:
     examples = sorted(outcomes.examples.get(instead, ()))
-    return tuple(log_id for _, log_id in examples[:_LOG_IDS])
+    return tuple(one.log_id for one in examples[:_LOG_IDS])

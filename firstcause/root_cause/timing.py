@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from firstcause.root_cause.blame import Accused, levels_of, likely
 from firstcause.root_cause.durations import Stretch, TimeKey
-from firstcause.root_cause.evidence import Piece, Slowness, lower_bound, sample_weight
-from firstcause.root_cause.histogram import Histogram, merged, quantile_ms, share_above
+from firstcause.root_cause.evidence import (
+    NOTICED_MS,
+    Piece,
+    Slowness,
+    lower_bound,
+    sample_weight,
+    slow_limit_ms,
+)
+from firstcause.root_cause.histogram import Histogram, merged, share_above
 from firstcause.root_cause.normal import Normal, owner_of
 from firstcause.root_cause.steps import Part, Role
 
 _LEAST_SAMPLES: Final = 3
-# Below this, a delay troubles nobody, and clocks and schedulers make it.
-_NOTICED_MS: Final = 20.0
 # A hundredfold of that, two seconds, is as slow as slow counts.
 _MOST_ORDERS: Final = 2.0
-# One open question each way, as in a rule of succession: nothing seen is an even chance.
-_DOUBT: Final = 0.5
 # Of a call between two that are equally suspect, the answer is owed by the callee.
 _CALLER_SHARE: Final = 0.9
 _SHOWN: Final = 3
@@ -70,33 +74,17 @@ def slow_evidence(
     part is slow too: a slow callee is slow for all its callers.
     """
     found = {key: slow for key, samples in window.items() if (slow := _slow(key, samples, usual))}
-    levels: dict[tuple[str, Part], dict[str, float]] = defaultdict(dict)
-    for key, (weight, _) in found.items():
-        for role in roles[key]:
-            partners = levels[role.service_name, role.part]
-            partners[role.partner] = max(partners.get(role.partner, 0.0), min(1.0, weight))
+    levels = levels_of((weight, roles[key]) for key, (weight, _) in found.items())
     return [
-        Piece(weight, _likely(roles[key], levels), finding)
+        Piece(weight, likely(_accused(roles[key]), levels), finding)
         for key, (weight, finding) in found.items()
         if finding is not None
     ]
 
 
-def _likely(
-    roles: Iterable[Role], levels: Mapping[tuple[str, Part], Mapping[str, float]]
-) -> dict[str, float]:
-    likely: dict[str, float] = {}
-    only_itself = all(role.part == Part.ITSELF for role in roles)
+def _accused(roles: Iterable[Role]) -> Iterator[Accused]:
     for role in roles:
-        partners = levels[role.service_name, role.part]
-        others = [level for partner, level in partners.items() if partner != role.partner]
-        share = (math.fsum(others) + _DOUBT) / (len(others) + 2 * _DOUBT)
-        if role.part == Part.CALLER:
-            share *= _CALLER_SHARE
-        if only_itself:
-            share = 1.0
-        likely[role.service_name] = max(likely.get(role.service_name, 0.0), share)
-    return likely
+        yield role, _CALLER_SHARE if role.part == Part.CALLER else 1.0
 
 
 def _slow(
@@ -109,8 +97,7 @@ def _slow(
     normal = sum(times.values())
     if normal < _LEAST_SAMPLES:
         return None
-    usual_ms = quantile_ms(times, 0.75)
-    limit_ms = 2 * usual_ms + _NOTICED_MS
+    usual_ms, limit_ms = slow_limit_ms(times)
     slow = sorted(sample for sample in samples if sample.ms > limit_ms)
     slow_now, slow_normal = len(slow) / len(samples), share_above(times, limit_ms)
     more = slow_now - slow_normal
@@ -118,7 +105,7 @@ def _slow(
     if weight <= 0:
         return 0.0, None
     typical_ms = slow[len(slow) // 2].ms
-    weight *= min(_MOST_ORDERS, math.log10(1 + (typical_ms - usual_ms) / _NOTICED_MS))
+    weight *= min(_MOST_ORDERS, math.log10(1 + (typical_ms - usual_ms) / NOTICED_MS))
     weight *= sample_weight(len(samples), normal)
     shown = sorted(slow, key=lambda sample: (sample.at_ms, -sample.ms, sample.trace_id))[:_SHOWN]
     return weight, Slowness(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from itertools import zip_longest
+from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, count_follows, in_order, rows_by_time
+from firstcause.root_cause.clock_shifts import clock_shifts
+from firstcause.root_cause.clocks import clock_offsets, on_one_clock
 from firstcause.root_cause.durations import (
     Duration,
     Stretch,
@@ -20,18 +23,27 @@ from firstcause.root_cause.event_key import END, event_key, is_error_key, kind_o
 from firstcause.root_cause.insertions import known_turns
 from firstcause.root_cause.learning import (
     by_trace,
-    on_their_clock,
     spans_by_trace,
     untraced_context,
 )
+from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
-from firstcause.root_cause.structure import Outcomes
+from firstcause.root_cause.structure import Example, Outcomes
 from firstcause.root_cause.timing import Sample
+from firstcause.root_cause.unsure_order import likeliest_order
 
 _NS_PER_MS: Final = 1_000_000
 _EXAMPLES: Final = 8
+
+
+class WindowStep(NamedTuple):
+    """A step, and what came next in the span it begins in; whether it leads into a new span."""
+
+    step: Step
+    own_next: str
+    opens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +52,49 @@ class TraceFacts:
 
     trace_id: str
     at_ms: int
-    steps: tuple[Step, ...]
+    steps: tuple[WindowStep, ...]
     durations: tuple[Duration, ...]
     untraced: LogEvent | None = None
 
 
-def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> list[TraceFacts]:
-    """The window's traces, the latest first. A trace with spans is timed by them alone."""
+@dataclass(frozen=True, slots=True)
+class WindowFacts:
+    """The window's traces, the latest first.
+
+    Attributes:
+        clocks_moved: clocks had to be set right by logs alone, which is rough.
+    """
+
+    traces: list[TraceFacts]
+    clocks_moved: bool
+
+
+def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> WindowFacts:
+    """What the traces of a window say. A trace with spans is timed by them alone."""
     spans = list(spans)
-    traces, untraced = by_trace(on_their_clock(list(events), spans))
+    events = list(events)
+    traces, _ = by_trace(events)
+    offsets = clock_offsets(spans) if spans else clock_shifts(traces.values(), normal)
+    clocks_moved = bool(offsets) and not spans
+    traces, untraced = by_trace(on_one_clock(events, offsets))
     spans_of = spans_by_trace(spans)
     by_time = {trace_id: rows_by_time(found) for trace_id, found in traces.items()}
     follows = _follows(by_time.values(), normal)
+    usual = Neighbours(normal)
     facts = []
     for trace_id in traces.keys() | spans_of.keys():
-        rows = known_turns(in_order(by_time.get(trace_id, []), follows), normal)
-        trace_spans = spans_of.get(trace_id, [])
+        rows = in_order(by_time.get(trace_id, []), follows)
         starts_ms = [row.ms for row in rows[:1]]
+        if clocks_moved:
+            rows = likeliest_order(rows, usual)
+        rows = known_turns(rows, usual)
+        trace_spans = spans_of.get(trace_id, [])
         starts_ms += [span.start_ns // _NS_PER_MS for span in trace_spans]
         facts.append(
             TraceFacts(
                 trace_id,
                 min(starts_ms),
-                tuple(steps_of(rows)),
+                tuple(_window_steps(rows)),
                 tuple(durations_of(trace_spans)),
             )
         )
@@ -70,7 +102,21 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
         durations = tuple(durations_of(list(spans_of_logs((event,)))))
         facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations, event))
     facts.sort(key=lambda fact: -fact.at_ms)
-    return facts
+    return WindowFacts(facts, clocks_moved)
+
+
+def _window_steps(rows: list[Row]) -> Iterator[WindowStep]:
+    following: dict[str, str] = {}
+    own_nexts = []
+    for row in reversed(rows):
+        own_nexts.append(following.get(row.span, END))
+        following[row.span] = row.key
+    begun: set[str] = set()
+    for step, own_next, row, next_row in zip_longest(
+        steps_of(rows), reversed(own_nexts), rows, rows[1:]
+    ):
+        begun.add(row.span)
+        yield WindowStep(step, own_next, next_row is not None and next_row.span not in begun)
 
 
 def _follows(traces: Iterable[list[Row]], normal: Normal) -> Counter[tuple[str, str]]:
@@ -110,27 +156,29 @@ class Tally:
                 self.roles[key] = _roles_of(key)
         if fact.untraced is not None:
             event = fact.untraced
-            self._count(untraced_context(event.service_name), event_key(event), fact, event)
+            shown = Example(event.timestamp_ms, event.log_id, 0, END, False)
+            self._count(untraced_context(event.service_name), event_key(event), fact, shown)
             return
         if not fact.steps:
             return
         self.traces += 1
         kinds: set[str] = set()
-        for step in fact.steps:
+        for step, own_next, opens in fact.steps:
             if is_error_key(step.here):
                 kinds.add(kind_of(step.here))
-            shown = step.next_event or step.event
+            event = step.next_event or step.event
+            shown = Example(event.timestamp_ms, event.log_id, step.gap_ms, own_next, opens)
             for context in step.contexts:
                 self._count(context, step.after, fact, shown)
             if step.after and not fact.durations:
                 key = TimeKey(Stretch.GAP, step.here, step.after, END)
-                self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, shown.log_id))
+                self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, event.log_id))
                 # Of the ways that two events can be apart, the longest names all who may wait.
                 if len(step.roles) > len(self.roles.get(key, ())):
                     self.roles[key] = step.roles
         self._error_traces.update(kinds)
 
-    def _count(self, context: Context, after: str, fact: TraceFacts, shown: LogEvent) -> None:
+    def _count(self, context: Context, after: str, fact: TraceFacts, shown: Example) -> None:
         outcomes = self.observed.get(context)
         if outcomes is None:
             outcomes = self.observed[context] = Outcomes()
@@ -138,7 +186,7 @@ class Tally:
         outcomes.traces.add(fact.trace_id)
         examples = outcomes.examples.setdefault(after, [])
         if len(examples) < _EXAMPLES:
-            examples.append((shown.timestamp_ms, shown.log_id))
+            examples.append(shown)
 
 
 def _roles_of(key: TimeKey) -> tuple[Role, ...]:

@@ -87,9 +87,9 @@ def test_the_culprit_is_named(kind: str, culprit: str) -> None:
 
 
 def test_a_failed_call_whose_callee_said_nothing_leaves_both_suspect() -> None:
+    """Who fails and names nobody mostly means itself."""
     ranking = rank(window("failing"), [], normal())
-    assert {one.service_name for one in ranking.suspects if one.rank == 1} == {"shop", "stock"}
-    assert ranking.inconclusive
+    assert [one.service_name for one in ranking.suspects[:2]] == ["shop", "stock"]
 
 
 def test_the_service_that_an_error_names_is_the_suspect() -> None:
@@ -262,12 +262,76 @@ def test_two_faults_at_once_are_both_suspect() -> None:
 
 
 def test_a_window_that_is_nothing_like_normal_is_inconclusive() -> None:
-    """Clocks have moved, and neither spans nor ids tell who calls whom."""
-    off_ms = dict(zip(SERVICES, (0, 170, -140, 60), strict=True))
-    events = [
-        replace(event, timestamp_ms=event.timestamp_ms + off_ms[event.service_name])
-        for event in window("slow")
-    ]
-    ranking = rank(events, [], normal())
+    def other(number: int, dice: random.Random) -> list[Line]:
+        return quiet(number, dice)[::-1]
+
+    ranking = rank(traffic(other, 60, first=9_000, at_ms=LATER_MS), [], normal())
     assert not ranking.fits_normal
     assert ranking.inconclusive
+
+
+@settings(max_examples=15, deadline=None)
+@given(KINDS, st.tuples(*[st.integers(-200, 200)] * len(SERVICES)))
+def test_clocks_that_moved_name_nobody_wrongly(kind: str, off_ms: tuple[int, ...]) -> None:
+    """From logs alone, without spans or the ids of calls."""
+    shifts = dict(zip(SERVICES, off_ms, strict=True))
+    ranking = rank(
+        [
+            replace(event, timestamp_ms=event.timestamp_ms + shifts[event.service_name])
+            for event in window(kind)
+        ],
+        [],
+        normal(),
+    )
+    culprit = {"slow": "cart", "silent": "stock", "failing": "shop"}[kind]
+    assert ranking.culprit in (None, culprit)
+
+
+def test_where_all_clocks_moved_the_culprit_is_still_first() -> None:
+    shifts = dict(zip(SERVICES, (0, 170, -140, 60), strict=True))
+    moved = [
+        replace(event, timestamp_ms=event.timestamp_ms + shifts[event.service_name])
+        for event in window("silent")
+    ]
+    ranking = rank(moved, [], normal())
+    assert ranking.suspects[0].service_name == "stock"
+    assert ranking.inconclusive
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32))
+def test_lost_lines_name_nobody(seed: int) -> None:
+    dice = random.Random(seed)
+    events = [event for event in traffic(quiet, 60, first=9_000) if dice.random() > 0.1]
+    assert rank(events, [], normal()).inconclusive
+
+
+def test_the_culprit_is_named_though_lines_are_lost() -> None:
+    dice = random.Random(1)
+    events = [event for event in window("silent") if dice.random() > 0.1]
+    assert rank(events, [], normal()).culprit == "stock"
+
+
+def test_a_line_in_other_words_is_no_trouble() -> None:
+    def reworded(number: int, dice: random.Random) -> list[Line]:
+        return [
+            replace(line, message="the cart came") if line.message == "cart is there" else line
+            for line in quiet(number, dice)
+        ]
+
+    ranking = rank(traffic(reworded, 60, first=9_000, at_ms=LATER_MS), [], normal())
+    assert ranking.inconclusive
+
+
+def test_who_does_not_wait_as_long_as_usual_is_the_suspect() -> None:
+    """shop gives up before cart is through, and asks it again; cart is as fast as ever."""
+
+    def hasty(number: int, dice: random.Random) -> list[Line]:
+        lines = quiet(number, dice)
+        reads, has = lines[2:4]
+        impatient = Line(1, "shop", "once more", "WARN")
+        again = replace(reads, span="again", after_ms=0)
+        return [*lines[:3], impatient, again, has, replace(has, span="again"), *lines[4:]]
+
+    ranking = rank(traffic(hasty, 60, first=9_000, at_ms=LATER_MS), [], normal())
+    assert ranking.suspects[0].service_name == "shop"
