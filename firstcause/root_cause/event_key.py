@@ -23,6 +23,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 # Also a person's: who it was says nothing of the code, and is not for a profile to keep.
 _MAIL_ADDRESS: Final = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
+_NAME_JOINTS: Final = re.compile("[-'\u2019]")
 # Whatever holds a digit, and what hangs on to it.
 _WITH_DIGIT: Final = re.compile(r"[\w.\-:/@%+]*\d[\w.\-:/@%+]*")
 # A name, a colon or an equals sign, and a value: what follows is data, not code.
@@ -72,7 +73,38 @@ def template(message: str, *, is_error: bool) -> str:
     if not is_error:
         text = _FIRST_VALUE.sub("", text)
     text = _WITH_DIGIT.sub(VARIABLE, text)
-    return " ".join(text.split()[:_TEMPLATE_WORDS])
+    return " ".join(_without_names(text.split(), is_error=is_error)[:_TEMPLATE_WORDS])
+
+
+def _without_names(words: list[str], *, is_error: bool) -> list[str]:
+    """The words with each name of a person, a place or a thing as one variable.
+
+    A name is a run of capitalised words behind one in small letters, or two and more of them in
+    front of one. Names in CAPITALS or CamelCase are those of code, and stay; so does what an error
+    says behind a variable, as in `500 Internal Server Error`.
+    """
+    kept: list[str] = []
+    index = 0
+    while index < len(words):
+        end = index
+        while end < len(words) and _is_capitalised(words[end]):
+            end += 1
+        last = kept[-1] if kept else ""
+        inside = last[:1].islower() or (last == VARIABLE and not is_error)
+        in_front = end - index > 1 and end < len(words) and words[end][0].islower()
+        if end > index and (inside or (not kept and in_front)):
+            kept.append(VARIABLE)
+        else:
+            kept += words[index : max(end, index + 1)]
+        index = max(end, index + 1)
+    return kept
+
+
+def _is_capitalised(word: str) -> bool:
+    parts = _NAME_JOINTS.split(word.rstrip(",;:.)"))
+    return any(part[1:] for part in parts) and all(
+        part[:1].isupper() and part[1:] == part[1:].lower() for part in parts
+    )
 
 
 def service_of(key: str) -> str:

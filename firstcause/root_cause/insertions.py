@@ -53,7 +53,11 @@ def _kept(news: list[Row], before: str, after: str, usual: Neighbours) -> list[R
 
 
 def _replaced(row: Row, before: str, after: str, usual: Neighbours) -> str | None:
-    """The line that mostly came in a new one's place, of its service and level; None for none."""
+    """The line that came in a new one's place, of its service and level; None for none.
+
+    The one with the most words of the new one; of several the one that mostly came.
+    """
+    words = set(row.key.split())
     options = {
         key: count
         for key, count in usual.after(before).items()
@@ -62,4 +66,8 @@ def _replaced(row: Row, before: str, after: str, usual: Neighbours) -> str | Non
         and level_of(key) == row.event.level
         and usual.are_known(key, after)
     }
-    return max(options, key=lambda key: (options[key], key), default=None)
+    return max(
+        options,
+        key=lambda key: (len(words.intersection(key.split())), options[key], key),
+        default=None,
+    )

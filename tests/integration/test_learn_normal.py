@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,6 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.drills import record_drill
 from firstcause.log_event import LogEvent, read_log_event
-from firstcause.root_cause.clocks import spans_by_ids
 from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal_store import NormalStore
@@ -136,6 +135,30 @@ def job(settings: Settings, product_env: dict[str, str], tmp_path_factory: Any) 
         return json.loads(result.read_text())
 
     return run
+
+
+def spans_by_ids(events: Iterable[LogEvent]) -> list[Span]:
+    """A span for each that the logs tell of: from its first event to its last."""
+    found: dict[tuple[str, str, str], list[LogEvent]] = {}
+    for event in events:
+        if event.trace_id and event.span_id:
+            key = (event.trace_id, event.span_id, event.service_name)
+            found.setdefault(key, []).append(event)
+    return [
+        Span(
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_span_id=min(
+                (one.parent_span_id for one in own if one.parent_span_id), default=None
+            ),
+            service_name=service_name,
+            operation="",
+            start_ns=min(one.timestamp_ms for one in own) * 1_000_000,
+            duration_us=1_000
+            * (max(one.timestamp_ms for one in own) - min(one.timestamp_ms for one in own)),
+        )
+        for (trace_id, span_id, service_name), own in found.items()
+    ]
 
 
 def an_hour(start: datetime) -> str:

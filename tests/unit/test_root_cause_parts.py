@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.clocks import clock_offsets, on_one_clock
 from firstcause.root_cause.durations import Stretch, durations_of, spans_of_logs
-from firstcause.root_cause.event_key import event_key, is_error_key, service_of
+from firstcause.root_cause.event_key import event_key, is_error_key, service_of, template
 from firstcause.root_cause.histogram import add_times, merged, quantile_ms, share_above
 from firstcause.root_cause.span import Span
 from tests.unit.root_cause_parts import START_MS, Line, spans_of_call, trace
@@ -116,3 +117,24 @@ def test_clocks_that_agree_are_left_alone() -> None:
         )
         spans += [caller, client, replace(callee, start_ns=callee.start_ns + 1_000_000)]
     assert clock_offsets(spans) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Session opened for Maria Ford from 10.0.0.7", "Session opened for <*> from <*>"),
+        ("New customer Bernard Marie-Huet from Costenec", "New customer <*> from <*>"),
+        ("Rebecca Trujillo gets a push message", "<*> gets a push message"),
+        ("Finished GET /orders with 200 after 3 ms", "Finished GET /orders with <*> after <*> ms"),
+        ("calling OrderService now", "calling OrderService now"),
+        ("Payment 7 failed", "Payment <*> failed"),
+    ],
+)
+def test_names_are_no_part_of_a_template_and_names_of_code_are(message: str, expected: str) -> None:
+    assert template(message, is_error=False) == expected
+    assert template(message, is_error=True) == expected
+
+
+def test_what_an_error_says_behind_a_number_stays() -> None:
+    said = "carrier answered 500 Internal Server Error"
+    assert template(said, is_error=True) == "carrier answered <*> Internal Server Error"
