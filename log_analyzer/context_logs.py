@@ -15,8 +15,9 @@ from firstcause.log_event import LogEvent
 from firstcause.log_partition import SHARDS, shard_of
 from firstcause.stored_time import moment
 from log_analyzer.context_windows import MINUTE_MS, LogSample, Window, sampled
-from log_analyzer.incident_store import STORE_AWAY, milliseconds
+from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import Evidence
+from log_analyzer.stored_event import stored_event
 
 TRACE_ROWS: Final = 200
 PARTITION_ROWS: Final = 100
@@ -59,7 +60,7 @@ class ContextLogs:
         """The logs of each trace, at most `TRACE_ROWS` of it; None for one that was not read."""
         queries = [(self._statements["trace"], (trace_id,)) for trace_id in trace_ids]
         return tuple(
-            None if rows is None else tuple(map(_event, rows))
+            None if rows is None else tuple(map(stored_event, rows))
             for rows in self._pages(queries, timeout_seconds)
         )
 
@@ -80,7 +81,7 @@ class ContextLogs:
         samples: list[LogSample] = []
         for window, size in zip(windows, sizes, strict=True):
             parts = [
-                None if rows is None else tuple(map(_event, rows))
+                None if rows is None else tuple(map(stored_event, rows))
                 for rows in (next(pages) for _ in range(size))
             ]
             samples.append(sampled(window, parts, PARTITION_ROWS))
@@ -142,20 +143,3 @@ class ContextLogs:
             result.result_or_exc.current_rows if result.success else None
             for result in results
         )
-
-
-def _event(row: Any) -> LogEvent:
-    return LogEvent(
-        log_id=str(row.log_id),
-        timestamp_ms=milliseconds(row.timestamp) or 0,
-        service_name=row.service_name,
-        level=row.level or "INFO",
-        message=row.message or "",
-        trace_id=row.trace_id,
-        error_code=getattr(row, "error_code", None),
-        exception=getattr(row, "exception", None),
-        span_id=getattr(row, "span_id", None),
-        parent_span_id=getattr(row, "parent_span_id", None),
-        status_code=getattr(row, "status_code", None),
-        attributes=dict(getattr(row, "attributes", None) or {}),
-    )

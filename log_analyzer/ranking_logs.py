@@ -17,6 +17,7 @@ from firstcause.stored_time import moment
 from log_analyzer.context_windows import MINUTE_MS
 from log_analyzer.incident_store import milliseconds, prepare_all
 from log_analyzer.ranking_window import RankingWindow, in_order_of_interest, sample_of_traces
+from log_analyzer.stored_event import stored_event
 
 SERVICES_READ: Final = 64
 # About 2 s of reading and 2 s of ranking on one core.
@@ -70,14 +71,14 @@ class RankingLogs:
         limit = max(LEAST_ROWS, EVENTS_READ // max(1, len(parts)))
         start, end = moment(window.start_ms), moment(window.end_ms)
         pages = self._rows("partition", [(*part, start, end, limit) for part in parts], ends_at)
-        events = [_event(row) for page in pages for row in page]
+        events = [stored_event(row) for page in pages for row in page]
         if all(len(page) < limit for page in pages):
             return LogReading(tuple(events), whole=True)
         traces = sample_of_traces(events, TRACES_READ)
         chosen = self._rows("trace", [(trace,) for trace in traces], ends_at)
         untraced = (event for event in events if event.trace_id is None)
         return LogReading(
-            (*(_event(row) for page in chosen for row in page), *untraced), whole=False
+            (*(stored_event(row) for page in chosen for row in page), *untraced), whole=False
         )
 
     def _services(
@@ -129,21 +130,3 @@ class RankingLogs:
             )
             found += [list(result.result_or_exc) for result in results]
         return found
-
-
-def _event(row: Any) -> LogEvent:
-    return LogEvent(
-        log_id=str(row.log_id),
-        timestamp_ms=milliseconds(row.timestamp) or 0,
-        service_name=row.service_name,
-        level=row.level or "INFO",
-        message=row.message or "",
-        logger=row.logger,
-        error_code=row.error_code,
-        trace_id=row.trace_id,
-        span_id=row.span_id,
-        parent_span_id=row.parent_span_id,
-        status_code=row.status_code,
-        latency_ms=row.latency_ms,
-        attributes=dict(row.attributes or {}),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -20,37 +20,21 @@ from firstcause.log_event import (
     UnreadableReason,
     read_log_event,
 )
-from spark.json_records import SESSION_OPTIONS
 from spark.log_events import LogEventReader
 from tests.hostile import GOOD, HOSTILE, with_fields
+from tests.integration.local_spark import RECEIVED_MS, kafka_records, local_spark
 
 pytestmark = pytest.mark.integration
-
-RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    builder = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-    )
-    for name, value in SESSION_OPTIONS.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
+    with local_spark() as session:
+        yield session
 
 
 def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
-    rows = [(None, value, "logs", 0, i, RECEIVED) for i, value in enumerate(values)]
-    records = spark.createDataFrame(
-        rows,
-        "key binary, value binary, topic string, partition int, offset long, timestamp timestamp",
-    )
+    records = kafka_records(spark, "logs", values)
     return (
         LogEventReader()
         .read(records)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from pyspark.sql import functions as F
 from firstcause.log_partition import shard_of
 from firstcause.root_cause.span import Span
 from firstcause.span_event import read_span_message
-from spark.json_records import SESSION_OPTIONS
 from spark.span_events import SpanReader
 from tests.hostile_spans import (
     GOOD_SPAN,
@@ -28,34 +26,19 @@ from tests.hostile_spans import (
     request,
     resource_of,
 )
+from tests.integration.local_spark import RECEIVED_MS, kafka_records, local_spark
 
 pytestmark = pytest.mark.integration
-
-RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-RECEIVED_MS = int(RECEIVED.timestamp() * 1000)
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    builder = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-    )
-    for name, value in SESSION_OPTIONS.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
+    with local_spark() as session:
+        yield session
 
 
 def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
-    rows = [(None, value, "spans", 0, i, RECEIVED) for i, value in enumerate(values)]
-    records = spark.createDataFrame(
-        rows,
-        "key binary, value binary, topic string, partition int, offset long, timestamp timestamp",
-    )
+    records = kafka_records(spark, "spans", values)
     millis = F.transform("spans", lambda one: F.unix_millis(one["start"]))
     minutes = F.transform("spans", lambda one: F.unix_millis(one["minute"]))
     plain = F.transform("spans", lambda one: one.dropFields("start", "minute"))
