@@ -84,6 +84,7 @@ def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
                 culprit=ranking.culprit,
                 suspects=shown,
                 fits_normal=ranking.fits_normal,
+                clocks_moved=ranking.clocks_moved,
                 normal_version="baseline",
                 learned_ms=in_time[0].timestamp_ms,
                 start_ms=in_time[0].timestamp_ms,

@@ -11,6 +11,10 @@ from log_analyzer.incident_view import IncidentView
 
 GATHERS_OF_AN_INCIDENT: Final = 6
 GATHER_PAUSE_MS: Final = 30_000
+# So long without an error, and what comes then may have another cause.
+PAUSE_MS: Final = 900_000
+_MINUTE_MS: Final = 60_000
+_SINCE: Final = ": "
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +30,36 @@ class Gathers:
     state: str = ""
 
 
+def onset_ms(view: IncidentView) -> int:
+    """Since when an incident goes on without a pause (event time): it may have come back."""
+    began_ms = view.last_ms - view.last_ms % _MINUTE_MS
+    for minute_ms in sorted({one.minute_ms for one in view.error_minutes}, reverse=True):
+        if began_ms - minute_ms > PAUSE_MS:
+            return began_ms
+        began_ms = min(began_ms, minute_ms)
+    return view.first_ms
+
+
 def state_of(view: IncidentView) -> str:
-    """How far an incident has grown: its services, its groups, the size of its error count."""
+    """How far an incident has grown: its services, its groups, the size of its error count.
+
+    In front stands since when, so that what came back is another state.
+    """
     magnitude = int(math.log10(max(1, view.error_count)))
     services = ",".join(sorted({*view.services, *(one.service_name for one in groups_of(view))}))
-    return f"{len(groups_of(view))} groups, 10^{magnitude} errors, {services}"
+    size = f"{len(groups_of(view))} groups, 10^{magnitude} errors, {services}"
+    return f"{onset_ms(view)}{_SINCE}{size}"
 
 
 def gather_due(gathers: Gathers, state: str, now_ms: int) -> bool:
     """True when an incident's context is to be gathered, for the first time or again.
 
     Again when the incident has grown since, or the last gathering did not end well: at most each
-    30 s and 6 times an incident.
+    30 s, and 6 times an incident; beyond that only when it has come back.
     """
     if gathers.count == 0:
         return True
     if gathers.count >= GATHERS_OF_AN_INCIDENT:
-        return False
+        came_back = gathers.state.partition(_SINCE)[0] != state.partition(_SINCE)[0]
+        return bool(gathers.state) and came_back
     return now_ms - gathers.claimed_ms >= GATHER_PAUSE_MS and gathers.state != state

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -18,7 +18,6 @@ from log_analyzer.context_gatherer import ContextGatherer, Gathered
 from log_analyzer.context_schedule import Gathers, gather_due, state_of
 from log_analyzer.context_store import ContextStore
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.normal_ranking import joined_suspects
 from log_analyzer.outbox import MessageOutbox
@@ -31,10 +30,20 @@ LOOK_MS: Final = 5_000
 # A context is shown without its ranking when that takes longer.
 RANKING_WAIT_MS: Final = 3_000
 RANKING_MAX_MS: Final = 60_000
-# What keeps a ranking from being made: the store, or the end of the process that makes it.
-NO_RANKING: Final = (*STORE_AWAY, FirstcauseError, BrokenProcessPool, CancelledError)
+# What keeps a ranking from being made: the ranking itself, or the end of its process.
+NO_RANKING: Final = (FirstcauseError, BrokenProcessPool, CancelledError)
 
 _log = structlog.get_logger()
+
+
+class Ranker(Protocol):
+    """What ranks, beside the worker: see `ranking_process.RankingProcess`."""
+
+    def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
+        """The ranking to come. Raises the driver's errors; the future's are `NO_RANKING`."""
+
+    def kill(self) -> None:
+        """Ends what is worked on; its future raises one of `NO_RANKING`."""
 
 
 @dataclass(slots=True)
@@ -54,7 +63,7 @@ class ContextWorker:
 
     A claim in Cassandra goes first, so that of several instances one gathers. Who dies after it
     has cost one of the incident's gatherings: the next follows after `GATHER_PAUSE_MS`. The
-    ranking is made elsewhere (`rank`); no incident waits for that of another.
+    ranking is made elsewhere (`ranker`); no incident waits for that of another.
     """
 
     def __init__(
@@ -65,7 +74,7 @@ class ContextWorker:
         outbox: MessageOutbox,
         reader: IncidentReader,
         owner: str,
-        rank: Callable[[RankingRequest], Future[NormalRanking | None]],
+        ranker: Ranker,
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -74,7 +83,7 @@ class ContextWorker:
         self._outbox = outbox
         self._reader = reader
         self._owner = owner
-        self._rank = rank
+        self._ranker = ranker
         self._changed = changed
         self._clock_ms = clock_ms
         self._next_look_ms: dict[UUID, int] = {}
@@ -115,7 +124,7 @@ class ContextWorker:
         claimed = self._store.claim(incident, gathers, self._owner, now_ms)
         if claimed is None:
             return
-        ranking = self._rank(RankingRequest.of(view))
+        ranking = self._ranker.submit(RankingRequest.of(view))
         began = time.perf_counter()
         gathered = self._gatherer.gather(view)
         metrics.CONTEXT_SECONDS.observe(time.perf_counter() - began)
@@ -129,9 +138,10 @@ class ContextWorker:
             if waited_ms >= RANKING_WAIT_MS and not waiting.shown:
                 self._show(incident, waiting, self._last_ranking(incident), "unranked")
                 waiting.shown = True
-            if waited_ms >= RANKING_MAX_MS:
-                waiting.ranking.cancel()
-                del self._unranked[incident]
+            if waited_ms >= RANKING_MAX_MS and not waiting.ranking.cancel():
+                # It would keep all others waiting. Its end is seen in one of the next passes.
+                _log.warning("ranking_hangs", incident_id=str(incident), waited_ms=waited_ms)
+                self._ranker.kill()
             return
         complete = waiting.gathered.complete
         try:

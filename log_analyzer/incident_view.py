@@ -154,11 +154,12 @@ class NormalRanking:
         culprit: the service that departs so clearly that it is named; None is inconclusive.
         suspects: all that depart, the clearest first.
         fits_normal: False when nearly all was new, so that nothing can be told from it.
-        normal_version, learned_ms: which normal, and when it was learned (wall clock).
+        normal_version, learned_ms: which normal, and when it was composed (wall clock).
         start_ms, end_ms: the event time that was compared.
         events, spans: how many were read of it.
         whole: False when they are a sample of its traces.
         young: True when the fault's first minute was not over; a later ranking knows more.
+        clocks_moved: True when clocks were set right by logs alone: suspects are a hint then.
     """
 
     culprit: str | None
@@ -172,6 +173,7 @@ class NormalRanking:
     spans: int = 0
     whole: bool = True
     young: bool = False
+    clocks_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from firstcause.root_cause.normal_store import LearnedNormal
 from firstcause.root_cause.span import Span
 from log_analyzer.incident_view import NormalRanking, Suspect
 from log_analyzer.ranking_logs import LogReading
-from log_analyzer.ranking_window import RankingWindow, start_of_fault
+from log_analyzer.ranking_window import RankingWindow, is_near, settled, start_of_fault
 
 SUSPECTS_KEPT: Final = 5
 LOG_IDS_KEPT: Final = 3
 REASONS_KEPT: Final = 3
 SUSPECTS_SHOWN: Final = 10
+NS_PER_MS: Final = 1_000_000
 
 
 def ranked(
@@ -38,9 +39,15 @@ def ranked(
         window: what was read.
         first_ms: the incident's first error (event time).
     """
-    spans = tuple(spans)
-    start_ms = start_of_fault(first_ms, reading.events)
-    found = ranking.rank(reading.events, spans, learned.normal, start_ms)
+    events = settled(reading.events, window)
+    traces = {event.trace_id for event in events}
+    spans = tuple(
+        one
+        for one in spans
+        if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
+    )
+    start_ms = start_of_fault(first_ms, events)
+    found = ranking.rank(events, spans, learned.normal, start_ms)
     return NormalRanking(
         culprit=found.culprit,
         suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
@@ -49,10 +56,11 @@ def ranked(
         learned_ms=learned.learned_at_ms,
         start_ms=window.start_ms,
         end_ms=window.end_ms,
-        events=len(reading.events),
+        events=len(events),
         spans=len(spans),
         whole=reading.whole,
         young=start_ms is not None,
+        clocks_moved=found.clocks_moved,
     )
 
 

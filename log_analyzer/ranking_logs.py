@@ -38,7 +38,7 @@ _CQL: Final = {
     "AND minute >= ? AND minute < ?",
     "partition": f"SELECT {_COLUMNS} FROM logs WHERE service_name = ? "  # noqa: S608
     "AND minute = ? AND shard = ? AND timestamp >= ? AND timestamp < ? LIMIT ?",
-    "trace": f"SELECT {_COLUMNS} FROM logs WHERE trace_id = ? LIMIT {TRACE_ROWS}",  # noqa: S608
+    "trace": f"SELECT {_COLUMNS} FROM logs WHERE trace_id = ? LIMIT {TRACE_ROWS + 1}",  # noqa: S608
 }
 
 
@@ -75,7 +75,9 @@ class RankingLogs:
         if all(len(page) < limit for page in pages):
             return LogReading(tuple(events), whole=True)
         traces = sample_of_traces(events, TRACES_READ)
-        chosen = self._rows("trace", [(trace,) for trace in traces], ends_at)
+        pages = self._rows("trace", [(trace,) for trace in traces], ends_at)
+        # Of a longer one anything might be missing.
+        chosen = (page for page in pages if len(page) <= TRACE_ROWS)
         untraced = (event for event in events if event.trace_id is None)
         return LogReading(
             (*(stored_event(row) for page in chosen for row in page), *untraced), whole=False

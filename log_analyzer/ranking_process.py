@@ -21,10 +21,12 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause import cassandra
+from firstcause.errors import FirstcauseError
 from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.span_history import spans_of_traces
 from firstcause.structured_logging import configure_logging
+from log_analyzer.context_schedule import onset_ms
 from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.normal_ranking import ranked
 from log_analyzer.ranking_logs import RankingLogs
@@ -49,8 +51,8 @@ class RankingRequest:
 
     @classmethod
     def of(cls, view: IncidentView) -> RankingRequest:
-        """The request for an incident as it stands."""
-        return cls(view.first_ms, tuple(sorted({view.service_name, *view.services})))
+        """The request for an incident as it stands: since it began, or began again."""
+        return cls(onset_ms(view), tuple(sorted({view.service_name, *view.services})))
 
 
 class RankingProcess:
@@ -76,8 +78,9 @@ class RankingProcess:
     def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
         """The ranking to come; None when nothing is learned as normal yet.
 
-        Blocks for one small read, and raises the driver's errors. So does the future, and
-        BrokenProcessPool when the process was killed meanwhile. A retry ranks anew.
+        Blocks for one small read, and raises the driver's errors. The future raises
+        FirstcauseError when the ranking failed, and BrokenProcessPool when the process was killed
+        meanwhile. A retry ranks anew.
         """
         if not self._is_learned():
             nothing: Future[NormalRanking | None] = Future()
@@ -88,6 +91,11 @@ class RankingProcess:
         except BrokenProcessPool:
             self.close()
             return self._running().submit(_rank, self._settings, request)
+
+    def kill(self) -> None:
+        """Ends the process at once, whatever it works on: its futures raise BrokenProcessPool."""
+        for child in multiprocessing.active_children():
+            child.kill()
 
     def close(self) -> None:
         """Ends the process when it has finished what it works on. Safe to repeat."""
@@ -145,7 +153,17 @@ def _reader(settings: Settings) -> _Reader:
 
 
 def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
-    reader = _reader(settings)
+    try:
+        return _ranked(_reader(settings), request)
+    except FirstcauseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - told, and raised as what can be handed over
+        _log.exception("ranking_failed", first_ms=request.first_ms)
+        # Errors of the driver hold locks, which no process can hand to another.
+        raise FirstcauseError(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
     learned = reader.normals.load(request.first_ms, NORMAL_SECONDS)
     if learned is None:
         return None

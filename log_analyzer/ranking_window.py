@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,10 @@ BEFORE_MS: Final = 120_000
 AFTER_MS: Final = 180_000
 # An error may be a time-out: what led to it began a little before.
 LEAD_MS: Final = 5_000
+# Services are stored by partition, some seconds apart: what began so late may lack a part.
+SETTLED_MS: Final = 10_000
+# A trace that begins or ends so far outside of the window has a clock or an id that is wrong.
+STRAY_MS: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,34 @@ def start_of_fault(first_ms: int, events: Iterable[LogEvent]) -> int | None:
     """
     newest_ms = max((event.timestamp_ms for event in events), default=first_ms)
     return first_ms - LEAD_MS if newest_ms - first_ms < LEAST_WINDOW_MS else None
+
+
+def is_near(at_ms: int, window: RankingWindow) -> bool:
+    """True for moments in the window or near it."""
+    return window.start_ms - STRAY_MS <= at_ms < window.end_ms + STRAY_MS
+
+
+def settled(events: Sequence[LogEvent], window: RankingWindow) -> tuple[LogEvent, ...]:
+    """The events that can be compared: of traces that are whole, as far as can be told.
+
+    Left out are traces that began within `SETTLED_MS` of the newest event, those with an event
+    far outside of the window, and events without a trace that are that new.
+    """
+    first: dict[str, int] = {}
+    stray: set[str] = set()
+    for event in events:
+        if event.trace_id is not None:
+            at_ms = event.timestamp_ms
+            first[event.trace_id] = min(at_ms, first.get(event.trace_id, at_ms))
+            if not is_near(at_ms, window):
+                stray.add(event.trace_id)
+    until_ms = max((event.timestamp_ms for event in events), default=0) - SETTLED_MS
+    return tuple(
+        event
+        for event in events
+        if event.trace_id not in stray
+        and first.get(event.trace_id or "", event.timestamp_ms) <= until_ms
+    )
 
 
 def sample_of_traces(events: Iterable[LogEvent], count: int) -> tuple[str, ...]:

@@ -48,15 +48,18 @@ def ranking_lines(view: IncidentView) -> tuple[str, ...]:
     whole = "all events" if found.whole else "a sample of traces"
     compared = (
         f"{clock(found.start_ms)} to {clock(found.end_ms)} ({whole}: {found.events:,} events, "
-        f"{found.spans:,} spans) with what was learned as normal until {clock(found.learned_ms)}."
+        f"{found.spans:,} spans) with the normal of {clock(found.learned_ms)}."
     )
     if not found.fits_normal:
         return (
             compared,
-            "Nearly all of it is new, so that nothing can be told from it: learn normal again.",
+            "Nearly all of it is new, so that nothing can be told from it: learn normal again. The "
+            "suspects stand in the order of the call graph.",
         )
     scores = ", ".join(f"{one.service_name} {one.departure:.2f}" for one in found.suspects)
-    if found.culprit is not None:
+    if found.clocks_moved:
+        verdict = "Inconclusive: hosts' clocks disagree, and only logs tell by how much"
+    elif found.culprit is not None:
         verdict = f"{found.culprit} stands out"
     else:
         verdict = "Inconclusive: nobody stands out, neither from chance nor from the next"

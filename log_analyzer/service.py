@@ -117,7 +117,7 @@ class Analyzer:
             outbox=outbox,
             reader=reader,
             owner=owner,
-            rank=ranking.submit,
+            ranker=ranking,
             changed=messaging.changed,
         )
         self._start("context", partial(run_passes, "context", contexts.run_once))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from firstcause.root_cause.event_key import END, is_error_key, kind_of, service_of
+from firstcause.root_cause.event_key import END, is_error_key, service_of
 from firstcause.root_cause.steps import Part, Role
 
 # One open question each way, as in a rule of succession: nothing seen is an even chance.
@@ -44,11 +44,10 @@ class Turn(NamedTuple):
     own: bool
 
 
-def accused_of(turn: Turn, services: Collection[str]) -> tuple[Accused, ...]:
-    """Whom a change of turns speaks of."""
+def accused_of(turn: Turn, named: str | None = None) -> tuple[Accused, ...]:
+    """Whom a change of turns speaks of; `named` is the other service that an error names."""
     service, waited, came = _services(turn)
-    named = _named_in(turn.instead, services) if _failed(turn) else None
-    if named is not None:
+    if named is not None and _failed(turn):
         return _call(came, named, callee=_TOLD)
     if END in (turn.expected, turn.instead):
         return _of_an_end(turn)
@@ -157,17 +156,3 @@ def _call(
 
 def _itself(service: str) -> tuple[Accused, ...]:
     return ((Role(service, Part.ITSELF, service), 1.0),)
-
-
-def _named_in(error: str, services: Collection[str]) -> str | None:
-    """The one other service that an error's text names; None for none and for several."""
-    own = service_of(error)
-    text = kind_of(error)
-    found = [name for name in services if name != own and name in text and _is_word(name, text)]
-    return found[0] if len(found) == 1 else None
-
-
-def _is_word(name: str, text: str) -> bool:
-    begin = text.find(name)
-    around = text[max(0, begin - 1) : begin] + text[begin + len(name) : begin + len(name) + 1]
-    return not any(sign.isalnum() or sign in "-_" for sign in around)

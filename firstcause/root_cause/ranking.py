@@ -15,6 +15,7 @@ from firstcause.log_event import LogEvent
 from firstcause.root_cause.evidence import Deviation, Piece
 from firstcause.root_cause.fit import fits
 from firstcause.root_cause.losses import Losses
+from firstcause.root_cause.named import named_services
 from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
@@ -32,6 +33,7 @@ LEAST_WINDOW_MS: Final = 60_000
 # A service's score is its four best pieces of a kind: more of the same says little more.
 PIECE_WEIGHTS: Final = (1.0, 0.5, 0.25, 0.125)
 _ROUNDS: Final = 3
+_MOST_STARTS: Final = 120
 # Keeps a service in the running that so far explains nothing.
 _LEAST_MASS: Final = 0.1
 _DIGITS: Final = 6
@@ -60,12 +62,14 @@ class Ranking:
     """The suspects, the most likely first.
 
     Attributes:
-        fits_normal: False when nearly all is new, or clocks were set right by logs alone: what
-            comes out is a hint then, and no more.
+        fits_normal: False when nearly all is new, so that nothing can be told from it.
+        clocks_moved: True when clocks were set right by logs alone: what comes out is a hint
+            then, and no more.
     """
 
     suspects: tuple[Suspect, ...]
     fits_normal: bool = True
+    clocks_moved: bool = False
 
     @property
     def inconclusive(self) -> bool:
@@ -76,7 +80,8 @@ class Ranking:
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
         scores = [suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0]
-        if not self.fits_normal or scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
+        told = self.fits_normal and not self.clocks_moved
+        if not told or scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
             return None
         return self.suspects[0].service_name
 
@@ -102,6 +107,7 @@ def rank(
     if not facts:
         return Ranking(())
     services = normal.services.keys() | {event.service_name for event in events}
+    named = named_services(events, services)
     regularity, usual = Regularity(normal), UsualTimes(normal)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
     tally = Tally()
@@ -112,13 +118,13 @@ def rank(
             tally.add(facts[added])
             added += 1
         pieces = structural_evidence(
-            tally.observed, tally.error_shares, regularity, losses, services
+            tally.observed, tally.error_shares, regularity, losses, named
         ) + slow_evidence(tally.times, tally.roles, usual)
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
     steps = (one.step for fact in facts for one in fact.steps)
-    return Ranking(tuple(_in_order(best)), fits(steps, normal) and not window.clocks_moved)
+    return Ranking(tuple(_in_order(best)), fits(steps, normal), window.clocks_moved)
 
 
 def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:
@@ -126,6 +132,8 @@ def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence
     if known_start_ms is not None:
         return (known_start_ms,)
     last_start_ms = max(first_ms, last_ms - LEAST_WINDOW_MS)
+    # One stray moment long ago must not make a million of them.
+    first_ms = max(first_ms, last_start_ms - _MOST_STARTS * STARTS_EVERY_MS)
     return range(first_ms, last_start_ms + 1, STARTS_EVERY_MS)[::-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -104,7 +104,7 @@ def structural_evidence(
     error_shares: Mapping[str, float],
     regularity: Regularity,
     losses: Losses,
-    services: Collection[str],
+    named: Mapping[str, str],
 ) -> list[Piece]:
     """Where something else follows than usual, the strongest finding for each such change.
 
@@ -113,7 +113,7 @@ def structural_evidence(
         error_shares: in which share of the window's traces errors of a kind came.
         regularity: what is normal.
         losses: how much of it lost lines explain.
-        services: all names that are known, to find those that errors name.
+        named: by the key of an error, the other service that it names.
     """
 
     def news_of(key: str, usual_share: float) -> float:
@@ -127,7 +127,8 @@ def structural_evidence(
     for context, outcomes in observed.items():
         usual, normal_traces = regularity.outcomes(context)
         traces = len(outcomes.traces)
-        if normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
+        # A context whose rare successors have all decayed away tells nothing.
+        if not usual or normal_traces < _LEAST_NORMAL_TRACES or traces < _LEAST_TRACES:
             continue
         calls.update(_calls(context, usual, regularity))
         samples = sample_weight(traces, normal_traces)
@@ -138,7 +139,7 @@ def structural_evidence(
             change = (finding.here, finding.expected, finding.instead)
             if change not in best or best[change][0] < weight:
                 turn = _turn(service_of(context[0]), finding, outcomes, regularity)
-                best[change] = (weight, finding, accused_of(turn, services))
+                best[change] = (weight, finding, accused_of(turn, named.get(finding.instead)))
     levels = levels_of(
         [
             *((weight, [role for role, _ in accused]) for weight, _, accused in best.values()),

@@ -32,6 +32,7 @@ from log_analyzer.context_worker import STORED_WAIT_MS, ContextWorker
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentContext, IncidentView, NormalRanking
 from log_analyzer.outbox import MessageOutbox
+from log_analyzer.ranking_process import RankingRequest
 from log_analyzer.report import deterministic_report
 from log_analyzer.report_sections import report_sections
 from tests.installation import Installation
@@ -87,18 +88,22 @@ def a_worker(
             "outbox": OutboxOf(session, incidents),
             "reader": IncidentReader(session),
             "owner": uuid.uuid4().hex,
-            "rank": lambda _: unranked(),
+            "ranker": NothingLearned(),
             "clock_ms": clock,
             **parts,
         }
     )
 
 
-def unranked() -> Future[NormalRanking | None]:
-    """As where nothing is learned as normal."""
-    found: Future[NormalRanking | None] = Future()
-    found.set_result(None)
-    return found
+class NothingLearned:
+    """Ranks as where nothing is learned as normal."""
+
+    def submit(self, _: RankingRequest) -> Future[NormalRanking | None]:
+        found: Future[NormalRanking | None] = Future()
+        found.set_result(None)
+        return found
+
+    def kill(self) -> None: ...
 
 
 def gathers(session: Session, incident: IncidentView) -> int:

@@ -27,8 +27,10 @@ from log_analyzer.context_rates import new_logs, rate_changes, rate_difference, 
 from log_analyzer.context_schedule import (
     GATHER_PAUSE_MS,
     GATHERS_OF_AN_INCIDENT,
+    PAUSE_MS,
     Gathers,
     gather_due,
+    onset_ms,
     state_of,
 )
 from log_analyzer.context_store import decoded, encoded
@@ -43,6 +45,7 @@ from log_analyzer.context_windows import (
 )
 from log_analyzer.incident_view import (
     ContextLog,
+    ErrorMinute,
     IncidentContext,
     RateChange,
     Suspect,
@@ -271,6 +274,24 @@ def test_gathering_again_takes_growth_a_pause_and_ends_after_six() -> None:
     assert gather_due(Gathers(1, now, ""), "as it was", now + GATHER_PAUSE_MS)
     last = Gathers(GATHERS_OF_AN_INCIDENT, now, "")
     assert not gather_due(last, grown, now + 10 * GATHER_PAUSE_MS)
+
+
+def test_what_came_back_is_gathered_for_its_new_beginning_also_after_six() -> None:
+    minute_ms = START_MS - START_MS % 60_000
+    back_ms = minute_ms + PAUSE_MS + 120_000
+    first = an_incident(error_minutes=(ErrorMinute("order", minute_ms, 4),))
+    again = an_incident(
+        last_ms=back_ms + 70_000,
+        error_minutes=tuple(
+            ErrorMinute("order", at_ms, 4) for at_ms in (minute_ms, back_ms, back_ms + 60_000)
+        ),
+    )
+    assert onset_ms(first) == first.first_ms
+    assert onset_ms(again) == back_ms
+    now = 10**9
+    spent = Gathers(GATHERS_OF_AN_INCIDENT, now, state_of(first))
+    assert gather_due(spent, state_of(again), now + GATHER_PAUSE_MS)
+    assert not gather_due(spent, state_of(first) + ", mail", now + GATHER_PAUSE_MS)
 
 
 def test_an_incident_has_grown_with_services_groups_and_tenfold_counts_only() -> None:

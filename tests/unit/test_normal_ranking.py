@@ -46,6 +46,7 @@ RANKING = NormalRanking(
     events=900,
 )
 INCONCLUSIVE = dataclasses.replace(RANKING, culprit=None)
+MOVED = dataclasses.replace(RANKING, culprit=None, clocks_moved=True)
 NEW = dataclasses.replace(RANKING, culprit=None, fits_normal=False)
 
 
@@ -93,7 +94,9 @@ def test_the_silent_culprit_is_named_with_its_reasons_and_their_log_lines() -> N
     reading = a_reading()
     found = ranked(reading, (), learned(), WINDOW, FIRST_MS)
     assert (found.culprit, found.fits_normal, found.young) == ("stock", True, False)
-    assert (found.events, found.normal_version) == (len(reading.events), "v1")
+    assert found.normal_version == "v1"
+    # What came last may not be stored whole.
+    assert len(reading.events) - 50 < found.events < len(reading.events)
     first = found.suspects[0]
     assert first.service_name == "stock"
     known = {event.log_id for event in reading.events}
@@ -152,6 +155,7 @@ def test_what_ranking_and_traces_agree_on_is_likely_though_nobody_stands_out() -
 @pytest.mark.parametrize(
     ("ranking", "words"),
     [
+        (MOVED, "hosts' clocks disagree"),
         (RANKING, "stock stands out (scores: stock 3.10, order 0.60)"),
         (INCONCLUSIVE, "Inconclusive: nobody stands out"),
         (NEW, "learn normal again"),
@@ -214,7 +218,7 @@ def shop_normal() -> LearnedNormal:
 def test_a_drill_of_each_scenario_names_its_culprit(
     shop_normal: LearnedNormal, scenario: str
 ) -> None:
-    stream, events = traffic(45, 5, NOON + timedelta(hours=1), scenario)
+    stream, events = traffic(60, 5, NOON + timedelta(hours=1), scenario)
     first_ms = min(event.timestamp_ms for event in events if event.is_error)
     window = window_around(first_ms)
     found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstcause.log_event import LogEvent
 from firstcause.root_cause.ranking import LEAST_WINDOW_MS
 from log_analyzer.ranking_window import (
     LEAD_MS,
+    SETTLED_MS,
+    STRAY_MS,
     in_order_of_interest,
     sample_of_traces,
+    settled,
     start_of_fault,
     window_around,
 )
@@ -28,6 +34,18 @@ def test_a_young_fault_is_ranked_since_its_first_error_and_an_old_one_is_searche
     assert start_of_fault(START_MS, young) == START_MS - LEAD_MS
     assert start_of_fault(START_MS, [*young, a_log("order", LEAST_WINDOW_MS)]) is None
     assert start_of_fault(START_MS, []) == START_MS - LEAD_MS
+
+
+def test_traces_that_may_lack_a_part_are_left_out() -> None:
+    window = window_around(START_MS)
+    whole = [a_log("order", 0, trace="a"), a_log("stock", 5_000, trace="a"), a_log("order", 1)]
+    young = [a_log("order", 20_000 - SETTLED_MS + 1, trace="b"), a_log("order", 20_000)]
+    stray = [a_log("order", 0, trace="c"), a_log("order", -10 * STRAY_MS, trace="c")]
+    lasting = [a_log("order", 2, trace="d"), a_log("order", 19_999, trace="d")]
+    assert set_of_ids(settled([*whole, *young, *stray, *lasting], window)) == set_of_ids(
+        [*whole, *lasting]
+    )
+    assert settled([], window) == ()
 
 
 @given(st.permutations(range(40)), st.integers(0, 50))
@@ -61,3 +79,7 @@ def _reached(names: set[str], calls: list[tuple[str, str]]) -> set[str]:
             if found & {one, other}:
                 found |= {one, other}
     return found
+
+
+def set_of_ids(events: Iterable[LogEvent]) -> set[str]:
+    return {event.log_id for event in events}

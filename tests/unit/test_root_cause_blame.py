@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from firstcause.root_cause.blame import Turn, accused_of, call_roles, levels_of, likely
-from firstcause.root_cause.event_key import END, SEPARATOR
-
-SERVICES = ("web", "shop", "cart", "stock")
+from firstcause.root_cause.event_key import END, SEPARATOR, event_key
+from firstcause.root_cause.named import named_services
+from tests.unit.context_parts import a_log
 
 
 def key(service: str, what: str, level: str = "INFO") -> str:
@@ -25,12 +25,13 @@ def blamed(
     in_time: bool = False,
     opens: bool = False,
     own: bool = True,
+    named: str | None = None,
     also: tuple[tuple[str, str, float], ...] = (),
 ) -> str:
     """The likeliest; `also` are other calls, and how much they are changed."""
     turn = Turn(caller, here, expected, instead, expects_entry, still_came, in_time, opens, own)
     levels = levels_of((level, call_roles(one, other)) for one, other, level in also)
-    found = likely(accused_of(turn, SERVICES), levels)
+    found = likely(accused_of(turn, named), levels)
     return max(found, key=lambda name: found[name])
 
 
@@ -52,7 +53,39 @@ def test_who_did_not_wait_is_at_fault_unless_the_other_was_slow(
 
 
 def test_an_error_that_names_a_service_is_believed() -> None:
-    assert blamed(ASKS, READS, key("shop", "cart is away", "ERROR"), expects_entry=True) == "cart"
+    away = key("shop", "cart is away", "ERROR")
+    assert blamed(ASKS, READS, away, expects_entry=True, named="cart") == "cart"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "connection to payment-v2 refused",
+        "payment-v2: 7 of 9 calls failed.",
+        'no good answer from "payment-v2".',
+        "prepayment-v2 stuck: Payment-v2 is up, payment-v2 did not answer",
+    ],
+)
+def test_a_service_is_named_wherever_its_name_is_a_word(message: str) -> None:
+    event = a_log("order", 0, "ERROR", message)
+    assert named_services([event], {"order", "payment", "payment-v2", "v2"}) == {
+        event_key(event): "payment-v2"
+    }
+
+
+def test_an_error_that_names_itself_alone_or_several_names_nobody() -> None:
+    services = {"order", "payment", "stock"}
+    for message in (
+        "order failed",
+        "neither payment nor stock",
+        "prepayment due",
+        "stock-db away",
+        "GET http://payment/x failed",
+        "dial tcp payment:8080",
+    ):
+        assert named_services([a_log("order", 0, "ERROR", message)], services) == {}
+    assert named_services([a_log("order", 0, "INFO", "payment is slow")], services) == {}
+    assert named_services([a_log("order", 0, "ERROR", "x")], ()) == {}
 
 
 def test_an_error_that_names_nobody_means_itself_unless_all_its_others_answer() -> None:
@@ -77,7 +110,7 @@ def test_who_stumbles_alone_over_an_answer_is_at_fault_else_who_gave_it() -> Non
     assert blamed(HAS, DONE, stumbles) == "shop"
     all_stumble = (("web", "cart", 1.0), ("stock", "cart", 1.0), ("a", "cart", 1.0))
     found = likely(
-        accused_of(Turn("shop", HAS, DONE, stumbles, False, False, False, False, False), SERVICES),
+        accused_of(Turn("shop", HAS, DONE, stumbles, False, False, False, False, False)),
         levels_of((level, call_roles(one, other)) for one, other, level in all_stumble),
     )
     assert found["cart"] > 0.8 * found["shop"]
@@ -85,10 +118,10 @@ def test_who_stumbles_alone_over_an_answer_is_at_fault_else_who_gave_it() -> Non
 
 def test_a_request_that_ends_early_leaves_both_suspect() -> None:
     turn = Turn("web", ASKS, READS, END, True, False, False, False, False)
-    found = likely(accused_of(turn, SERVICES), {})
+    found = likely(accused_of(turn), {})
     assert found["shop"] == found["cart"]
 
 
 def test_who_calls_again_before_the_first_call_is_through_is_suspect_too() -> None:
     turn = Turn("shop", READS, HAS, READS, False, True, True, True, False)
-    assert likely(accused_of(turn, SERVICES), {}) == {"shop": 0.5, "cart": 0.5}
+    assert likely(accused_of(turn), {}) == {"shop": 0.5, "cart": 0.5}

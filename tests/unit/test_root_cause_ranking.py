@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from firstcause.log_event import LogEvent, read_log_event
 from firstcause.root_cause.evidence import Deviation, Slowness
 from firstcause.root_cause.learning import learn
-from firstcause.root_cause.normal import Normal
+from firstcause.root_cause.normal import Normal, decayed
 from firstcause.root_cause.ranking import Ranking, rank
 from firstcause.root_cause.reasons import reasons
+from tests.unit.context_parts import a_log
 from tests.unit.root_cause_parts import (
     START_MS,
     Line,
@@ -259,6 +260,23 @@ def test_two_faults_at_once_are_both_suspect() -> None:
 
     ranking = rank(traffic(both, 80, first=9_000, at_ms=LATER_MS), [], normal())
     assert {one.service_name for one in ranking.suspects[:2]} == {"cart", "stock"}
+
+
+def test_a_context_whose_successors_have_all_decayed_away_tells_nothing() -> None:
+    def line(number: int) -> LogEvent:
+        return a_log("shop", number, message=f"said {chr(97 + number % 26) * (1 + number // 26)}")
+
+    old = decayed(learn(map(line, range(40)), ()), 0.25)
+    assert rank(map(line, range(100, 104)), (), old).culprit is None
+
+
+def test_one_moment_long_ago_makes_no_million_of_starts() -> None:
+    events = traffic(quiet, 40, first=9_000, at_ms=LATER_MS)
+    old = [
+        replace(event, log_id=f"x{event.log_id}", trace_id="01d", timestamp_ms=5)
+        for event in events[:3]
+    ]
+    assert rank([*events, *old], (), normal()).inconclusive
 
 
 def test_a_window_that_is_nothing_like_normal_is_inconclusive() -> None:
