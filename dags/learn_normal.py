@@ -23,10 +23,12 @@ See it with `firstcause normal list` (hours, and why some were refused) and
 `firstcause normal show SERVICE`.
 
 ### Learn again, learn now
-Trigger it with *from* and *to* to learn these hours again: each replaces what was learned of it.
-With *force* as well, the time is learned whatever it looks like: do this **only for a time that
-you vouch for**, such as the first hour after a change that is here to stay. Without *from* and
-*to* it does what is due.
+Trigger it with *from* and *to* to learn these hours again, whole and as far as they are over:
+each replaces what was learned of it. Where its logs are deleted by now, what was learned stays.
+With *force* as well, exactly this time is learned, whatever it looks like: do this **only for a
+time that you vouch for**, such as the first hour after a change that is here to stay. It replaces
+what was learned of its hours, so give whole hours where you can. Without *from* and *to* it does
+what is due.
 
 ### When it fails
 * *Cassandra did not take part* or *does not answer*: `firstcause status`, then clear the task.
