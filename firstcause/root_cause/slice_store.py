@@ -72,7 +72,13 @@ class SliceRecord:
 
     @property
     def is_final(self) -> bool:
-        """False when there was too little to learn: more logs may have come since."""
+        """False when it has to be learned again.
+
+        There was too little to learn, and more logs may have come since; or counts of another
+        meaning were learned.
+        """
+        if self.revision is not None:
+            return is_current(self.revision)
         return self.refused is None or not self.refused.startswith(TOO_LITTLE)
 
     def replaces(self, known: SliceRecord | None) -> bool:
@@ -83,7 +89,7 @@ class SliceRecord:
         """
         if known is None:
             return True
-        if known.revision is not None and not self.is_final:
+        if known.revision is not None and self.revision is None and not self.is_final:
             return False
         return not _same(known, self)
 

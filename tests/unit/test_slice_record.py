@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firstcause.root_cause.due_hours import HOUR_MS
+from firstcause.root_cause.normal import VERSION
 from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.root_cause.slice_store import SliceRecord, digest
 from firstcause.root_cause.soundness import TOO_LITTLE
@@ -33,3 +34,13 @@ def test_what_is_found_to_be_broken_is_forgotten_and_what_is_new_is_kept() -> No
     assert learned().replaces(refused("looks broken: cart"))
     assert learned(digest([b"two"])).replaces(learned())
     assert not learned().replaces(learned())
+
+
+def test_an_hour_is_done_unless_there_was_too_little_or_its_counts_mean_something_else() -> None:
+    assert learned().is_final
+    assert refused("looks broken: cart").is_final
+    assert not refused(f"{TOO_LITTLE}: 3 traces").is_final
+    of_before = learned(f"{VERSION - 1}-0123456789abcdef")
+    assert not of_before.is_final
+    assert of_before.learned is None
+    assert learned().replaces(of_before)
