@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 RULES: Final = b"1"
 
 
-def compose_in_force(slices: SliceStore, normals: NormalStore, now_ms: int) -> NormalVersion | None:
+def compose_in_force(slices: SliceStore, normals: NormalStore) -> NormalVersion | None:
     """Composes all that is learned and puts it in force; None while nothing is learned.
 
     Blocks: reads at most 288 slices, a service at a time, so that memory holds one service's. The
@@ -42,8 +42,7 @@ def compose_in_force(slices: SliceStore, normals: NormalStore, now_ms: int) -> N
         found = zip(hours, slices.profiles(hours, name), strict=True)
         learned = [(hour, decode({name: row})) for hour, row in found if row is not None]
         normals.put_rows(version, _rows(name, compose(learned, newest_ms, slots)))
-    composed = NormalVersion(version, now_ms, tuple(slots), hours[0].hour_ms, newest_ms, len(hours))
-    normals.put_in_force(composed)
+    composed = normals.put_in_force(version, slots, hours)
     log.info("normal_composed", version=version, hours=len(hours), slots=slots, rows=len(names))
     return composed
 

@@ -57,20 +57,21 @@ def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
 ) -> None:
     slices, normals = stores
     first, second = (learn(events_at(HOUR_MS_OF_TEST, word), []) for word in ("sells", "sold"))
-    assert compose_in_force(slices, normals, 1_000) is None
+    assert compose_in_force(slices, normals) is None
     assert normals.load(HOUR_MS_OF_TEST, 10.0) is None
     assert put(slices, HOUR_MS_OF_TEST, first)
     assert not put(slices, HOUR_MS_OF_TEST, first, now_ms=2_000)
-    old = compose_in_force(slices, normals, 1_000)
-    assert old == compose_in_force(slices, normals, 2_000)
+    old = compose_in_force(slices, normals)
+    assert old == compose_in_force(slices, normals)
     assert put(slices, HOUR_MS_OF_TEST, second, now_ms=3_000)
-    new = compose_in_force(slices, normals, 3_000)
+    new = compose_in_force(slices, normals)
     loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
     assert old is not None
     assert new is not None
     assert loaded is not None
     assert loaded.normal == second
-    assert (loaded.version, loaded.learned_at_ms) == (new.version, 3_000)
+    assert new.composed_at_ms > old.composed_at_ms
+    assert (loaded.version, loaded.learned_at_ms) == (new.version, new.composed_at_ms)
     revisions = {row.revision for row in session.execute("SELECT revision FROM normal_slices")}
     record = slices.record(HOUR_MS_OF_TEST)
     assert record is not None
@@ -90,7 +91,7 @@ def test_a_refused_hour_counts_no_more_and_says_why(
         (HOUR_MS_OF_TEST + HOUR_MS, "not quiet: incident"),
         (HOUR_MS_OF_TEST, None),
     ]
-    compose_in_force(slices, normals, 2_000)
+    compose_in_force(slices, normals)
     loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
     assert loaded is not None
     assert loaded.normal == kept
@@ -104,7 +105,7 @@ def test_only_the_last_versions_are_kept_whole(
     for number in range(VERSIONS_KEPT + 2):
         at_ms = HOUR_MS_OF_TEST + number * HOUR_MS
         put(slices, at_ms, learn(events_at(at_ms, "sells"), []))
-        version = compose_in_force(slices, normals, 1_000 + number)
+        version = compose_in_force(slices, normals)
         assert version is not None
         made.append(version)
     assert normals.versions() == made[: -VERSIONS_KEPT - 1 : -1]
@@ -125,7 +126,7 @@ def test_an_hour_with_other_requests_gets_its_own_normal(
         night.append(learn(later, []))
         put(slices, at_ms, day[-1])
         put(slices, at_ms + 9 * HOUR_MS, night[-1])
-    version = compose_in_force(slices, normals, 1_000)
+    version = compose_in_force(slices, normals)
     assert version is not None
     assert version.slots == (slot_of(HOUR_MS_OF_TEST), slot_of(HOUR_MS_OF_TEST + 9 * HOUR_MS))
     at_night = normals.load(HOUR_MS_OF_TEST + 9 * HOUR_MS, 10.0)
