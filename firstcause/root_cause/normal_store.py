@@ -124,6 +124,12 @@ class NormalStore:
             raise_on_first_error=True,
         )
 
+    def drop_unnamed(self, version: str, slots: Sequence[str]) -> None:
+        """Removes the rows of a version, unless a list names it: composition was given up."""
+        if all(row.version != version for row in self._execute("versions")):
+            for slot in (WHOLE, *slots):
+                self._execute("drop_rows", version, slot)
+
     def put_in_force(
         self, version: str, slots: Sequence[str], hours: Sequence[LearnedHour]
     ) -> NormalVersion:
