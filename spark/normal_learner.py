@@ -128,7 +128,7 @@ class NormalLearner:
                 *drills_between(self._session, *around),
             ]
             stretches = quiet_stretches(hour, disturbances)
-            noise = ", ".join(one.what for one in disturbances)
+            noise = ", ".join(dict.fromkeys(one.what for one in disturbances))
         if not stretches:
             return self._refuse(hour, [], f"not quiet: {noise}")
         minutes = minutes_between(
