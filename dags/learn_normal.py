@@ -15,18 +15,21 @@ DOC = """
 ### What it does
 Learns what every service does when nothing is wrong: what follows what, how long it takes, which
 errors are always there. An incident is later compared with it, to name the culprit. Each hour is
-learned 15 minutes after its end, and **only from its quiet parts**: without an incident, without a
-drill, and five minutes on both sides of them. An hour in which a culprit can be named, although
+learned 15 minutes after its end, and **only from its quiet parts**: without a drill, without an
+incident that is loud (ten errors in 15 minutes, two services, or FATAL) and not silenced before, and
+five minutes on both sides of them. An hour in which a culprit can be named, although
 nobody noticed a fault, is refused too. Hours that were missed are caught up, 24 at the most.
 
 See it with `firstcause normal list` (hours, and why some were refused) and
 `firstcause normal show SERVICE`.
 
 ### Learn again, learn now
-Trigger it with *from* and *to* to learn these hours again: each replaces what was learned of it.
-With *force* as well, the time is learned whatever it looks like: do this **only for a time that
-you vouch for**, such as the first hour after a change that is here to stay. Without *from* and
-*to* it does what is due.
+Trigger it with *from* and *to* to learn these hours again, whole and as far as they are over:
+each replaces what was learned of it. Where its logs are deleted by now, what was learned stays.
+With *force* as well, exactly this time is learned, whatever it looks like: do this **only for a
+time that you vouch for**, such as the first hour after a change that is here to stay. It replaces
+what was learned of its hours, so give whole hours where you can. Without *from* and *to* it does
+what is due.
 
 ### When it fails
 * *Cassandra did not take part* or *does not answer*: `firstcause status`, then clear the task.

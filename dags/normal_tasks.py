@@ -23,6 +23,7 @@ def choose_hours(params: Any = None) -> list[str]:
 def _named(params: Any) -> list[TimeRange]:
     from datetime import datetime
 
+    from firstcause.root_cause.due_hours import hours_asked_for
     from firstcause.root_cause.quiet_time import TimeRange
     from firstcause.stored_time import milliseconds
 
@@ -35,7 +36,12 @@ def _named(params: Any) -> list[TimeRange]:
     start, end = (milliseconds(datetime.fromisoformat(params[name])) for name in ("from", "to"))
     if not start < end:
         raise AirflowFailException("From has to be before to.")
-    return [TimeRange(start, end)]
+    named = [TimeRange(start, end)]
+    if not hours_asked_for(named, int(time.time() * 1000), vouched=params["force"]):
+        raise AirflowFailException(
+            "None of these hours is over: give one that ended 15 minutes ago or earlier."
+        )
+    return named
 
 
 def _due() -> list[TimeRange]:

@@ -2,14 +2,16 @@
 
     spark-submit spark/learn_normal.py --range 2026-01-31T10:00:00Z/2026-01-31T11:00:00Z
 
-Each hour is a slice that replaces what was learned of that hour before; then the normal in force is
-composed anew. All of it may be repeated at any time: equal logs make equal rows.
+Times are widened to whole hours that are over; with --vouched they are taken as they are. Each hour
+is a slice that replaces what was learned of that hour before; then the normal in force is composed
+anew. All of it may be repeated at any time: equal logs make equal rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -22,7 +24,7 @@ from cassandra.cluster import DriverException, NoHostAvailable
 
 from firstcause import cassandra
 from firstcause.errors import FirstcauseError
-from firstcause.root_cause.due_hours import hours_of
+from firstcause.root_cause.due_hours import hours_asked_for
 from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.settings import Settings, load_settings
 from firstcause.stored_time import milliseconds
@@ -40,10 +42,18 @@ def learn_ranges(
 ) -> dict[str, Any]:
     """Learns each hour of some times, then composes; what became of each, and the version.
 
+    Times are widened to whole hours that are over, unless they are vouched for.
+
     Raises:
         FirstcauseError: another run is at work, or Cassandra is away or has no tables yet.
-            What was stored until then stays; the next run goes over all of it again.
+            What was stored until then stays; the next run goes over all of it again. Or none of
+            these hours is over.
     """
+    hours = hours_asked_for(ranges, int(time.time() * 1000), vouched=vouched)
+    if not hours:
+        raise FirstcauseError(
+            "None of these hours is over: give one that ended 15 minutes ago or earlier."
+        )
     with (
         CheckpointLock(settings.checkpoints_dir / JOB),
         cassandra.session(settings, request_timeout_seconds=CASSANDRA_SECONDS) as session,
@@ -51,7 +61,6 @@ def learn_ranges(
         try:
             learner = NormalLearner(settings, session)
             try:
-                hours = [hour for one in ranges for hour in hours_of(one)]
                 outcomes = [learner.learn(hour, vouched=vouched) for hour in hours]
                 return {"hours": [asdict(one) for one in outcomes], "version": learner.compose()}
             finally:

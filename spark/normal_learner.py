@@ -128,7 +128,7 @@ class NormalLearner:
                 *drills_between(self._session, *around),
             ]
             stretches = quiet_stretches(hour, disturbances)
-            noise = ", ".join(one.what for one in disturbances)
+            noise = ", ".join(dict.fromkeys(one.what for one in disturbances))
         if not stretches:
             return self._refuse(hour, [], f"not quiet: {noise}")
         minutes = minutes_between(
@@ -152,7 +152,7 @@ class NormalLearner:
 
     def compose(self) -> str | None:
         """Puts all that is learned in force: the version's name, None while there is nothing."""
-        version = compose_in_force(self._slices, self._normals, _now_ms())
+        version = compose_in_force(self._slices, self._normals)
         return version.version if version else None
 
     def _learn_rows(

@@ -49,7 +49,7 @@ def print_summary(
         console,
         "How often",
         ("event", "in 100 traces", "count"),
-        ((one.event, f"{one.per_100_traces:,.1f}", f"{one.count:,}") for one in summary.rates),
+        ((one.event, _rate(one.per_100_traces), f"{one.count:,}") for one in summary.rates),
     )
     _print(
         console,
@@ -148,6 +148,10 @@ def _quiet_minutes(record: SliceRecord) -> float:
 
 def _minute(at_ms: int) -> str:
     return moment(at_ms).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def _rate(per_100_traces: float | None) -> str:
+    return "" if per_100_traces is None else f"{per_100_traces:,.1f}"
 
 
 def _time(ms: float) -> str:

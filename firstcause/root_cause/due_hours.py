@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -21,9 +22,29 @@ def due_hours(now_ms: int, done: AbstractSet[int]) -> list[TimeRange]:
         now_ms: the wall clock.
         done: the beginnings of hours that need no learning any more.
     """
-    end_ms = (now_ms - LATE_MARGIN_MS) // HOUR_MS * HOUR_MS
+    end_ms = _over_until_ms(now_ms)
     starts = range(end_ms - MOST_HOURS_BACK * HOUR_MS, end_ms, HOUR_MS)
     return [TimeRange(start, start + HOUR_MS) for start in starts if start not in done]
+
+
+def hours_asked_for(ranges: Iterable[TimeRange], now_ms: int, *, vouched: bool) -> list[TimeRange]:
+    """What is to be learned for the times that a person named, each within an hour of the clock.
+
+    The whole hours that these times touch, once each, in the order of time, as far as they are
+    over: what is learned of a part would take the place of the whole hour. But a time that is
+    vouched for is taken as it is: nobody vouches for the rest of its hours.
+
+    Args:
+        ranges: the times, in any order.
+        now_ms: the wall clock.
+        vouched: a person says that all was well in them.
+    """
+    parts = [part for one in ranges for part in hours_of(one)]
+    if vouched:
+        return parts
+    starts = {part.start_ms // HOUR_MS * HOUR_MS for part in parts}
+    over = (start for start in sorted(starts) if start < _over_until_ms(now_ms))
+    return [TimeRange(start, start + HOUR_MS) for start in over]
 
 
 def hours_of(whole: TimeRange) -> list[TimeRange]:
@@ -33,3 +54,8 @@ def hours_of(whole: TimeRange) -> list[TimeRange]:
         TimeRange(max(start, whole.start_ms), min(start + HOUR_MS, whole.end_ms))
         for start in range(first, whole.end_ms, HOUR_MS)
     ]
+
+
+def _over_until_ms(now_ms: int) -> int:
+    """The end of the last hour that is over, and late logs of it in."""
+    return (now_ms - LATE_MARGIN_MS) // HOUR_MS * HOUR_MS

@@ -73,7 +73,7 @@ def learn_files(
             slices.put(hour.start_ms, (hour,), learn(*own), len(own[0]), source, now_ms)
             record = slices.record(hour.start_ms)
             records += [record] if record else []
-    version = compose_in_force(slices, normals, now_ms)
+    version = compose_in_force(slices, normals)
     taken = {one.hour_ms for one in chosen(one.learned for one in slices.records() if one.learned)}
     outdated = tuple(one for one in records if one.hour_ms not in taken)
     return Learned(tuple(records), outdated, version)

@@ -53,10 +53,9 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
         counts = part.successors.setdefault(context, {})
         counts[key] = counts.get(key, 0) + 1
         part.context_traces[context] += 1
-    for trace_spans in spans_by_trace((*spans, *spans_of_logs(untraced))).values():
-        for duration in durations_of(trace_spans):
-            times = normal.of(owner_of(duration.key)).times
-            add_times(times.setdefault(duration.key, {}), (duration.ms,))
+        _learn_times(list(spans_of_logs((event,))), normal)
+    for trace_spans in spans_by_trace(spans).values():
+        _learn_times(trace_spans, normal)
     return normal
 
 
@@ -99,6 +98,12 @@ def _learn_trace(rows: list[Row], normal: Normal) -> None:
         normal.of(service_of(context[2])).context_traces[context] += 1
     for error in errors:
         normal.of(service_of(error)).error_traces[error] += 1
+
+
+def _learn_times(spans: Sequence[Span], normal: Normal) -> None:
+    for duration in durations_of(spans):
+        times = normal.of(owner_of(duration.key)).times
+        add_times(times.setdefault(duration.key, {}), (duration.ms,))
 
 
 def untraced_context(service_name: str) -> Context:

@@ -50,7 +50,7 @@ class Normal:
 
     Attributes:
         services: by name.
-        traces: from how many traces it was learned; event without a trace counts as one.
+        traces: from how many traces it was learned; events without a trace are in none.
     """
 
     services: dict[str, ServiceNormal] = field(default_factory=dict)

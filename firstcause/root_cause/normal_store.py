@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from firstcause.root_cause.composition import WHOLE, slot_of
+from firstcause.root_cause.composition import WHOLE, LearnedHour, slot_of
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.normal_codec import decode
 from firstcause.root_cause.slice_store import ROWS_AT_ONCE, is_current
@@ -37,7 +37,7 @@ class NormalVersion:
 
     Attributes:
         version: its name; equal content has equal names.
-        composed_at_ms: wall clock.
+        composed_at_ms: wall clock; later than that of every version before it.
         slots: those with a normal of their own, besides that of the whole week.
         first_ms, last_ms: beginnings of the first and the last hour in it (event time).
         hours: how many hours it was composed of.
@@ -124,16 +124,39 @@ class NormalStore:
             raise_on_first_error=True,
         )
 
-    def put_in_force(self, version: NormalVersion) -> None:
-        """Names a version whose rows are all written, and removes all but the newest three."""
+    def drop_unnamed(self, version: str, slots: Sequence[str]) -> None:
+        """Removes the rows of a version, unless a list names it: composition was given up."""
+        if all(row.version != version for row in self._execute("versions")):
+            for slot in (WHOLE, *slots):
+                self._execute("drop_rows", version, slot)
+
+    def put_in_force(
+        self, version: str, slots: Sequence[str], hours: Sequence[LearnedHour]
+    ) -> NormalVersion:
+        """Makes a version whose rows are all written the newest; removes all but three.
+
+        Args:
+            version: its name.
+            slots: those with a normal of their own.
+            hours: what it was composed of, in the order of time.
+        """
+        before = [_version(row) for row in self._execute("versions")]
+        composed = NormalVersion(
+            version=version,
+            composed_at_ms=later_than_all(before, int(time.time() * 1000)),
+            slots=tuple(slots),
+            first_ms=hours[0].hour_ms,
+            last_ms=hours[-1].hour_ms,
+            hours=len(hours),
+        )
         self._execute(
             "put_version",
-            moment(version.composed_at_ms),
-            version.version,
-            list(version.slots),
-            moment(version.first_ms),
-            moment(version.last_ms),
-            version.hours,
+            moment(composed.composed_at_ms),
+            composed.version,
+            list(composed.slots),
+            moment(composed.first_ms),
+            moment(composed.last_ms),
+            composed.hours,
         )
         stored = [_version(row) for row in self._execute("versions")]
         kept = {one.version for one in stored[:VERSIONS_KEPT]}
@@ -142,6 +165,7 @@ class NormalStore:
                 for slot in (WHOLE, *old.slots):
                     self._execute("drop_rows", old.version, slot)
             self._execute("drop_version", moment(old.composed_at_ms), old.version)
+        return composed
 
     def _execute(
         self, name: str, *values: object, timeout_seconds: float | None = None
@@ -150,6 +174,11 @@ class NormalStore:
         if timeout_seconds is None:
             return list(self._session.execute(statement, values))
         return list(self._session.execute(statement, values, timeout=timeout_seconds))
+
+
+def later_than_all(versions: Iterable[NormalVersion], now_ms: int) -> int:
+    """When the next version counts as composed: now, though clocks of others may be ahead."""
+    return max([now_ms, *(one.composed_at_ms + 1 for one in versions)])
 
 
 def _version(row: Any) -> NormalVersion:

@@ -15,11 +15,11 @@ from firstcause.root_cause.steps import ANY
 
 @dataclass(frozen=True, slots=True)
 class EventRate:
-    """How often an event comes: so many in 100 traces of the system."""
+    """How often an event comes: so many in 100 traces of the system; None where it has none."""
 
     event: str
     count: int
-    per_100_traces: float
+    per_100_traces: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def summary_of(normal: Normal, service_name: str, most: int) -> ServiceSummary |
     traces = max(1, normal.traces)
     return ServiceSummary(
         rates=tuple(
-            EventRate(label(key), count, 100 * count / traces)
+            EventRate(label(key), count, 100 * count / normal.traces if normal.traces else None)
             for key, count in _commonest(part.events, most)
         ),
         followings=tuple(_followings(part, most)),

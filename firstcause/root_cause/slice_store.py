@@ -72,8 +72,26 @@ class SliceRecord:
 
     @property
     def is_final(self) -> bool:
-        """False when there was too little to learn: more logs may have come since."""
+        """False when it has to be learned again.
+
+        There was too little to learn, and more logs may have come since; or counts of another
+        meaning were learned.
+        """
+        if self.revision is not None:
+            return is_current(self.revision)
         return self.refused is None or not self.refused.startswith(TOO_LITTLE)
+
+    def replaces(self, known: SliceRecord | None) -> bool:
+        """True where it takes the place of what is known of its hour.
+
+        Not where it says the same; and that there is too little, as when the logs are deleted by
+        now, is no reason to forget what was learned.
+        """
+        if known is None:
+            return True
+        if known.revision is not None and self.revision is None and not self.is_final:
+            return False
+        return not _same(known, self)
 
 
 def is_current(revision: str) -> bool:
@@ -141,7 +159,10 @@ class SliceStore:
     def refuse(
         self, at_ms: int, stretches: Sequence[TimeRange], why: str, source: str, now_ms: int
     ) -> bool:
-        """Notes why nothing was learned of the hour that holds `at_ms`; as `put` besides."""
+        """Notes why nothing was learned of the hour that holds `at_ms`; as `put` besides.
+
+        That there was too little is not noted where something was learned before: returns False.
+        """
         hour_ms = at_ms // HOUR_MS * HOUR_MS
         record = SliceRecord(hour_ms, tuple(stretches), 0, 0, source, why, None, now_ms, {})
         return self._replace(record, {})
@@ -166,7 +187,7 @@ class SliceStore:
 
     def _replace(self, record: SliceRecord, rows: Mapping[str, bytes]) -> bool:
         known = self.record(record.hour_ms)
-        if known is not None and _same(known, record):
+        if not record.replaces(known):
             return False
         hour = moment(record.hour_ms)
         if record.revision is not None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
 from cassandra.cluster import Session
 
 from firstcause.drills import drills_between, record_drill
+from firstcause.incident_times import incidents_between
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.composing import compose_in_force
 from firstcause.root_cause.composition import slot_of
@@ -57,20 +59,21 @@ def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
 ) -> None:
     slices, normals = stores
     first, second = (learn(events_at(HOUR_MS_OF_TEST, word), []) for word in ("sells", "sold"))
-    assert compose_in_force(slices, normals, 1_000) is None
+    assert compose_in_force(slices, normals) is None
     assert normals.load(HOUR_MS_OF_TEST, 10.0) is None
     assert put(slices, HOUR_MS_OF_TEST, first)
     assert not put(slices, HOUR_MS_OF_TEST, first, now_ms=2_000)
-    old = compose_in_force(slices, normals, 1_000)
-    assert old == compose_in_force(slices, normals, 2_000)
+    old = compose_in_force(slices, normals)
+    assert old == compose_in_force(slices, normals)
     assert put(slices, HOUR_MS_OF_TEST, second, now_ms=3_000)
-    new = compose_in_force(slices, normals, 3_000)
+    new = compose_in_force(slices, normals)
     loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
     assert old is not None
     assert new is not None
     assert loaded is not None
     assert loaded.normal == second
-    assert (loaded.version, loaded.learned_at_ms) == (new.version, 3_000)
+    assert new.composed_at_ms > old.composed_at_ms
+    assert (loaded.version, loaded.learned_at_ms) == (new.version, new.composed_at_ms)
     revisions = {row.revision for row in session.execute("SELECT revision FROM normal_slices")}
     record = slices.record(HOUR_MS_OF_TEST)
     assert record is not None
@@ -90,7 +93,7 @@ def test_a_refused_hour_counts_no_more_and_says_why(
         (HOUR_MS_OF_TEST + HOUR_MS, "not quiet: incident"),
         (HOUR_MS_OF_TEST, None),
     ]
-    compose_in_force(slices, normals, 2_000)
+    compose_in_force(slices, normals)
     loaded = normals.load(HOUR_MS_OF_TEST, 10.0)
     assert loaded is not None
     assert loaded.normal == kept
@@ -104,7 +107,7 @@ def test_only_the_last_versions_are_kept_whole(
     for number in range(VERSIONS_KEPT + 2):
         at_ms = HOUR_MS_OF_TEST + number * HOUR_MS
         put(slices, at_ms, learn(events_at(at_ms, "sells"), []))
-        version = compose_in_force(slices, normals, 1_000 + number)
+        version = compose_in_force(slices, normals)
         assert version is not None
         made.append(version)
     assert normals.versions() == made[: -VERSIONS_KEPT - 1 : -1]
@@ -125,7 +128,7 @@ def test_an_hour_with_other_requests_gets_its_own_normal(
         night.append(learn(later, []))
         put(slices, at_ms, day[-1])
         put(slices, at_ms + 9 * HOUR_MS, night[-1])
-    version = compose_in_force(slices, normals, 1_000)
+    version = compose_in_force(slices, normals)
     assert version is not None
     assert version.slots == (slot_of(HOUR_MS_OF_TEST), slot_of(HOUR_MS_OF_TEST + 9 * HOUR_MS))
     at_night = normals.load(HOUR_MS_OF_TEST + 9 * HOUR_MS, 10.0)
@@ -145,6 +148,52 @@ def test_drills_are_found_by_whatever_they_touch(session: Session) -> None:
     assert drills_between(session, start_ms - HOUR_MS, end_ms) == told
     assert drills_between(session, end_ms + MARGIN_AFTER_MS, end_ms + DAY_MS) == told
     assert drills_between(session, end_ms + MARGIN_AFTER_MS + 1, end_ms + DAY_MS) == []
+
+
+def put_incident(session: Session, first_ms: int, minutes: dict[int, int]) -> UUID:
+    """One incident of one group, open, whose last error came in the last of these minutes."""
+    incident = uuid4()
+    day = moment(first_ms).date()
+    session.execute("INSERT INTO incident_days (scope, day) VALUES ('all', %s)", (day,))
+    session.execute(
+        "INSERT INTO incidents_by_day (day, opened_at, incident_id) VALUES (%s, %s, %s)",
+        (day, moment(first_ms), incident),
+    )
+    session.execute(
+        "INSERT INTO incidents (incident_id, opened_at, status) VALUES (%s, %s, 'open')",
+        (incident, moment(first_ms)),
+    )
+    session.execute(
+        "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (%s, %s)",
+        (incident, incident),
+    )
+    session.execute(
+        "INSERT INTO episodes (episode_id, incident_id, fingerprint, service_name) "
+        "VALUES (%s, %s, %s, 'shop')",
+        (incident, incident, incident),
+    )
+    session.execute(
+        "INSERT INTO episode_tallies (episode_id, kafka_partition, first_seen, last_seen, fatal, "
+        "minutes) VALUES (%s, 0, %s, %s, false, %s)",
+        (incident, moment(first_ms), moment(max(minutes) * 60_000), minutes),
+    )
+    return incident
+
+
+def test_ambient_errors_and_what_people_have_silenced_disturb_nothing(session: Session) -> None:
+    first = HOUR_MS_OF_TEST // 60_000
+    asked = (HOUR_MS_OF_TEST, HOUR_MS_OF_TEST + HOUR_MS)
+    put_incident(session, HOUR_MS_OF_TEST, dict.fromkeys(range(first, first + 120, 10), 1))
+    assert incidents_between(session, *asked) == []
+    loud = put_incident(session, HOUR_MS_OF_TEST, {first: 99})
+    assert incidents_between(session, *asked) == [
+        Disturbance(f"incident {loud}", HOUR_MS_OF_TEST, None)
+    ]
+    silence = "INSERT INTO silences (fingerprint, silenced_at) VALUES (%s, %s)"
+    session.execute(silence, (loud, moment(HOUR_MS_OF_TEST + 1)))
+    assert len(incidents_between(session, *asked)) == 1
+    session.execute(silence, (loud, moment(HOUR_MS_OF_TEST)))
+    assert incidents_between(session, *asked) == []
 
 
 def command_line(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal_summary import summary_of
 from tests.unit.root_cause_parts import START_MS, Line, spans_of_call, traffic
@@ -31,6 +33,15 @@ def test_what_follows_what_with_shares() -> None:
         "ERROR `cannot read` in cart": (0.25, 200),
     }
     assert [one.per_100_traces for one in summary.rates] == [100.0, 75.0]
+
+
+def test_events_without_a_trace_are_in_none() -> None:
+    untraced = learn([replace(event, trace_id=None) for event in EVENTS[:4]], [])
+    summary = summary_of(untraced, "shop", 1)
+    assert summary is not None
+    assert untraced.traces == 0
+    assert summary.rates[0].count > 0
+    assert summary.rates[0].per_100_traces is None
 
 
 def test_how_long_it_takes_and_which_errors_are_usual() -> None:

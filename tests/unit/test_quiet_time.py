@@ -12,6 +12,7 @@ from firstcause.root_cause.due_hours import (
     LATE_MARGIN_MS,
     MOST_HOURS_BACK,
     due_hours,
+    hours_asked_for,
     hours_of,
 )
 from firstcause.root_cause.quiet_time import (
@@ -114,6 +115,36 @@ def test_hours_are_due_once_they_are_over_and_not_for_ever(now_ms: int, done: se
         assert hour.start_ms not in starts
     newest = due_hours(now_ms, set())[-1]
     assert newest.end_ms + HOUR_MS + LATE_MARGIN_MS > now_ms
+
+
+@st.composite
+def named_times(draw: st.DrawFn) -> TimeRange:
+    start_ms = draw(st.integers(0, 10 * HOUR_MS))
+    return TimeRange(start_ms, start_ms + draw(st.integers(1, 5 * HOUR_MS)))
+
+
+@given(st.lists(named_times(), max_size=4), st.integers(0, 20 * HOUR_MS))
+def test_hours_are_learned_again_as_a_whole_once_they_are_over(
+    named: list[TimeRange], now_ms: int
+) -> None:
+    hours = hours_asked_for(named, now_ms, vouched=False)
+    starts = [hour.start_ms for hour in hours]
+    assert starts == sorted(set(starts))
+    for hour in hours:
+        assert (hour.start_ms % HOUR_MS, hour.end_ms - hour.start_ms) == (0, HOUR_MS)
+        assert hour.end_ms + LATE_MARGIN_MS <= now_ms
+    for one in named:
+        for at_ms in (one.start_ms, one.end_ms - 1):
+            over = at_ms // HOUR_MS * HOUR_MS + HOUR_MS + LATE_MARGIN_MS <= now_ms
+            assert any(at_ms in hour for hour in hours) == over
+
+
+def test_nobody_vouches_for_more_than_the_time_they_name() -> None:
+    named = TimeRange(10 * HOUR_MS + 55 * MINUTE_MS, 11 * HOUR_MS + 5 * MINUTE_MS)
+    assert hours_asked_for([named], 12 * HOUR_MS, vouched=True) == [
+        TimeRange(named.start_ms, 11 * HOUR_MS),
+        TimeRange(11 * HOUR_MS, named.end_ms),
+    ]
 
 
 @given(st.integers(0, 10 * HOUR_MS), st.integers(1, 5 * HOUR_MS))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.errors import FirstcauseError
+from firstcause.log_event import LogEvent
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal, decayed, merge
 from firstcause.root_cause.normal_codec import TOTALS, decode, encode
+from firstcause.root_cause.slice_store import is_current
+from firstcause.settings import PROJECT_ROOT
 from tests.unit.root_cause_parts import START_MS, Line, spans_of_call, trace
 
 LINES = st.builds(
@@ -74,6 +80,34 @@ def test_learning_does_not_mind_the_order_of_arrival(_: Normal, dice: object) ->
     shuffled = list(events)
     dice.shuffle(shuffled)  # type: ignore[attr-defined]
     assert learn(shuffled, []) == learn(events, [])
+
+
+@st.composite
+def untraced_events(draw: st.DrawFn) -> list[LogEvent]:
+    lines = draw(st.lists(LINES, min_size=1, max_size=8))
+    spans = st.sampled_from([None, "a", "b", "c"])
+    return [
+        replace(
+            event,
+            trace_id=None,
+            span_id=draw(spans),
+            parent_span_id=draw(spans),
+            latency_ms=draw(st.none() | st.integers(0, 3_000).map(float)),
+        )
+        for event in trace(1, lines, START_MS)
+    ]
+
+
+@given(untraced_events())
+def test_events_without_a_trace_have_nothing_to_do_with_one_another(events: list[LogEvent]) -> None:
+    assert learn(events, []) == merge(learn([event], []) for event in events)
+
+
+def test_the_ready_made_queries_show_a_version_as_it_is_named_now() -> None:
+    queries = (PROJECT_ROOT / "cassandra" / "queries" / "normal.cql").read_text()
+    shown = re.findall(r"version = '([^']+)'", queries)
+    assert shown
+    assert all(is_current(version) for version in shown)
 
 
 def test_a_row_of_another_version_has_to_be_learned_again() -> None:
