@@ -144,21 +144,22 @@ def spans_by_ids(events: Iterable[LogEvent]) -> list[Span]:
         if event.trace_id and event.span_id:
             key = (event.trace_id, event.span_id, event.service_name)
             found.setdefault(key, []).append(event)
-    return [
-        Span(
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_span_id=min(
-                (one.parent_span_id for one in own if one.parent_span_id), default=None
-            ),
-            service_name=service_name,
-            operation="",
-            start_ns=min(one.timestamp_ms for one in own) * 1_000_000,
-            duration_us=1_000
-            * (max(one.timestamp_ms for one in own) - min(one.timestamp_ms for one in own)),
+    spans = []
+    for (trace_id, span_id, service_name), own in found.items():
+        begin_ms = min(one.timestamp_ms - (one.latency_ms or 0.0) for one in own)
+        end_ms = max(one.timestamp_ms for one in own)
+        spans.append(
+            Span(
+                trace_id=trace_id,
+                span_id=span_id,
+                parent_span_id=own[0].parent_span_id,
+                service_name=service_name,
+                operation="",
+                start_ns=int(begin_ms * 1_000_000),
+                duration_us=int((end_ms - begin_ms) * 1_000),
+            )
         )
-        for (trace_id, span_id, service_name), own in found.items()
-    ]
+    return spans
 
 
 def an_hour(start: datetime) -> str:

@@ -19,10 +19,10 @@ from firstcause.drills import drills_between, record_drill
 from firstcause.incident_times import incidents_between
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.composing import compose_in_force
-from firstcause.root_cause.composition import slot_of
+from firstcause.root_cause.composition import OTHERS_COUNT, slot_of
 from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.learning import learn
-from firstcause.root_cause.normal import Normal, merge
+from firstcause.root_cause.normal import Normal, decayed, merge
 from firstcause.root_cause.normal_store import VERSIONS_KEPT, NormalStore
 from firstcause.root_cause.quiet_time import MARGIN_AFTER_MS, Disturbance, TimeRange
 from firstcause.root_cause.slice_store import SliceStore
@@ -136,7 +136,8 @@ def test_an_hour_with_other_requests_gets_its_own_normal(
     assert at_night is not None
     assert between is not None
     assert between.normal == merge([*day, *night])
-    assert at_night.normal.services["shop"].ends == merge(night).services["shop"].ends
+    weak = decayed(merge(day), OTHERS_COUNT)
+    assert at_night.normal.services["shop"].ends == merge([*night, weak]).services["shop"].ends
     assert at_night.normal.traces == 1200 + 300
 
 
