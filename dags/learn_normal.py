@@ -16,8 +16,8 @@ DOC = """
 Learns what every service does when nothing is wrong: what follows what, how long it takes, which
 errors are always there. An incident is later compared with it, to name the culprit. Each hour is
 learned 15 minutes after its end, and **only from its quiet parts**: without a drill, without an
-incident that is loud (ten errors in 15 minutes, two services, or FATAL) and not silenced before,
-and five minutes on both sides of them. An hour in which a culprit can be named, although
+incident that is loud (ten errors in 15 minutes, two services, or FATAL) and was not silenced
+before, and five minutes on both sides of them. An hour in which a culprit can be named, although
 nobody noticed a fault, is refused too. Hours that were missed are caught up, 24 at the most.
 
 See it with `firstcause normal list` (hours, and why some were refused) and

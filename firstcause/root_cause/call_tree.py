@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.event_key import END, event_key, kind_of
+from firstcause.root_cause.span_order import Follows, SpanOrder
 
-# How often one event followed another within a span, at times that clocks could tell apart.
-Follows = Mapping[tuple[str, str], int]
 NOTHING_FOLLOWS: Final[Follows] = {}
-
-_HERE: Final = 1 << 60
 
 
 class Row(NamedTuple):
@@ -49,35 +46,34 @@ def rows_by_time(events: Iterable[LogEvent]) -> list[Row]:
 
 def in_order(rows: list[Row], follows: Follows) -> list[Row]:
     """Such rows as they happened; see `rows_of`."""
-    known = {before for before, _ in follows}
+    within_span = SpanOrder(follows)
     ordered: list[Row] = []
     turn_of: dict[str, int] = {}
-    last_key: dict[str, str] = {}
-    current = ""
     begin = 0
     while begin < len(rows):
         end = begin + 1
         while end < len(rows) and rows[end].ms == rows[begin].ms:
             end += 1
-        group = rows[begin:end]
-        while group:
-            best = 0
-            if len(group) > 1:
-                best = max(
-                    range(len(group)),
-                    key=lambda i: (
-                        _HERE if group[i].span == current else turn_of.get(group[i].span, 0),
-                        follows.get((last_key.get(group[i].span, END), group[i].key), 0),
-                        -i,
-                    ),
-                )
-            row = group.pop(best)
-            ordered.append(row)
-            current = row.span
-            turn_of[current] = len(ordered)
-            if row.key in known or current not in last_key:
-                last_key[current] = row.key
+        moment = rows[begin:end]
         begin = end
+        if len(moment) == 1:
+            ordered += moment
+            turn_of[moment[0].span] = len(ordered)
+            within_span.said(moment[0].span, moment[0].key)
+            continue
+        spans: dict[str, list[Row]] = {}
+        best_start: dict[str, tuple[int, int]] = {}
+        for index, row in enumerate(moment):
+            spans.setdefault(row.span, []).append(row)
+            if row.span not in turn_of:
+                start = (-follows.get((END, row.key), 0), index)
+                best_start[row.span] = min(start, best_start.get(row.span, start))
+        # A span is left only when all of its rows of the millisecond are through.
+        begun = [span for span in spans if span in turn_of]
+        begun.sort(key=turn_of.__getitem__, reverse=True)
+        for span in (*begun, *sorted(best_start, key=best_start.__getitem__)):
+            ordered += within_span.of(span, spans[span])
+            turn_of[span] = len(ordered)
     return ordered
 
 
