@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, task
 
 from dags.normal_tasks import choose_hours
@@ -46,7 +45,7 @@ MOMENT: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
     doc_md=DOC,
     description="Learns from quiet hours what every service does when nothing is wrong",
     schedule="20 * * * *",
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    # Without a start it begins with its next time, not in the middle of the first start of all.
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

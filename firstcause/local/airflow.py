@@ -24,6 +24,9 @@ from firstcause.settings import PROJECT_ROOT, Settings
 
 DATABASE_TASK: Final = "airflow-database"
 MIGRATE_TIMEOUT_SECONDS: Final = 300.0
+# So long one of Airflow's processes waits until another has written. SQLite's own 5 s are too short
+# for the first minute of all of them on a small machine; the API's callers wait 20 s.
+SQLITE_WAIT_SECONDS: Final = 15
 
 # Component names as the health endpoint spells them, by service name.
 HEALTH_KEYS: Final = {
@@ -68,7 +71,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "API__WORKERS": "1",
         "API__SECRET_KEY_CMD": _read_secret(home, "api_secret_key"),
         "API_AUTH__JWT_SECRET_CMD": _read_secret(home, "jwt_secret"),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}"
+        f"?timeout={SQLITE_WAIT_SECONDS}",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),

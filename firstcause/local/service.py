@@ -88,7 +88,7 @@ def render_config(template: Path, target: Path, values: Mapping[str, object]) ->
 
 
 def last_log_lines(log_file: Path, count: int, *, after_bytes: int = 0) -> list[str]:
-    """The last lines of a log that are not empty; none when there is no log yet.
+    """The last lines of a log that have a word; none when there is no log yet.
 
     `after_bytes` is where to begin: what an earlier process wrote is no news of this one.
     """
@@ -98,7 +98,7 @@ def last_log_lines(log_file: Path, count: int, *, after_bytes: int = 0) -> list[
             lines = log.read().decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
-    return [line.strip() for line in lines if line.strip()][-count:]
+    return [line.strip() for line in lines if any(map(str.isalnum, line))][-count:]
 
 
 def set_large_log_aside(log_file: Path) -> bool:
