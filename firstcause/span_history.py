@@ -7,10 +7,9 @@ from itertools import islice
 from typing import Any, Final
 
 import structlog
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
-from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.cluster import Session
 
-from firstcause.cassandra import AWAY
+from firstcause.cassandra import pages_in_time
 from firstcause.root_cause.span import Span
 
 TRACES_MAX: Final = 500
@@ -39,25 +38,11 @@ def spans_of_traces(
         Exception: the driver's, when no repetition would help (no table `spans`).
     """
     wanted = dict.fromkeys(trace_ids)
-    asked = [(trace_id,) for trace_id in islice(wanted, TRACES_MAX)]
-    if not asked or timeout_seconds <= 0:
+    asked = list(islice(wanted, TRACES_MAX))
+    if timeout_seconds <= 0:
         return []
-    profile = session.execution_profile_clone_update(
-        EXEC_PROFILE_DEFAULT, request_timeout=timeout_seconds
-    )
-    # All at once: a query that waited for its turn would add its time to theirs.
-    results = execute_concurrent_with_args(
-        session,
-        _CQL,
-        asked,
-        concurrency=len(asked),
-        raise_on_first_error=False,
-        execution_profile=profile,
-    )
-    failed = [result.result_or_exc for result in results if not result.success]
-    for error in failed:
-        if not isinstance(error, AWAY):
-            raise error
+    pages = pages_in_time(session, [(_CQL, (one,)) for one in asked], timeout_seconds)
+    failed = [page for page in pages if isinstance(page, Exception)]
     if failed or len(asked) < len(wanted):
         _log.warning(
             "spans_incomplete",
@@ -66,12 +51,7 @@ def spans_of_traces(
             beyond_bound=len(wanted) - len(asked),
             reason=f"{type(failed[0]).__name__}: {failed[0]}"[:300] if failed else None,
         )
-    return [
-        span
-        for result in results
-        if result.success
-        for span in _in_order(result.result_or_exc.current_rows)
-    ]
+    return [span for page in pages if isinstance(page, list) for span in _in_order(page)]
 
 
 def _in_order(rows: Iterable[Any]) -> list[Span]:

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import structlog
 
+from firstcause.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.analysis_state import next_step, state_digest
 from log_analyzer.analysis_store import AnalysisStore
 from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import Analysis, IncidentView
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.question import Questioner, Reply
@@ -110,7 +110,7 @@ class AnalysisWorker:
         try:
             reply = self._questioner.ask(view, state)
             self._keep(view, reply)
-        except STORE_AWAY as error:
+        except AWAY as error:
             self._look_at_ms[incident] = self._clock_ms() + RETRY_MS
             _log.warning("store_away", worker="analysis", reason=f"{type(error).__name__}"[:300])
         except Exception:  # noqa: BLE001 - told, counted, and tried again later
@@ -118,7 +118,7 @@ class AnalysisWorker:
             metrics.WORKER_FAILURES.labels(worker="analysis").inc()
             _log.exception("question_failed", incident_id=str(incident))
         finally:
-            with suppress(*STORE_AWAY):  # It ends by itself then.
+            with suppress(*AWAY):  # It ends by itself then.
                 self._store.release(incident, self._owner)
             self._asking.discard(incident)
 

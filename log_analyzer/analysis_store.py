@@ -7,9 +7,9 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.identity import derived_id
 from firstcause.stored_time import moment
-from log_analyzer.incident_store import prepare_all
 from log_analyzer.incident_view import Analysis
 
 _CQL: Final = {

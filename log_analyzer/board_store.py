@@ -11,14 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from cassandra.cluster import ConsistencyLevel, Session
+from cassandra.cluster import Session
 from cassandra.query import BatchStatement
 from cassandra.util import min_uuid_from_time
 
+from firstcause.cassandra import prepare_all
 from firstcause.stored_time import moment
 from log_analyzer.incident import title
 from log_analyzer.incident_board import Board, BoardRow
-from log_analyzer.incident_store import Write, milliseconds, prepare_all, write_all
+from log_analyzer.incident_store import Write, milliseconds, write_all
 from log_analyzer.tally import MINUTE_MS
 from log_analyzer.trace_links import packed
 
@@ -76,10 +77,7 @@ class BoardStore:
 
     def apply(self, board: Board, put: Iterable[BoardRow], remove: Iterable[UUID] = ()) -> bool:
         """Changes the board, unless it has changed since `board` was read; False then."""
-        batch = BatchStatement(
-            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-            serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        )
+        batch = BatchStatement()
         following = board.revision + 1
         if board.revision == 0:
             batch.add(self._statements["first_revision"], (following, BOARD))

@@ -16,10 +16,10 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from firstcause.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.actions import Action, action_of_click
 from log_analyzer.handling_store import HandlingStore
-from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.slack_channel import HTTP_TIMEOUT_SECONDS
 
 CONNECT_PAUSE_MAX_SECONDS: Final = 60.0
@@ -95,7 +95,7 @@ class ButtonListener:
         incident = str(action.incident_id)
         try:
             known = self._apply(action)
-        except STORE_AWAY as error:
+        except AWAY as error:
             metrics.CLICKS.labels(kind=kind, outcome="lost").inc()
             _log.error("slack_click_lost", incident_id=incident, kind=kind, reason=str(error)[:300])
             return
@@ -103,8 +103,6 @@ class ButtonListener:
         _log.info("slack_click", incident_id=incident, kind=kind, by=action.by, known=known)
         self._changed(action.incident_id)
 
-    @stamina.retry(
-        on=STORE_AWAY, attempts=STORE_ATTEMPTS, timeout=STORE_TIMEOUT_SECONDS, wait_max=30.0
-    )
+    @stamina.retry(on=AWAY, attempts=STORE_ATTEMPTS, timeout=STORE_TIMEOUT_SECONDS, wait_max=30.0)
     def _apply(self, action: Action) -> bool:
         return self._store.apply(action)

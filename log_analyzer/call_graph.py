@@ -10,7 +10,8 @@ from typing import Final
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 
-from log_analyzer.incident_store import WRITES_AT_ONCE, prepare_all
+from firstcause.cassandra import prepare_all
+from log_analyzer.incident_store import WRITES_AT_ONCE
 
 LOAD_SECONDS: Final = 5.0
 

@@ -15,6 +15,7 @@ from firstcause.log_event import ERROR_LEVELS, LogEvent
 from firstcause.root_cause.event_key import template
 from firstcause.root_cause.ranking import Ranking, Suspect
 from firstcause.root_cause.reasons import reasons
+from log_analyzer.context_choice import context_log
 from log_analyzer.incident_view import (
     ContextLog,
     ErrorGroup,
@@ -135,14 +136,4 @@ def _cited(suspects: Sequence[Suspect], events: Iterable[LogEvent]) -> list[Cont
         for log_id in cited[place]
         if log_id in of
     )
-    return [
-        ContextLog(
-            one.log_id,
-            one.timestamp_ms,
-            one.service_name,
-            one.level,
-            one.message,
-            one.trace_id,
-        )
-        for one in map(of.__getitem__, wanted)
-    ]
+    return [context_log(of[log_id]) for log_id in wanted]

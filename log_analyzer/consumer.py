@@ -13,12 +13,13 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from firstcause import dead_letter
+from firstcause.cassandra import AWAY
 from firstcause.settings import Settings
 from log_analyzer import metrics
 from log_analyzer.dead_letters import DeadLetters, NotPutAsideError
 from log_analyzer.error_batch import ErrorBatch, ReadError, ReadEscalation
 from log_analyzer.incident import ConsumedError
-from log_analyzer.incident_store import STORE_AWAY, LostRaceError
+from log_analyzer.incident_store import LostRaceError
 from log_analyzer.incident_tracker import IncidentTracker
 from log_analyzer.message_intake import MessageIntake
 from log_analyzer.templates import TemplateMiner
@@ -144,11 +145,11 @@ class LogConsumer:
         """
         try:
             work()
-        except (*STORE_AWAY, LostRaceError, NotPutAsideError) as error:
+        except (*AWAY, LostRaceError, NotPutAsideError) as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
-            metrics.STORE_AWAY.set(isinstance(error, STORE_AWAY))
+            metrics.STORE_AWAY.set(isinstance(error, AWAY))
             _log.warning(
                 _reason_to_wait(error),
                 again_in_seconds=pause,
@@ -200,7 +201,7 @@ class LogConsumer:
         for attempt in range(PROCESSING_ATTEMPTS):
             try:
                 self._tracker.record(list(map(self._mined, errors)))
-            except (*STORE_AWAY, LostRaceError):
+            except (*AWAY, LostRaceError):
                 raise
             except Exception:  # noqa: BLE001 - told; after three times a dead letter
                 _log.exception(
@@ -269,7 +270,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 def _reason_to_wait(error: Exception) -> str:
     if isinstance(error, LostRaceError):
         return "race_lost"
-    return "store_away" if isinstance(error, STORE_AWAY) else "dead_letter_refused"
+    return "store_away" if isinstance(error, AWAY) else "dead_letter_refused"
 
 
 def _places(partitions: list[TopicPartition]) -> set[tuple[str, int]]:

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from cassandra.cluster import Session
 
+from firstcause.cassandra import AWAY
 from log_analyzer.call_graph import Call, CallGraph, CallGraphStore
 from log_analyzer.context import SUSPECTS_SAMPLED, ServiceSamples, make_context
 from log_analyzer.context_choice import choose_traces, groups_of, with_evidence
@@ -20,7 +21,6 @@ from log_analyzer.context_windows import (
     window_since,
     windows_of_the_hour_before,
 )
-from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import IncidentContext, IncidentView, Suspect
 from log_analyzer.trace_spans import calls_of
 
@@ -132,7 +132,7 @@ class ContextGatherer:
         try:
             self._graph = self._graphs.load(self._limits.graph_seconds)
             self._graph_until = self._monotonic() + GRAPH_KEPT_SECONDS
-        except STORE_AWAY as error:
+        except AWAY as error:
             # What the traces show is enough for most incidents.
             _log.warning("call_graph_not_read", reason=f"{type(error).__name__}: {error}"[:300])
         return self._graph

@@ -7,15 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
-from cassandra.concurrent import execute_concurrent
+from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
+from firstcause.cassandra import pages_in_time, prepare_all
 from firstcause.log_event import LogEvent
 from firstcause.log_partition import SHARDS, shard_of
 from firstcause.stored_time import moment
 from log_analyzer.context_windows import MINUTE_MS, LogSample, Window, sampled
-from log_analyzer.incident_store import STORE_AWAY
 from log_analyzer.incident_view import Evidence
 from log_analyzer.stored_event import stored_event
 
@@ -52,7 +51,7 @@ class ContextLogs:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._statements = {name: session.prepare(cql) for name, cql in _CQL.items()}
+        self._statements = prepare_all(session, _CQL)
 
     def of_traces(
         self, trace_ids: Sequence[str], timeout_seconds: float
@@ -114,23 +113,11 @@ class ContextLogs:
         self, queries: Sequence[Query], timeout_seconds: float
     ) -> Iterator[list[Any] | None]:
         """The rows of each query, or None where it failed or was late."""
-        if not queries or timeout_seconds <= 0:
+        if timeout_seconds <= 0:
             return iter([None] * len(queries))
-        profile = self._session.execution_profile_clone_update(
-            EXEC_PROFILE_DEFAULT, request_timeout=timeout_seconds
-        )
-        # All at once: a query that waited for its turn would add its time to theirs.
-        results = execute_concurrent(
-            self._session,
-            queries,
-            concurrency=len(queries),
-            raise_on_first_error=False,
-            execution_profile=profile,
-        )
-        failed = [result.result_or_exc for result in results if not result.success]
-        for error in failed:
-            if not isinstance(error, STORE_AWAY):
-                raise error
+        # One page only: its limit is below the driver's page.
+        pages = pages_in_time(self._session, queries, timeout_seconds)
+        failed = [page for page in pages if isinstance(page, Exception)]
         if failed:
             _log.warning(
                 "context_incomplete",
@@ -138,8 +125,4 @@ class ContextLogs:
                 failed=len(failed),
                 reason=f"{type(failed[0]).__name__}: {failed[0]}"[:300],
             )
-        return iter(
-            # One page only: its limit is below the driver's page.
-            result.result_or_exc.current_rows if result.success else None
-            for result in results
-        )
+        return (page if isinstance(page, list) else None for page in pages)

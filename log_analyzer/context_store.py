@@ -10,9 +10,10 @@ import pydantic
 import structlog
 from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.stored_time import moment
 from log_analyzer.context_schedule import Gathers
-from log_analyzer.incident_store import milliseconds, prepare_all
+from log_analyzer.incident_store import milliseconds
 from log_analyzer.incident_view import IncidentContext
 
 # Of the JSON in `body`; one that an older or newer program wrote is gathered again.

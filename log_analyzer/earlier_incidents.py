@@ -7,10 +7,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.cassandra import prepare_all, rows_of_each
 from firstcause.stored_time import moment
-from log_analyzer.incident_store import WRITES_AT_ONCE, prepare_all
 from log_analyzer.incident_view import EARLIER_SHOWN, EarlierIncident, IncidentView
 from log_analyzer.report_sections import suspect_names
 
@@ -112,16 +111,7 @@ class EarlierIncidents:
         return found
 
     def _rows(self, name: str, values: Sequence[tuple[object, ...]]) -> list[list[Any]]:
-        if not values:
-            return []
-        results = execute_concurrent_with_args(
-            self._session,
-            self._statements[name],
-            values,
-            concurrency=WRITES_AT_ONCE,
-            raise_on_first_error=True,
-        )
-        return [list(found) for _, found in results]
+        return rows_of_each(self._session, self._statements[name], values)
 
 
 def _earlier_of(view: IncidentView) -> EarlierIncident:

@@ -7,11 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.cassandra import prepare_all, rows_of_each
 from firstcause.stored_time import moment
 from log_analyzer.actions import Acknowledgement, Action, Feedback, Silence
-from log_analyzer.incident_store import WRITES_AT_ONCE, Write, milliseconds, prepare_all, write_all
+from log_analyzer.incident_store import Write, milliseconds, write_all
 from log_analyzer.incident_view import Handling
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000
@@ -60,14 +60,8 @@ class HandlingStore:
 
     def _rows_of_all(self, name: str, keys: Iterable[UUID]) -> list[Any]:
         """The row of each key or None, asked for at the same time."""
-        results = execute_concurrent_with_args(
-            self._session,
-            self._statements[name],
-            [(key,) for key in keys],
-            concurrency=WRITES_AT_ONCE,
-            raise_on_first_error=True,
-        )
-        return [found.one() for _, found in results]
+        found = rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
+        return [rows[0] if rows else None for rows in found]
 
     def _groups_of(self, incident: UUID, first: UUID) -> list[UUID]:
         members = self._session.execute(self._statements["members"], (incident,))

@@ -9,8 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.cassandra import prepare_all, rows_of_each
 from log_analyzer.board_store import BOARD
 from log_analyzer.call_graph import CallGraph, CallGraphStore
 from log_analyzer.context_store import ContextStore
@@ -27,7 +27,7 @@ from log_analyzer.incident_rows import (
     first_failures,
     sent_message,
 )
-from log_analyzer.incident_store import WRITES_AT_ONCE, milliseconds, prepare_all
+from log_analyzer.incident_store import milliseconds
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.suspects import FailingSpan, failing_services
 
@@ -72,15 +72,7 @@ class IncidentReader:
         return list(self._session.execute(self._statements[name], values))
 
     def _rows_of_all(self, name: str, keys: Sequence[UUID]) -> list[list[Any]]:
-        """The rows of each key, asked for at the same time."""
-        results = execute_concurrent_with_args(
-            self._session,
-            self._statements[name],
-            [(key,) for key in keys],
-            concurrency=WRITES_AT_ONCE,
-            raise_on_first_error=True,
-        )
-        return [list(found) for _, found in results]
+        return rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
 
     def read(self, incident: UUID) -> IncidentView | None:
         """One incident whole, or None when there is none of this id.

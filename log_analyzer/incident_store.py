@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cassandra.cluster import ConsistencyLevel, Session
+from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, PreparedStatement
 
-from firstcause.cassandra import AWAY
+from firstcause.cassandra import prepare_all
 from firstcause.stored_time import moment
 from log_analyzer.incident import ConsumedError, Episode, Status, episode_id
 from log_analyzer.tally import Tally
@@ -40,7 +40,6 @@ class LostRaceError(Exception):
 # A statement and its values.
 Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 
-STORE_AWAY: Final = AWAY
 
 _CQL: Final = {
     "revision": "SELECT revision FROM group_episodes WHERE fingerprint = ? LIMIT 1",
@@ -98,15 +97,6 @@ def milliseconds(moment_: datetime | None) -> int | None:
     return round(aware.timestamp() * 1000)
 
 
-def prepare_all(session: Session, statements: dict[str, str]) -> dict[str, PreparedStatement]:
-    """Prepares named statements at quorum, so that what was stored survives a lost node."""
-    prepared = {name: session.prepare(cql) for name, cql in statements.items()}
-    for statement in prepared.values():
-        statement.consistency_level = ConsistencyLevel.LOCAL_QUORUM
-        statement.serial_consistency_level = ConsistencyLevel.LOCAL_SERIAL
-    return prepared
-
-
 def write_all(session: Session, writes: Sequence[Write]) -> None:
     """Does all of these writes, many at a time; returns when all are durable."""
     if writes:
@@ -140,10 +130,7 @@ class IncidentStore:
         Returns its id, or None when another was faster: read the group again then.
         """
         opened = episode_id(first.fingerprint, first.event.log_id)
-        batch = BatchStatement(
-            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-            serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        )
+        batch = BatchStatement()
         if revision is None:
             batch.add(self._statements["open_first"], (first.fingerprint,))
         else:

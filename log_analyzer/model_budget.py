@@ -12,9 +12,9 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.settings import Settings
 from log_analyzer import metrics
-from log_analyzer.incident_store import prepare_all
 
 Outcome = Literal["asked", "answered", "invalid", "timeout", "unavailable", "over_budget"]
 Purpose = Literal["analysis", "try"]

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.stored_time import moment
 from log_analyzer.analysis_state import evidence_key
-from log_analyzer.incident_store import milliseconds, prepare_all
+from log_analyzer.incident_store import milliseconds
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.model import Confidence, RootCause
 

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.stored_time import moment
 from log_analyzer.channels import Posted
-from log_analyzer.incident_store import milliseconds, prepare_all
+from log_analyzer.incident_store import milliseconds
 
 _CQL: Final = {
     "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "

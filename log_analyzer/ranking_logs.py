@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
-from cassandra.concurrent import execute_concurrent
+from cassandra.cluster import Session
 
+from firstcause.cassandra import prepare_all, rows_of_each
 from firstcause.log_event import LogEvent
+from firstcause.log_minutes import LogMinutes
 from firstcause.log_partition import SHARDS
 from firstcause.stored_time import moment
-from log_analyzer.context_windows import MINUTE_MS
-from log_analyzer.incident_store import milliseconds, prepare_all
+from log_analyzer.call_graph import CallGraphStore
+from log_analyzer.incident_store import milliseconds
 from log_analyzer.ranking_window import RankingWindow, in_order_of_interest, sample_of_traces
 from log_analyzer.stored_event import stored_event
 
@@ -25,7 +26,6 @@ EVENTS_READ: Final = 24_000
 TRACES_READ: Final = 500
 TRACE_ROWS: Final = 500
 LEAST_ROWS: Final = 50
-_AT_ONCE: Final = 64
 
 _COLUMNS: Final = (
     "log_id, timestamp, service_name, level, message, logger, error_code, trace_id, span_id, "
@@ -33,9 +33,6 @@ _COLUMNS: Final = (
 )
 _CQL: Final = {
     "services": "SELECT service_name, last_heard FROM services",
-    "calls": "SELECT caller, callee FROM service_calls",
-    "minutes": "SELECT minute FROM log_minutes WHERE service_name = ? AND day = ? "
-    "AND minute >= ? AND minute < ?",
     "partition": f"SELECT {_COLUMNS} FROM logs WHERE service_name = ? "  # noqa: S608
     "AND minute = ? AND shard = ? AND timestamp >= ? AND timestamp < ? LIMIT ?",
     "trace": f"SELECT {_COLUMNS} FROM logs WHERE trace_id = ? LIMIT {TRACE_ROWS + 1}",  # noqa: S608
@@ -53,10 +50,11 @@ class LogReading:
 class RankingLogs:
     """All events of a window, or where they are too many, whole traces chosen by chance."""
 
-    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
-        self._monotonic = monotonic
+        self._minutes = LogMinutes(session)
+        self._calls = CallGraphStore(session)
 
     def read(
         self, window: RankingWindow, services: Iterable[str], timeout_seconds: float
@@ -66,7 +64,7 @@ class RankingLogs:
         Blocks for `timeout_seconds` at the most and raises the driver's errors: a reading that
         lacks a part would make that part look silent.
         """
-        ends_at = self._monotonic() + timeout_seconds
+        ends_at = time.monotonic() + timeout_seconds
         parts = self._partitions(window, self._services(window, services, ends_at), ends_at)
         limit = max(LEAST_ROWS, EVENTS_READ // max(1, len(parts)))
         start, end = moment(window.start_ms), moment(window.end_ms)
@@ -86,7 +84,7 @@ class RankingLogs:
     def _services(
         self, window: RankingWindow, incident: Iterable[str], ends_at: float
     ) -> tuple[str, ...]:
-        [heard], [calls] = (self._rows(name, [()], ends_at) for name in ("services", "calls"))
+        [heard] = self._rows("services", [()], ends_at)
         return in_order_of_interest(
             (
                 row.service_name
@@ -94,7 +92,7 @@ class RankingLogs:
                 if (milliseconds(row.last_heard) or 0) >= window.start_ms
             ),
             incident,
-            ((row.caller, row.callee) for row in calls),
+            self._calls.load(_left(ends_at)).calls,
             SERVICES_READ,
         )
 
@@ -102,33 +100,15 @@ class RankingLogs:
         self, window: RankingWindow, services: Sequence[str], ends_at: float
     ) -> list[tuple[str, datetime, int]]:
         """The partitions of the window that hold something."""
-        start = moment(window.start_ms - window.start_ms % MINUTE_MS)
-        end = moment(window.end_ms)
-        days = {start.date(), (end - timedelta(milliseconds=1)).date()}
-        asked = [(name, day, start, end) for name in services for day in sorted(days)]
-        return [
-            (name, row.minute.replace(tzinfo=UTC), shard)
-            for (name, *_), page in zip(asked, self._rows("minutes", asked, ends_at), strict=True)
-            for row in page
-            for shard in range(SHARDS)
-        ]
+        minutes = self._minutes.of(services, window.start_ms, window.end_ms, _left(ends_at))
+        return [(*one, shard) for one in minutes for shard in range(SHARDS)]
 
     def _rows(
         self, name: str, values: Sequence[tuple[object, ...]], ends_at: float
     ) -> list[list[Any]]:
-        """The rows of each query, all of its pages that its limit allows."""
-        found: list[list[Any]] = []
-        for first in range(0, len(values), _AT_ONCE):
-            # What is left of the time is asked anew, so that all of them together keep to it.
-            profile = self._session.execution_profile_clone_update(
-                EXEC_PROFILE_DEFAULT, request_timeout=max(0.01, ends_at - self._monotonic())
-            )
-            results = execute_concurrent(
-                self._session,
-                [(self._statements[name], one) for one in values[first : first + _AT_ONCE]],
-                concurrency=_AT_ONCE,
-                raise_on_first_error=True,
-                execution_profile=profile,
-            )
-            found += [list(result.result_or_exc) for result in results]
-        return found
+        return rows_of_each(self._session, self._statements[name], values, _left(ends_at))
+
+
+def _left(ends_at: float) -> float:
+    """Seconds until then, a moment at least: the driver takes 0 for no bound."""
+    return max(0.01, ends_at - time.monotonic())

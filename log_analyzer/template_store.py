@@ -14,8 +14,8 @@ from uuid import UUID
 
 from cassandra.cluster import ConsistencyLevel, Session
 
+from firstcause.cassandra import prepare_all
 from firstcause.errors import FirstcauseError
-from log_analyzer.incident_store import prepare_all
 from log_analyzer.template_mask import VARIABLE
 from log_analyzer.template_tokens import ANY, MASK
 from log_analyzer.template_tree import CATCH_ALL, PATTERNS_OF_A_LEAF, Pattern, Tokens
@@ -64,7 +64,7 @@ class SharedTemplateMiner(TemplateMiner):
     """A miner whose templates are the same in all processes. Not for two threads.
 
     `add` blocks on Cassandra for a message that teaches something, and raises the driver's errors
-    then (`STORE_AWAY`): nothing is learned in that case, and the same message can be added again.
+    then (`AWAY`): nothing is learned in that case, and the same message can be added again.
     The id of a message is the same everywhere at any time; the text of a template may lag behind
     what another process has generalised, until this one meets such a message itself.
     """

@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
+from firstcause.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incident_store import STORE_AWAY
 
 TICK_SECONDS: Final = 0.5
 PAUSE_MAX_SECONDS: Final = 10.0
@@ -27,7 +27,7 @@ def run_passes(name: str, run_once: Callable[[], None], stopping: threading.Even
         try:
             run_once()
             failures = 0
-        except STORE_AWAY as error:
+        except AWAY as error:
             failures += 1
             _log.warning("store_away", worker=name, reason=f"{type(error).__name__}: {error}"[:300])
         except Exception:  # noqa: BLE001 - told, counted, and tried again in the next pass

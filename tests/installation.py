@@ -7,13 +7,13 @@ import random
 import shutil
 import socket
 import subprocess
-import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from firstcause.local.environment import settings_environment
-from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.settings import Settings
+from tests.command_line import firstcause
 
 UP_TIMEOUT_SECONDS = 420
 
@@ -42,15 +42,8 @@ class Installation:
         self, *arguments: str, env: dict[str, str] | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Runs `firstcause ARGUMENTS` to its end; with `check` a failure fails the test."""
-        done = subprocess.run(
-            [sys.executable, "-m", "firstcause.cli.app", *arguments],
-            env={**self.env, **(env or {})},
-            cwd=PROJECT_ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=UP_TIMEOUT_SECONDS,
-            check=False,
+        done = firstcause(
+            {**self.env, **(env or {})}, *arguments, timeout_seconds=UP_TIMEOUT_SECONDS
         )
         if check and done.returncode != 0:
             told = f"{done.stdout}\n{done.stderr}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.cassandra import prepare_all
 from firstcause.root_cause.composition import WHOLE, LearnedHour, slot_of
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.normal_codec import decode
@@ -74,7 +75,7 @@ class NormalStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._statements = {name: session.prepare(cql) for name, cql in _CQL.items()}
+        self._statements = prepare_all(session, _CQL)
         self._last: tuple[str, str, Normal] | None = None
 
     def versions(self, timeout_seconds: float | None = None) -> list[NormalVersion]:

@@ -12,6 +12,7 @@ import orjson
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.cassandra import prepare_all, rows_of_each
 from firstcause.root_cause.composition import LearnedHour
 from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.normal import VERSION, Normal
@@ -112,7 +113,7 @@ class SliceStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._statements = {name: session.prepare(cql) for name, cql in _CQL.items()}
+        self._statements = prepare_all(session, _CQL)
 
     def records(self, days: int = 60) -> list[SliceRecord]:
         """The hours of the newest days that have any, newest first."""
@@ -175,14 +176,7 @@ class SliceStore:
     def profiles(self, hours: Sequence[LearnedHour], name: str) -> list[bytes | None]:
         """The row of one service in each of these slices; None where it has none."""
         keys = [(moment(hour.hour_ms), hour.revision, name) for hour in hours]
-        results = execute_concurrent_with_args(
-            self._session,
-            self._statements["row"],
-            keys,
-            concurrency=ROWS_AT_ONCE,
-            raise_on_first_error=True,
-        )
-        found = [list(result.result_or_exc) for result in results]
+        found = rows_of_each(self._session, self._statements["row"], keys)
         return [rows[0].profile if rows else None for rows in found]
 
     def _replace(self, record: SliceRecord, rows: Mapping[str, bytes]) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ from generators.fault_drill import FaultDrill
 from generators.kafka_producer import connect_producer, produce
 from generators.replay import Replay, ReplayOptions
 from log_analyzer.fault_drill import DrillExpectation, await_finding
+from tests.command_line import firstcause
 from tests.e2e.accounting import SlackProcess, incident_of, slack_process
 from tests.integration.analyzer_parts import analyzer_process, eventually
 from tests.streaming_driver import StoreDriver, running
@@ -160,8 +159,8 @@ def test_a_drill_whose_culprit_is_silent_names_it_against_what_was_learned(
 
 
 def learn_normal(env: dict[str, str], recording: Path) -> None:
-    command = [sys.executable, "-m", "firstcause.cli.app", "normal", "learn", str(recording)]
-    subprocess.run(command, env=env, cwd=PROJECT_ROOT, check=True, timeout=300)
+    done = firstcause(env, "normal", "learn", str(recording))
+    assert done.returncode == 0, done.stderr
 
 
 def suspect_lines(slack: SlackProcess) -> dict[str, str]:

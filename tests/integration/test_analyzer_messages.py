@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cassandra.cluster import Session
 
-from firstcause.settings import PROJECT_ROOT
 from log_analyzer.actions import Acknowledgement, Feedback, Silence
 from log_analyzer.delivery import Delivery
 from log_analyzer.handling_store import HandlingStore
@@ -24,6 +22,7 @@ from log_analyzer.routing import Route, Router
 from log_analyzer.slack_channel import SlackChannel
 from log_analyzer.thread_delivery import ThreadDelivery
 from log_analyzer.thread_outbox import ThreadOutbox
+from tests.command_line import firstcause
 from tests.integration.analyzer_parts import (
     DAY_MS,
     QUIET_MS,
@@ -273,15 +272,7 @@ def test_the_commands_do_what_the_buttons_do(session, service, product_env) -> N
     key = str(view.incident_id)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "firstcause.cli.app", "incidents", *arguments],
-            env=product_env,
-            cwd=PROJECT_ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return firstcause(product_env, "incidents", *arguments)
 
     assert run("ack", key, "--by", "ann").returncode == 0
     assert run("silence", key, "--for", "2h").returncode == 0

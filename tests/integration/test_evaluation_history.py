@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -16,7 +15,7 @@ from firstcause.code_version import CodeVersion
 from firstcause.evaluation_history import EvaluationHistory
 from firstcause.root_cause.evaluated_run import CaseChoice, EvaluatedRun
 from firstcause.root_cause.evaluation import Shares
-from firstcause.settings import PROJECT_ROOT
+from tests.command_line import firstcause
 
 pytestmark = pytest.mark.integration
 
@@ -92,16 +91,7 @@ def test_a_run_that_failed_first_and_then_did_not_is_kept_with_its_figures(
 
 
 def evaluations(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "firstcause.cli.app", "evaluations", *arguments],
-        env=env,
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return firstcause(env, "evaluations", *arguments)
 
 
 def test_the_command_shows_which_run_got_worse(

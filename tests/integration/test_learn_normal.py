@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from cassandra.cluster import Session
@@ -25,6 +24,7 @@ from firstcause.root_cause.whole_traces import starting_in
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.stored_time import milliseconds, moment
 from generators.event_stream import EventStream, GeneratorParameters
+from tests.integration.stored_incidents import put_incident
 from tests.integration.stored_logs import store
 from tests.streaming_driver import StoreDriver
 
@@ -33,7 +33,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 HOUR = datetime(2026, 3, 2, 10, tzinfo=UTC)
 HOUR_START_MS = milliseconds(HOUR)
 MINUTE_MS = 60_000
-INCIDENT = UUID(int=77)
 
 
 def generated(start: datetime, minutes: int, scenario: str | None = None) -> list[LogEvent]:
@@ -88,28 +87,6 @@ def keep_spans(session: Session, spans: Sequence[Span]) -> None:
         for one in spans
     ]
     execute_concurrent_with_args(session, statement, rows, raise_on_first_error=True)
-
-
-def put_incident(session: Session, first_ms: int, last_ms: int) -> None:
-    day: date = moment(first_ms).date()
-    session.execute("INSERT INTO incident_days (scope, day) VALUES ('all', %s)", (day,))
-    session.execute(
-        "INSERT INTO incidents_by_day (day, opened_at, incident_id) VALUES (%s, %s, %s)",
-        (day, moment(first_ms), INCIDENT),
-    )
-    session.execute(
-        "INSERT INTO incidents (incident_id, opened_at, status) VALUES (%s, %s, 'resolved')",
-        (INCIDENT, moment(first_ms)),
-    )
-    session.execute(
-        "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (%s, %s)",
-        (INCIDENT, INCIDENT),
-    )
-    session.execute(
-        "INSERT INTO episode_tallies (episode_id, kafka_partition, first_seen, last_seen) "
-        "VALUES (%s, 0, %s, %s)",
-        (INCIDENT, moment(first_ms), moment(last_ms)),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +160,9 @@ def test_an_hour_is_learned_of_its_quiet_times_once_and_a_broken_one_refused(
     spans = spans_by_ids(events)
     keep(session, [*events, *broken])
     keep_spans(session, [*spans, *spans_by_ids(broken)])
-    put_incident(session, HOUR_START_MS + 11 * MINUTE_MS, HOUR_START_MS + 12 * MINUTE_MS)
+    put_incident(
+        session, HOUR_START_MS + 11 * MINUTE_MS, HOUR_START_MS + 12 * MINUTE_MS, "resolved"
+    )
     record_drill(session, "made_up", HOUR_START_MS - 3 * MINUTE_MS, HOUR_START_MS - 2 * MINUTE_MS)
 
     told = job(an_hour(HOUR), an_hour(HOUR + timedelta(hours=1)))

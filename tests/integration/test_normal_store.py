@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import pytest
@@ -26,8 +24,9 @@ from firstcause.root_cause.normal import Normal, decayed, merge
 from firstcause.root_cause.normal_store import VERSIONS_KEPT, NormalStore
 from firstcause.root_cause.quiet_time import MARGIN_AFTER_MS, Disturbance, TimeRange
 from firstcause.root_cause.slice_store import SliceStore
-from firstcause.settings import PROJECT_ROOT
 from firstcause.stored_time import milliseconds, moment
+from tests.command_line import firstcause
+from tests.integration.stored_incidents import put_incident
 from tests.unit.root_cause_parts import Line, traffic
 
 pytestmark = pytest.mark.integration
@@ -151,42 +150,17 @@ def test_drills_are_found_by_whatever_they_touch(session: Session) -> None:
     assert drills_between(session, end_ms + MARGIN_AFTER_MS + 1, end_ms + DAY_MS) == []
 
 
-def put_incident(session: Session, first_ms: int, minutes: dict[int, int]) -> UUID:
-    """One incident of one group, open, whose last error came in the last of these minutes."""
-    incident = uuid4()
-    day = moment(first_ms).date()
-    session.execute("INSERT INTO incident_days (scope, day) VALUES ('all', %s)", (day,))
-    session.execute(
-        "INSERT INTO incidents_by_day (day, opened_at, incident_id) VALUES (%s, %s, %s)",
-        (day, moment(first_ms), incident),
-    )
-    session.execute(
-        "INSERT INTO incidents (incident_id, opened_at, status) VALUES (%s, %s, 'open')",
-        (incident, moment(first_ms)),
-    )
-    session.execute(
-        "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (%s, %s)",
-        (incident, incident),
-    )
-    session.execute(
-        "INSERT INTO episodes (episode_id, incident_id, fingerprint, service_name) "
-        "VALUES (%s, %s, %s, 'shop')",
-        (incident, incident, incident),
-    )
-    session.execute(
-        "INSERT INTO episode_tallies (episode_id, kafka_partition, first_seen, last_seen, fatal, "
-        "minutes) VALUES (%s, 0, %s, %s, false, %s)",
-        (incident, moment(first_ms), moment(max(minutes) * 60_000), minutes),
-    )
-    return incident
+def put_open_incident(session: Session, minutes: dict[int, int]) -> UUID:
+    """One incident, open, whose last error came in the last of these minutes."""
+    return put_incident(session, HOUR_MS_OF_TEST, max(minutes) * 60_000, "open", minutes)
 
 
 def test_ambient_errors_and_what_people_have_silenced_disturb_nothing(session: Session) -> None:
     first = HOUR_MS_OF_TEST // 60_000
     asked = (HOUR_MS_OF_TEST, HOUR_MS_OF_TEST + HOUR_MS)
-    put_incident(session, HOUR_MS_OF_TEST, dict.fromkeys(range(first, first + 120, 10), 1))
+    put_open_incident(session, dict.fromkeys(range(first, first + 120, 10), 1))
     assert incidents_between(session, *asked) == []
-    loud = put_incident(session, HOUR_MS_OF_TEST, {first: 99})
+    loud = put_open_incident(session, {first: 99})
     assert incidents_between(session, *asked) == [
         Disturbance(f"incident {loud}", HOUR_MS_OF_TEST, None)
     ]
@@ -195,19 +169,6 @@ def test_ambient_errors_and_what_people_have_silenced_disturb_nothing(session: S
     assert len(incidents_between(session, *asked)) == 1
     session.execute(silence, (loud, moment(HOUR_MS_OF_TEST)))
     assert incidents_between(session, *asked) == []
-
-
-def command_line(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "firstcause.cli.app", "normal", *arguments],
-        env=env,
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def json_lines(path: Path, events: Sequence[LogEvent]) -> Path:
@@ -224,30 +185,32 @@ def test_people_learn_from_files_and_look_at_it(
     stores: tuple[SliceStore, NormalStore], product_env: dict[str, str], tmp_path: Path
 ) -> None:
     _, normals = stores
-    nothing = command_line(product_env, "show", "shop")
+    nothing = firstcause(product_env, "normal", "show", "shop")
     assert nothing.returncode == 1
     assert "Nothing is learned yet" in nothing.stderr
     # The last trace goes on into the next hour.
     at_ms = HOUR_MS_OF_TEST + HOUR_MS - 59_000 - 10
     events = events_at(at_ms, "sells", "[bold]is done[/bold]")
-    done = command_line(product_env, "learn", str(json_lines(tmp_path / "quiet.jsonl", events)))
+    done = firstcause(
+        product_env, "normal", "learn", str(json_lines(tmp_path / "quiet.jsonl", events))
+    )
     assert done.returncode == 0, done.stderr
     assert "quiet.jsonl" in done.stdout
     loaded = normals.load(at_ms, 10.0)
     assert loaded is not None
     assert loaded.normal == learn(events, [])
 
-    shown = command_line(product_env, "show", "shop")
+    shown = firstcause(product_env, "normal", "show", "shop")
     assert loaded.version in shown.stdout
     assert "[bold]is done[/bold]" in shown.stdout
-    told = json.loads(command_line(product_env, "show", "cart", "--json").stdout)
+    told = json.loads(firstcause(product_env, "normal", "show", "cart", "--json").stdout)
     assert told["errors"] == [{"event": "ERROR `cannot read` in cart", "traces": 60, "share": 1.0}]
     assert told["hours"] == 1
-    [listed] = command_line(product_env, "list", "--json").stdout.splitlines()
+    [listed] = firstcause(product_env, "normal", "list", "--json").stdout.splitlines()
     assert (json.loads(listed)["traces"], json.loads(listed)["refused"]) == (60, None)
-    unknown = command_line(product_env, "show", "shops")
+    unknown = firstcause(product_env, "normal", "show", "shops")
     assert "Known: cart, shop" in unknown.stderr
 
     old = events_at(at_ms - 100 * DAY_MS, "sells")
-    late = command_line(product_env, "learn", str(json_lines(tmp_path / "old.jsonl", old)))
+    late = firstcause(product_env, "normal", "learn", str(json_lines(tmp_path / "old.jsonl", old)))
     assert "newer ones are in force" in late.stderr

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
@@ -23,6 +23,13 @@ from firstcause.log_event import (
 from spark.log_events import LogEventReader
 from tests.hostile import GOOD, HOSTILE, with_fields
 from tests.integration.local_spark import RECEIVED_MS, kafka_records, local_spark
+from tests.integration.reader_agreement import (
+    ODD_JSON,
+    WITHOUT_SHRINKING,
+    assert_all_agree,
+    bytes_with,
+    same,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -57,16 +64,6 @@ def python_reads(value: bytes | None) -> LogEvent | UnreadableReason:
         return error.reason
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal; or the same JSON, which Java and Python write with small differences."""
-    if one == other or not (isinstance(one, str) and isinstance(other, str)):
-        return bool(one == other)
-    try:
-        return bool(json.loads(one) == json.loads(other))
-    except ValueError:
-        return False
-
-
 def assert_agree(value: bytes | None, row: Row) -> None:
     decision = python_reads(value)
     if isinstance(decision, UnreadableReason):
@@ -94,23 +91,6 @@ def without(name: str) -> bytes:
     return json.dumps({key: item for key, item in GOOD.items() if key != name}).encode()
 
 
-def bytes_with(at: int, byte: int) -> bytes:
-    value = bytearray(json.dumps(GOOD).encode())
-    value[at % len(value)] = byte
-    return bytes(value)
-
-
-ODD_TEXT = st.one_of(
-    st.sampled_from(["", " ", "\t", "0", "-1", "1e3", "12ms", "null", "{}", "deadBEEF", "a-b"]),
-    st.text(st.characters(codec="utf-8"), max_size=20),
-)
-ODD_JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), ODD_TEXT),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=4,
-)
 TIMESTAMPS = st.one_of(
     st.datetimes(datetime(1890, 1, 1), datetime(2030, 1, 1)).map(lambda t: t.isoformat() + "Z"),
     st.datetimes(datetime(2026, 2, 28), datetime(2026, 3, 3)).map(
@@ -128,27 +108,17 @@ MUTATED = st.one_of(
     st.builds(lambda v: with_fields({"level": v}), st.sampled_from(sorted(LEVEL_ALIASES))),
     st.builds(without, FIELDS),
     st.builds(lambda n: json.dumps(GOOD).encode()[:n], st.integers(0, 400)),
-    st.builds(bytes_with, st.integers(0, 300), st.integers(0, 255)),
+    st.builds(
+        bytes_with,
+        st.integers(0, 300),
+        st.integers(0, 255),
+        st.just(json.dumps(GOOD).encode()),
+    ),
     st.binary(max_size=30),
 )
 
 
-# Shrinking hundreds of records through Spark takes minutes; the message names the few at fault.
-@settings(
-    max_examples=5,
-    deadline=None,
-    suppress_health_check=[*HealthCheck],
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-)
+@WITHOUT_SHRINKING
 @given(values=st.lists(MUTATED, min_size=150, max_size=300))
 def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
-    disagreements = []
-    for value, row in zip(values, spark_reads(spark, values), strict=True):
-        try:
-            assert_agree(value, row)
-        except AssertionError as error:
-            disagreements.append(f"{value!r}: {str(error).splitlines()[0]}")
-    if disagreements:
-        pytest.fail("\n".join(disagreements[:5]), pytrace=False)
+    assert_all_agree(values, spark_reads(spark, values), assert_agree)

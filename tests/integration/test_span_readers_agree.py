@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
@@ -27,6 +26,13 @@ from tests.hostile_spans import (
     resource_of,
 )
 from tests.integration.local_spark import RECEIVED_MS, kafka_records, local_spark
+from tests.integration.reader_agreement import (
+    ODD_JSON,
+    WITHOUT_SHRINKING,
+    assert_all_agree,
+    bytes_with,
+    same,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -51,16 +57,6 @@ def spark_reads(spark: SparkSession, values: list[bytes | None]) -> list[Row]:
     )
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal; or the same JSON, which Java and Python write with small differences."""
-    if one == other or not (isinstance(one, str) and isinstance(other, str)):
-        return bool(one == other)
-    try:
-        return bool(json.loads(one) == json.loads(other))
-    except ValueError:
-        return False
-
-
 def assert_agree(value: bytes | None, row: Row) -> None:
     expected = read_span_message(value, RECEIVED_MS)
     assert row.reason == expected.reason, value
@@ -82,24 +78,6 @@ def test_each_kind_of_rubbish_ends_with_its_reason(spark: SparkSession) -> None:
         assert_agree(value, row)
 
 
-def bytes_with(at: int, byte: int, value: bytes) -> bytes:
-    changed = bytearray(value)
-    changed[at % len(changed)] = byte
-    return bytes(changed)
-
-
-ODD_TEXT = st.one_of(
-    st.sampled_from(["", " ", "0", "-1", "1e3", "12ms", "null", "{}", "deadBEEF", "a-b", "0-0"]),
-    st.sampled_from(["9223372036854775807", "9223372036854775808", "1772366399123456790"]),
-    st.text(st.characters(codec="utf-8"), max_size=20),
-)
-ODD_JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), ODD_TEXT),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=4,
-)
 SPANS = st.builds(
     lambda fields: {**OTLP_SPAN, **fields},
     st.dictionaries(st.sampled_from(sorted(OTLP_SPAN)), ODD_JSON, max_size=2),
@@ -147,22 +125,7 @@ MUTATED = st.one_of(
 )
 
 
-# Shrinking hundreds of records through Spark takes minutes; the message names the few at fault.
-@settings(
-    max_examples=5,
-    deadline=None,
-    suppress_health_check=[*HealthCheck],
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-)
+@WITHOUT_SHRINKING
 @given(values=st.lists(MUTATED, min_size=150, max_size=300))
 def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
-    disagreements = []
-    for value, row in zip(values, spark_reads(spark, values), strict=True):
-        try:
-            assert_agree(value, row)
-        except AssertionError as error:
-            disagreements.append(f"{value!r}: {str(error).splitlines()[0]}")
-    if disagreements:
-        pytest.fail("\n".join(disagreements[:5]), pytrace=False)
+    assert_all_agree(values, spark_reads(spark, values), assert_agree)

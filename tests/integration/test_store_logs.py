@@ -34,6 +34,7 @@ from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topics import ensure_topics
 from spark.driver_progress import Progress
 from spark.log_events import SHARDS
+from tests.command_line import firstcause
 from tests.e2e.accounting import dead_letters, end_offsets, source_position
 from tests.hostile import GOOD, HOSTILE
 from tests.installation import Installation
@@ -224,16 +225,9 @@ def test_the_minutes_and_the_services_are_known(session: Session) -> None:
 
 
 def command_line(own: Settings, *arguments: str) -> list[dict]:
-    done = subprocess.run(
-        [sys.executable, "-m", "firstcause.cli.app", "logs", *arguments, "--json"],
-        env={**os.environ, **settings_environment(own)},
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    env = {**os.environ, **settings_environment(own)}
+    done = firstcause(env, "logs", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
