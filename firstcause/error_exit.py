@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from firstcause.errors import FirstcauseError
+from firstcause.printable import printable
 
 
 def run(program: typer.Typer) -> None:
@@ -51,4 +52,6 @@ def _service_that_failed(error: Exception) -> str | None:
 
 def _complain(line: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]firstcause:[/] {escape(line)}")
+    # What sources sent may be part of it.
+    told = "\n".join(map(printable, line.splitlines()))
+    console.print(f"[bold red]firstcause:[/] {escape(told)}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from firstcause.printable import printable
 from firstcause.root_cause.evaluation import Outcome, Shares, shares
 from firstcause.root_cause.labelled_cases import LabelledCase
 from firstcause.root_cause.ranking import Suspect
@@ -108,6 +109,4 @@ def wide_console() -> Console:
 
 def print_line(text: str) -> None:
     """One line of plain text, however long."""
-    # Text of logs is never markup, and never moves the cursor.
-    plain = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
-    Console(soft_wrap=True, highlight=False).print(Text(plain))
+    Console(soft_wrap=True, highlight=False).print(Text(printable(text)))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from firstcause.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -110,9 +112,8 @@ def _print_line(console: Console, row: LogRow) -> None:
 
     line = Text(row["timestamp"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], style="dim")
     line.append(f" {row['level']:<5}", style=_LEVEL_STYLES.get(row["level"], ""))
-    line.append(f" {row['service_name']} ", style="cyan")
-    # Text from logs is never markup, and never moves the cursor.
-    line.append("".join(c if c.isprintable() else "\ufffd" for c in row["message"]))
+    line.append(f" {printable(row['service_name'])} ", style="cyan")
+    line.append(printable(row["message"]))
     console.print(line)
 
 
@@ -124,5 +125,5 @@ def _hint(history: LogHistory, service: str) -> None:
             f"Nothing in this time. {service} was last heard {last}: try --to {last}", err=True
         )
     else:
-        known = ", ".join(sorted(heard)[:_SERVICES_SHOWN]) or "none yet"
+        known = printable(", ".join(sorted(heard)[:_SERVICES_SHOWN])) or "none yet"
         typer.echo(f"No service {service!r} so far. Known: {known}", err=True)

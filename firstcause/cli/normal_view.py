@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from firstcause.printable import printable
 from firstcause.root_cause.normal_store import NormalVersion
 from firstcause.root_cause.normal_summary import ServiceSummary
 from firstcause.root_cause.slice_store import SliceRecord
@@ -159,8 +160,7 @@ def _time(ms: float) -> str:
 
 
 def _plain(text: str) -> Text:
-    # Text of logs is never markup, and never moves the cursor.
-    return Text("".join(sign if sign.isprintable() else "\ufffd" for sign in text))
+    return Text(printable(text))
 
 
 def _console() -> Console:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from firstcause.printable import printable
+
 if TYPE_CHECKING:
     from firstcause.root_cause.span import Span
 
@@ -58,11 +60,6 @@ def _print_line(depth: int, span: Span) -> None:
     start = datetime.fromtimestamp(span.start_ns / 1e9, UTC)
     line = Text(start.strftime("%H:%M:%S.%f")[:-3], style="dim")
     line.append(f" {span.duration_us / 1000:>10,.1f} ms  {'  ' * depth}")
-    line.append(_printable(span.service_name), style="cyan")
-    # Text from sources is never markup, and never moves the cursor.
-    line.append(f" {_printable(span.operation)}")
+    line.append(printable(span.service_name), style="cyan")
+    line.append(f" {printable(span.operation)}")
     Console(soft_wrap=True, highlight=False).print(line)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -23,8 +23,8 @@ from firstcause.root_cause.structure import Regularity, structural_evidence
 from firstcause.root_cause.timing import UsualTimes, slow_evidence
 from firstcause.root_cause.window import Tally, facts_of
 
-# Fault-free minutes compared with one another stay below (docs/root-cause.md has the figures).
-CONFIDENT_FROM: Final = 1.2
+# A tenth above what fault-free minutes compared with one another reach (docs/root-cause.md).
+CONFIDENT_FROM: Final = 1.3
 # Scores nearer to one another than that leave both suspect.
 STANDS_OUT: Final = 1.2
 STARTS_EVERY_MS: Final = 30_000

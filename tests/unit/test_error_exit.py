@@ -44,6 +44,7 @@ def run_module(*arguments: str, **environment: str) -> subprocess.CompletedProce
     ("error", "words"),
     [
         (FirstcauseError("do this"), "do this"),
+        (FirstcauseError("Known: \x1b]0;shop\x07 [b]"), "Known: \ufffd]0;shop\ufffd [b]"),
         (OperationTimedOut({"10.0.0.1": "no answer"}), "Cassandra failed: errors={'10.0.0.1'"),
         (NoHostAvailable("no host", {}), "Cassandra failed: ('no host'"),
         (InvalidRequest("no table [x]\nat all"), "Cassandra failed: no table [x] at all."),
