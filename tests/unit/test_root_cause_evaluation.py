@@ -19,7 +19,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.degradation import DEGRADATIONS
 from firstcause.root_cause.evaluation import Conditions, outcomes, shares
-from tests.installation import PROJECT_ROOT
+from firstcause.settings import PROJECT_ROOT
 from tests.unit.root_cause_parts import START_MS, Line, traffic
 
 TRAINTICKET = PROJECT_ROOT.parent / "shared" / "data" / "trainticket"
