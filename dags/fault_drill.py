@@ -27,7 +27,10 @@ learned as normal (DAG `learn_normal`), the suspects are ranked by how they depa
   within the last 15 minutes? Its errors then join the incident that is still open, which has
   all the evidence it keeps.
 * *does not suspect ...*: the incident is there, but points elsewhere. Look at it with
-  `firstcause incidents`. This is a fault of the analysis, not of your installation.
+  `firstcause incidents`. *It began ... before this drill*: errors of another fault, such as the
+  drill before, are in it as well, and its suspects are those of both. Drill again when it is
+  resolved, 15 minutes after its last error. Otherwise this is a fault of the analysis, not of your
+  installation.
 * *left no ERROR*: raise the rate or the seconds.
 """
 

@@ -17,7 +17,7 @@ DOC = """
 Simulates a shop of services and sends its log events to the topic `logs`, in real time. While
 it is switched on (not paused), each run sends the events of one minute: a quiet, healthy
 stream without an end. Trigger it by hand for another rate, a longer time or a fault scenario;
-that run goes on beside the healthy stream.
+that run goes on beside the healthy stream. While this DAG is paused, a run that you trigger waits.
 
 A run always makes the same events, also when it is tried again: nothing is stored twice.
 

@@ -21,6 +21,7 @@ from log_analyzer.context_windows import (
     window_since,
     windows_of_the_hour_before,
 )
+from log_analyzer.incident_onset import onset_ms
 from log_analyzer.incident_view import IncidentContext, IncidentView, Suspect
 from log_analyzer.trace_spans import calls_of
 
@@ -104,7 +105,7 @@ class ContextGatherer:
         self, view: IncidentView, suspects: tuple[Suspect, ...]
     ) -> tuple[ServiceSamples, ...]:
         names = [one.service_name for one in suspects[:SUSPECTS_SAMPLED]]
-        first, last = view.first_ms, view.last_ms
+        first, last = onset_ms(view), view.last_ms
         of_hour = [windows_of_the_hour_before(name, first) for name in names]
         windows = [
             window

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from log_analyzer.context_choice import groups_of
+from log_analyzer.incident_onset import onset_ms
 from log_analyzer.incident_view import IncidentView
 
 GATHERS_OF_AN_INCIDENT: Final = 6
 GATHER_PAUSE_MS: Final = 30_000
-# So long without an error, and what comes then may have another cause.
-PAUSE_MS: Final = 900_000
-_MINUTE_MS: Final = 60_000
 _SINCE: Final = ": "
 
 
@@ -28,16 +26,6 @@ class Gathers:
     count: int = 0
     claimed_ms: int = 0
     state: str = ""
-
-
-def onset_ms(view: IncidentView) -> int:
-    """Since when an incident goes on without a pause (event time): it may have come back."""
-    began_ms = view.last_ms - view.last_ms % _MINUTE_MS
-    for minute_ms in sorted({one.minute_ms for one in view.error_minutes}, reverse=True):
-        if began_ms - minute_ms > PAUSE_MS:
-            return began_ms
-        began_ms = min(began_ms, minute_ms)
-    return view.first_ms
 
 
 def state_of(view: IncidentView) -> str:

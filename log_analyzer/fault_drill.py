@@ -97,6 +97,7 @@ def await_finding(
     raise FirstcauseError(
         f"Incident {finding.incident.incident_id} does not suspect {expected.culprit}, the true "
         f"culprit; its first suspects are {', '.join(first_suspects(finding.incident))}."
+        + _other_fault(finding.incident, expected)
         + _without_normal(finding.incident)
     )
 
@@ -104,6 +105,16 @@ def await_finding(
 def first_suspects(incident: IncidentView) -> tuple[str, ...]:
     """The suspects that a person would look at."""
     return suspect_names(incident)[:SUSPECTS_LOOKED_AT]
+
+
+def _other_fault(incident: IncidentView, expected: DrillExpectation) -> str:
+    if incident.first_ms >= expected.started_at.timestamp() * 1000:
+        return ""
+    began = datetime.fromtimestamp(incident.first_ms / 1000, UTC)
+    return (
+        f" It began at {began:%H:%M:%S} UTC, before this drill, so that there is another fault in "
+        "it: see `firstcause incidents`, and drill again when it is resolved."
+    )
 
 
 def _without_normal(incident: IncidentView) -> str:

@@ -26,7 +26,7 @@ from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.span_history import spans_of_traces
 from firstcause.structured_logging import configure_logging
-from log_analyzer.context_schedule import onset_ms
+from log_analyzer.incident_onset import onset_ms
 from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.normal_ranking import ranked
 from log_analyzer.ranking_logs import RankingLogs

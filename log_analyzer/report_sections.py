@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from log_analyzer.event_time import clock, iso
+from log_analyzer.incident_onset import onset_ms
 from log_analyzer.incident_view import (
     EARLIER_SHOWN,
     ContextLog,
@@ -80,7 +81,8 @@ def next_actions(view: IncidentView) -> tuple[str, ...]:
     """What to do, the most useful first; commands are safe to paste into a shell."""
     culprit = suspects(view)[0] if suspects(view) else Suspect(view.service_name, ())
     name = shlex.quote(culprit.service_name)
-    start, end = iso(view.first_ms - AROUND_MS), iso(view.first_ms + AROUND_MS)
+    onset = onset_ms(view)
+    start, end = iso(onset - AROUND_MS), iso(onset + AROUND_MS)
     actions = [
         f"Read its logs around the start: firstcause logs --service {name} --from {start} "
         f"--to {end}"
@@ -88,7 +90,7 @@ def next_actions(view: IncidentView) -> tuple[str, ...]:
     trace = _trace_of(view, culprit)
     if trace:
         actions.append(f"Follow one trace: firstcause logs --trace {shlex.quote(trace)}")
-    actions.append(f"Look at what changed in {culprit.service_name} before {clock(view.first_ms)}.")
+    actions.append(f"Look at what changed in {culprit.service_name} before {clock(onset)}.")
     if view.earlier:
         last = max(view.earlier, key=lambda one: one.first_ms)
         actions.append(f"Compare with the last time: firstcause incidents {last.incident_id}")

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firstcause.printable import printable
+from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.normal_store import NormalVersion
 from firstcause.root_cause.normal_summary import ServiceSummary
 from firstcause.root_cause.slice_store import SliceRecord
@@ -68,7 +69,7 @@ def summary_json(service: str, version: NormalVersion, slot: str, summary: Servi
             "version": version.version,
             "slot": slot,
             "learned_from": _minute(version.first_ms),
-            "learned_to": _minute(version.last_ms),
+            "learned_to": _minute(version.last_ms + HOUR_MS),
             "hours": version.hours,
             **asdict(summary),
         }
@@ -136,7 +137,9 @@ def _print(
 
 def _learned(version: NormalVersion) -> str:
     hours = "1 hour" if version.hours == 1 else f"{version.hours} hours"
-    return f"learned from {hours}, {_minute(version.first_ms)} to {_minute(version.last_ms)}"
+    return (
+        f"learned from {hours}, {_minute(version.first_ms)} to {_minute(version.last_ms + HOUR_MS)}"
+    )
 
 
 def _slot(slot: str) -> str:

@@ -202,6 +202,7 @@ def test_people_learn_from_files_and_look_at_it(
 
     shown = firstcause(product_env, "normal", "show", "shop")
     assert loaded.version in shown.stdout
+    assert "learned from 1 hour, 2026-03-02T10:00Z to 2026-03-02T11:00Z" in shown.stdout
     assert "[bold]is done[/bold]" in shown.stdout
     told = json.loads(firstcause(product_env, "normal", "show", "cart", "--json").stdout)
     assert told["errors"] == [{"event": "ERROR `cannot read` in cart", "traces": 60, "share": 1.0}]

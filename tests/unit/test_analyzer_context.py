@@ -27,10 +27,8 @@ from log_analyzer.context_rates import new_logs, rate_changes, rate_difference, 
 from log_analyzer.context_schedule import (
     GATHER_PAUSE_MS,
     GATHERS_OF_AN_INCIDENT,
-    PAUSE_MS,
     Gathers,
     gather_due,
-    onset_ms,
     state_of,
 )
 from log_analyzer.context_store import decoded, encoded
@@ -43,6 +41,7 @@ from log_analyzer.context_windows import (
     window_since,
     windows_of_the_hour_before,
 )
+from log_analyzer.incident_onset import PAUSE_MS, onset_ms
 from log_analyzer.incident_view import (
     ContextLog,
     ErrorMinute,

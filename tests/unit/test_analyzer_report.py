@@ -8,6 +8,8 @@ import uuid
 import pytest
 from rich.console import Console
 
+from log_analyzer.event_time import clock, iso
+from log_analyzer.incident_onset import PAUSE_MS
 from log_analyzer.incident_view import (
     EARLIER_SHOWN,
     ContextLog,
@@ -22,6 +24,7 @@ from log_analyzer.incident_view import (
 )
 from log_analyzer.report import deterministic_report, incident_json
 from log_analyzer.report_sections import (
+    AROUND_MS,
     next_actions,
     report_sections,
     seen_before,
@@ -155,6 +158,15 @@ def test_earlier_incidents_are_counted_and_the_last_is_quoted() -> None:
     assert str(seen_before(an_incident(earlier=(hidden,)))).endswith(": <EMAIL> left")
     # No more were looked for.
     assert "at least 5 times" in str(seen_before(an_incident(earlier=(unknown,) * EARLIER_SHOWN)))
+
+
+def test_of_what_came_back_the_new_beginning_is_to_be_read() -> None:
+    back_ms = START_MS - START_MS % MINUTE_MS + PAUSE_MS + 2 * MINUTE_MS
+    minutes = tuple(ErrorMinute("order", at_ms, 4) for at_ms in (START_MS, back_ms))
+    view = an_incident(error_minutes=minutes, last_ms=back_ms + 10_000)
+    start, end = iso(back_ms - AROUND_MS), iso(back_ms + AROUND_MS)
+    assert next_actions(view)[0].endswith(f"--from {start} --to {end}")
+    assert any(one.endswith(f"before {clock(back_ms)}.") for one in next_actions(view))
 
 
 def test_a_service_name_cannot_smuggle_a_command_into_the_shell() -> None:

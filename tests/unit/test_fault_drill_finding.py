@@ -74,6 +74,15 @@ def test_it_fails_without_an_incident_or_with_a_wrong_one(monkeypatch: pytest.Mo
         found(monkeypatch, [incident("mine-1", ("cart",))])
 
 
+def test_it_says_when_another_fault_is_in_the_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    began_ms = int(EXPECTED.started_at.timestamp() * 1000)
+    with pytest.raises(FirstcauseError, match=r"began at 23:59:59 UTC, before this drill"):
+        found(monkeypatch, [incident("mine-1", ("cart",), began_ms - 1)])
+    with pytest.raises(FirstcauseError) as alone:
+        found(monkeypatch, [incident("mine-1", ("cart",), began_ms)])
+    assert "before this drill" not in str(alone.value)
+
+
 def test_the_fourth_suspect_is_none_and_what_is_missing_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
