@@ -45,17 +45,28 @@ def _named(params: Any) -> list[TimeRange]:
 
 
 def _due() -> list[TimeRange]:
-    """The hours of the last day that are not done and have logs."""
+    """The hours of the last day that are not done, or not any more, and have logs."""
     from firstcause import cassandra
+    from firstcause.drills import drills_between
+    from firstcause.incident_times import incidents_between
     from firstcause.log_minutes import minutes_between
-    from firstcause.root_cause.due_hours import due_hours
-    from firstcause.root_cause.slice_store import SliceStore
+    from firstcause.root_cause.due_hours import disturbed_since, due_hours
+    from firstcause.root_cause.slice_store import FROM_LOGS, SliceStore
     from firstcause.settings import load_settings
     from firstcause.stored_time import milliseconds
 
+    now_ms = int(time.time() * 1000)
+    day = due_hours(now_ms, frozenset())
     with cassandra.session(load_settings()) as session:
-        done = {one.hour_ms for one in SliceStore(session).records(days=3) if one.is_final}
-        due = due_hours(int(time.time() * 1000), done)
+        done = {one.hour_ms: one for one in SliceStore(session).records(days=3) if one.is_final}
+        around = day[0].start_ms, day[-1].end_ms
+        disturbances = [*incidents_between(session, *around), *drills_between(session, *around)]
+        learned = {
+            hour_ms: one.stretches
+            for hour_ms, one in done.items()
+            if one.revision is not None and one.source == FROM_LOGS
+        }
+        due = due_hours(now_ms, done.keys() - disturbed_since(learned, disturbances))
         if not due:
             return []
         found = minutes_between(session, due[0].start_ms, due[-1].end_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -61,22 +62,22 @@ class ContextStore:
         row = self._execute("gathers", incident).one()
         if row is None or row.gathers is None:
             return Gathers()
-        return Gathers(row.gathers, milliseconds(row.claimed_at) or 0, row.state or "")
+        return Gathers.from_note(row.gathers, milliseconds(row.claimed_at) or 0, row.state or "")
 
-    def claim(self, incident: UUID, before: Gathers, owner: str, now_ms: int) -> Gathers | None:
-        """The claim of the one instance that may gather now; None when another was faster."""
-        at = moment(now_ms)
-        if before.count == 0:
-            result = self._execute("first_claim", incident, at, owner, "")
+    def claim(self, incident: UUID, claimed: Gathers, owner: str) -> bool:
+        """True for the one instance that may gather now; False when another was faster."""
+        at, before = moment(claimed.claimed_ms), claimed.count - 1
+        if before == 0:
+            result = self._execute("first_claim", incident, at, owner, claimed.note)
         else:
-            result = self._execute(
-                "next_claim", before.count + 1, at, owner, "", incident, before.count
-            )
-        return Gathers(before.count + 1, now_ms) if result.was_applied else None
+            values = (claimed.count, at, owner, claimed.note, incident, before)
+            result = self._execute("next_claim", *values)
+        return bool(result.was_applied)
 
-    def finish(self, incident: UUID, claimed: Gathers, state: str) -> None:
+    def finish(self, incident: UUID, claimed: Gathers, size: str) -> None:
         """Notes how the incident stood when a gathering ended well; a later claim is left alone."""
-        self._execute("state", state, incident, claimed.count)
+        note = replace(claimed, size=size).note
+        self._execute("state", note, incident, claimed.count)
 
 
 def encoded(context: IncidentContext) -> str:

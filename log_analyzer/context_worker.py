@@ -15,13 +15,15 @@ import structlog
 from firstcause.errors import FirstcauseError
 from log_analyzer import metrics
 from log_analyzer.context_gatherer import ContextGatherer, Gathered
-from log_analyzer.context_schedule import Gathers, gather_due, state_of
+from log_analyzer.context_schedule import Gathers, gather_due, standing_of
 from log_analyzer.context_store import ContextStore
+from log_analyzer.incident_onset import is_same_onset
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.normal_ranking import joined_suspects
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.ranking_process import RankingRequest
+from log_analyzer.ranking_window import BEFORE_MS
 
 # The stored logs lag behind the topic by some seconds; so long they are waited for.
 STORED_WAIT_MS: Final = 3_000
@@ -52,7 +54,7 @@ class _Unranked:
 
     gathered: Gathered
     claimed: Gathers
-    state: str
+    size: str
     ranking: Future[NormalRanking | None]
     since_ms: int
     shown: bool = False
@@ -89,6 +91,8 @@ class ContextWorker:
         self._next_look_ms: dict[UUID, int] = {}
         self._waits_since_ms: dict[UUID, int] = {}
         self._unranked: dict[UUID, _Unranked] = {}
+        # What the ranker works on, and since when: it takes one after the other.
+        self._ranked_now: tuple[UUID | None, int] = (None, 0)
 
     def run_once(self) -> None:
         """Gathers for every incident that is due. Raises the driver's errors; repeat it then."""
@@ -103,6 +107,7 @@ class ContextWorker:
                 self._look(incident)
         for incident, waiting in list(self._unranked.items()):
             self._take_ranking(incident, waiting)
+        self._end_hanging()
 
     def _notice_is_due(self, incident: UUID) -> bool:
         row = self._outbox.read(incident)
@@ -114,21 +119,21 @@ class ContextWorker:
         if view is None:
             return
         gathers = self._store.gathers(incident)
-        state = state_of(view)
         now_ms = self._clock_ms()
-        if view.merged_into is not None or not gather_due(gathers, state, now_ms):
+        standing = standing_of(view, now_ms)
+        if view.merged_into is not None or not gather_due(gathers, standing, now_ms):
             self._next_look_ms[incident] = now_ms + LOOK_MS
             return
         if gathers.count == 0 and not self._stored(view):
             return
-        claimed = self._store.claim(incident, gathers, self._owner, now_ms)
-        if claimed is None:
+        claimed = gathers.next(standing, now_ms)
+        if not self._store.claim(incident, claimed, self._owner):
             return
         ranking = self._ranker.submit(RankingRequest.of(view))
         began = time.perf_counter()
         gathered = self._gatherer.gather(view)
         metrics.CONTEXT_SECONDS.observe(time.perf_counter() - began)
-        self._unranked[incident] = _Unranked(gathered, claimed, state, ranking, now_ms)
+        self._unranked[incident] = _Unranked(gathered, claimed, standing.size, ranking, now_ms)
         self._gatherer.save(gathered.calls)
 
     def _take_ranking(self, incident: UUID, waiting: _Unranked) -> None:
@@ -136,28 +141,41 @@ class ContextWorker:
         waited_ms = self._clock_ms() - waiting.since_ms
         if not waiting.ranking.done():
             if waited_ms >= RANKING_WAIT_MS and not waiting.shown:
-                self._show(incident, waiting, self._last_ranking(incident), "unranked")
+                self._show(incident, waiting, self._last_ranking(incident, waiting), "unranked")
                 waiting.shown = True
-            if waited_ms >= RANKING_MAX_MS and not waiting.ranking.cancel():
-                # It would keep all others waiting. Its end is seen in one of the next passes.
-                _log.warning("ranking_hangs", incident_id=str(incident), waited_ms=waited_ms)
-                self._ranker.kill()
             return
         complete = waiting.gathered.complete
         try:
             ranking = waiting.ranking.result()
         except NO_RANKING as error:
-            ranking, complete = self._last_ranking(incident), False
+            ranking, complete = self._last_ranking(incident, waiting), False
             reason = f"{type(error).__name__}: {error}"[:300]
             _log.warning("not_ranked", incident_id=str(incident), reason=reason)
         self._show(incident, waiting, ranking, "complete" if complete else "incomplete")
         if complete and not (ranking and ranking.young):
-            self._store.finish(incident, waiting.claimed, waiting.state)
+            self._store.finish(incident, waiting.claimed, waiting.size)
         del self._unranked[incident]
 
-    def _last_ranking(self, incident: UUID) -> NormalRanking | None:
+    def _end_hanging(self) -> None:
+        """Ends a ranking that computes for too long; the time in which it waited is its own."""
+        now_ms = self._clock_ms()
+        first = next((one for one, it in self._unranked.items() if not it.ranking.done()), None)
+        if first != self._ranked_now[0]:
+            self._ranked_now = (first, now_ms)
+        if first is not None and now_ms - self._ranked_now[1] >= RANKING_MAX_MS:
+            # It would keep all others waiting. Its end is seen in one of the next passes.
+            _log.warning("ranking_hangs", incident_id=str(first))
+            self._ranker.kill()
+            self._ranked_now = (None, 0)
+
+    def _last_ranking(self, incident: UUID, waiting: _Unranked) -> NormalRanking | None:
+        """The ranking before, if it is of the same fault."""
         stored = self._store.read(incident)
-        return stored.ranking if stored is not None else None
+        ranking = stored.ranking if stored is not None else None
+        if ranking is None:
+            return None
+        same = is_same_onset(ranking.start_ms + BEFORE_MS, waiting.claimed.onset_ms)
+        return ranking if same else None
 
     def _show(
         self, incident: UUID, waiting: _Unranked, ranking: NormalRanking | None, outcome: str

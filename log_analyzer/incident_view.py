@@ -146,6 +146,10 @@ class Suspect:
     departure: float = 0.0
 
 
+# Of a quiet time, the first in a ranking mostly departs by less (docs/root-cause.md).
+LEAST_DEPARTURE: Final = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class NormalRanking:
     """What came of comparing an incident's time with normal.
@@ -174,6 +178,16 @@ class NormalRanking:
     whole: bool = True
     young: bool = False
     clocks_moved: bool = False
+
+    @property
+    def orders(self) -> bool:
+        """True when it says more of the suspects than the incident's traces do.
+
+        One that does not fit normal says nothing, nor one in which hardly anything departs.
+        """
+        if not self.fits_normal or not self.suspects:
+            return False
+        return self.culprit is not None or self.suspects[0].departure >= LEAST_DEPARTURE
 
 
 @dataclass(frozen=True, slots=True)

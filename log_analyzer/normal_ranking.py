@@ -29,6 +29,7 @@ def ranked(
     learned: LearnedNormal,
     window: RankingWindow,
     first_ms: int,
+    now_ms: int,
 ) -> NormalRanking:
     """What a comparison of the window's events with normal says.
 
@@ -38,15 +39,16 @@ def ranked(
         learned: the normal in force at that time.
         window: what was read.
         first_ms: the incident's first error (event time).
+        now_ms: the wall clock; what claims to be later has a clock that is ahead.
     """
-    events = settled(reading.events, window)
+    events = settled(reading.events, window, now_ms)
     traces = {event.trace_id for event in events}
     spans = tuple(
         one
         for one in spans
         if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
     )
-    start_ms = start_of_fault(first_ms, events)
+    start_ms = start_of_fault(first_ms, events, now_ms)
     found = ranking.rank(events, spans, learned.normal, start_ms)
     return NormalRanking(
         culprit=found.culprit,
@@ -67,17 +69,19 @@ def ranked(
 def joined_suspects(
     ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
 ) -> tuple[Suspect, ...]:
-    """All suspects once: in the order of the ranking where there is one, then of the traces.
+    """All suspects once: in the order of the ranking where it orders them, then of the traces.
 
-    Each has the reasons of both. A ranking that does not fit normal orders nothing.
+    Each has the reasons of both. Of a ranking that hardly finds anything those of the traces come
+    first; one that does not fit normal says nothing.
     """
     if ranking_ is None or not ranking_.fits_normal:
         return by_traces
     traced = {one.service_name: one for one in by_traces}
-    first = [_both(one, traced.get(one.service_name)) for one in ranking_.suspects]
-    named = {one.service_name for one in first}
-    others = (one for one in by_traces if one.service_name not in named)
-    return (*first, *others)[:SUSPECTS_SHOWN]
+    departing = {
+        one.service_name: _both(one, traced.get(one.service_name)) for one in ranking_.suspects
+    }
+    order = dict.fromkeys((*departing, *traced) if ranking_.orders else (*traced, *departing))
+    return tuple(departing.get(name) or traced[name] for name in order)[:SUSPECTS_SHOWN]
 
 
 def _both(ranked_: Suspect, traced: Suspect | None) -> Suspect:

@@ -173,7 +173,7 @@ def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
     traces = sample_of_traces(reading.events, SPANS_OF_TRACES)
     spans = spans_of_traces(reader.session, traces, SPANS_SECONDS)
     read = time.monotonic()
-    found = ranked(reading, spans, learned, window, request.first_ms)
+    found = ranked(reading, spans, learned, window, request.first_ms, time.time_ns() // 1_000_000)
     _log.info(
         "ranked",
         culprit=found.culprit,

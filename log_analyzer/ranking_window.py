@@ -34,12 +34,12 @@ def window_around(first_ms: int) -> RankingWindow:
     return RankingWindow(first_ms - BEFORE_MS, first_ms + AFTER_MS)
 
 
-def start_of_fault(first_ms: int, events: Iterable[LogEvent]) -> int | None:
+def start_of_fault(first_ms: int, events: Iterable[LogEvent], now_ms: int) -> int | None:
     """Since when something is wrong, while the fault is too young to look for its start; or None.
 
     Of an older one the ranking finds the start itself: it may lie long before the first error.
     """
-    newest_ms = max((event.timestamp_ms for event in events), default=first_ms)
+    newest_ms = _newest_ms(events, now_ms) or first_ms
     return first_ms - LEAD_MS if newest_ms - first_ms < LEAST_WINDOW_MS else None
 
 
@@ -48,7 +48,7 @@ def is_near(at_ms: int, window: RankingWindow) -> bool:
     return window.start_ms - STRAY_MS <= at_ms < window.end_ms + STRAY_MS
 
 
-def settled(events: Sequence[LogEvent], window: RankingWindow) -> tuple[LogEvent, ...]:
+def settled(events: Sequence[LogEvent], window: RankingWindow, now_ms: int) -> tuple[LogEvent, ...]:
     """The events that can be compared: of traces that are whole, as far as can be told.
 
     Left out are traces that began within `SETTLED_MS` of the newest event, those with an event
@@ -62,7 +62,7 @@ def settled(events: Sequence[LogEvent], window: RankingWindow) -> tuple[LogEvent
             first[event.trace_id] = min(at_ms, first.get(event.trace_id, at_ms))
             if not is_near(at_ms, window):
                 stray.add(event.trace_id)
-    until_ms = max((event.timestamp_ms for event in events), default=0) - SETTLED_MS
+    until_ms = _newest_ms(events, now_ms) - SETTLED_MS
     return tuple(
         event
         for event in events
@@ -101,6 +101,11 @@ def in_order_of_interest(
         order |= dict.fromkeys(new)
     every = set(known) | order.keys()
     return (*order, *sorted(every - order.keys()))[:count]
+
+
+def _newest_ms(events: Iterable[LogEvent], now_ms: int) -> int:
+    """The newest moment of which something is stored; a clock that is ahead makes none; 0."""
+    return min(now_ms, max((event.timestamp_ms for event in events), default=0))
 
 
 def _hash(trace_id: str) -> bytes:

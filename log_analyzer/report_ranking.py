@@ -13,7 +13,7 @@ REASONS_TOLD: Final = 2
 def ranking_of(view: IncidentView) -> NormalRanking | None:
     """The incident's ranking where it orders the suspects; None where the traces alone do."""
     found = view.context.ranking if view.context else None
-    return found if found is not None and found.fits_normal and found.suspects else None
+    return found if found is not None and found.orders else None
 
 
 def cause_by_ranking(ranking: NormalRanking, traced: Suspect) -> str:
@@ -42,8 +42,9 @@ def ranking_lines(view: IncidentView) -> tuple[str, ...]:
     found = view.context.ranking
     if found is None:
         return (
-            "Nothing was compared with normal: none is learned yet, or it could not be read. The "
-            "suspects stand in the order of the call graph and of who failed first.",
+            "Nothing is compared with normal: none is learned yet, it could not be read, or it is "
+            "on its way. The suspects stand in the order of the call graph and of who failed "
+            "first.",
         )
     whole = "all events" if found.whole else "a sample of traces"
     compared = (
@@ -63,4 +64,5 @@ def ranking_lines(view: IncidentView) -> tuple[str, ...]:
         verdict = f"{found.culprit} stands out"
     else:
         verdict = "Inconclusive: nobody stands out, neither from chance nor from the next"
-    return (compared, f"{verdict} (scores: {scores or 'none'}).")
+    early = " The first minute was not over: it is compared again." if found.young else ""
+    return (compared, f"{verdict} (scores: {scores or 'none'}).{early}")

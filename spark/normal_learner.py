@@ -26,7 +26,7 @@ from firstcause.root_cause.normal import Normal, merge
 from firstcause.root_cause.normal_codec import TOTALS, decode, encode
 from firstcause.root_cause.normal_store import NormalStore
 from firstcause.root_cause.quiet_time import TimeRange, quiet_stretches
-from firstcause.root_cause.slice_store import SliceStore
+from firstcause.root_cause.slice_store import FROM_LOGS, VOUCHED_FOR, SliceStore
 from firstcause.root_cause.soundness import (
     MOST_EVENTS_OF_WINDOW,
     TOO_LITTLE,
@@ -48,7 +48,6 @@ from spark.stored_traces import (
 )
 
 JOB: Final = "learn_normal"
-SOURCE: Final = "logs"
 # One worker's share: half a gigabyte of objects, and enough to tell what follows what.
 EVENTS_OF_PARTITION: Final = 150_000
 LOAD_SECONDS: Final = 60.0
@@ -180,14 +179,15 @@ class NormalLearner:
         normal, events = _merged(learned), sum(row["events"] for row in learned)
         if not normal.traces and not normal.services:
             return self._refuse(hour, stretches, f"{TOO_LITTLE}: no trace starts in it")
-        changed = self._slices.put(hour.start_ms, stretches, normal, events, SOURCE, _now_ms())
+        source = VOUCHED_FOR if vouched else FROM_LOGS
+        changed = self._slices.put(hour.start_ms, stretches, normal, events, source, _now_ms())
         if not self._normals.versions():
             # The very first: the next hour is to be compared with it already.
             self.compose()
         return _outcome(hour, events, normal.traces, None, changed=changed)
 
     def _refuse(self, hour: TimeRange, stretches: list[TimeRange], why: str) -> HourOutcome:
-        changed = self._slices.refuse(hour.start_ms, stretches, why, SOURCE, _now_ms())
+        changed = self._slices.refuse(hour.start_ms, stretches, why, FROM_LOGS, _now_ms())
         return _outcome(hour, 0, 0, why, changed=changed)
 
 

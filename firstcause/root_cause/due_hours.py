@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from firstcause.root_cause.quiet_time import TimeRange
+from firstcause.root_cause.quiet_time import Disturbance, TimeRange
 
 HOUR_MS: Final = 3_600_000
 # Logs may come late: an hour is learned once it has been over for so long.
@@ -25,6 +25,29 @@ def due_hours(now_ms: int, done: AbstractSet[int]) -> list[TimeRange]:
     end_ms = _over_until_ms(now_ms)
     starts = range(end_ms - MOST_HOURS_BACK * HOUR_MS, end_ms, HOUR_MS)
     return [TimeRange(start, start + HOUR_MS) for start in starts if start not in done]
+
+
+def disturbed_since(
+    learned: Mapping[int, Sequence[TimeRange]], disturbances: Sequence[Disturbance]
+) -> set[int]:
+    """The hours of which a disturbance became known after they were learned.
+
+    The analyzer may have been away, or behind, when the hour was learned: its errors had opened no
+    incident then.
+
+    Args:
+        learned: by the beginning of each hour, the times that it was learned from.
+        disturbances: what is known by now.
+    """
+    return {
+        hour_ms
+        for hour_ms, stretches in learned.items()
+        if any(
+            one.touches(stretch.start_ms, stretch.end_ms)
+            for one in disturbances
+            for stretch in stretches
+        )
+    }
 
 
 def hours_asked_for(ranges: Iterable[TimeRange], now_ms: int, *, vouched: bool) -> list[TimeRange]:

@@ -23,6 +23,8 @@ _FIRST_LOOK: Final = 40
 _SAMPLED: Final = 300
 _MOST_TRIED: Final = 100
 _LEAST_CALLS: Final = 5
+# A trace costs the square of its spans; those of batches have thousands and tell no more.
+_MOST_SPANS: Final = 200
 # The offsets that are told apart.
 _BIN_MS: Final = 2
 # A gap with more room than this around the callee allows too much to tell anything.
@@ -73,6 +75,8 @@ def _tried(traces: Iterable[Sequence[LogEvent]]) -> dict[_Fit, _Votes]:
     kinds: dict[_Fit, _Votes] = defaultdict(_Votes)
     for events in traces:
         spans = _spans(events)
+        if len(spans) > _MOST_SPANS:
+            continue
         gaps: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         for moments in spans:
             for (before_ms, before), (after_ms, after) in pairwise(moments):

@@ -48,7 +48,7 @@ class SliceRecord:
         hour_ms: its beginning (event time).
         stretches: the quiet times that were learned from.
         events: log events in traces that start in them.
-        source: "logs" for the stored logs, or the name of a file.
+        source: `FROM_LOGS`, `VOUCHED_FOR`, or the name of a file.
         refused: why nothing was learned, for people; None where something was.
         revision: names the slice's rows; None where it was refused.
         learned_at_ms: wall clock.
@@ -106,6 +106,11 @@ def digest(parts: Iterable[bytes]) -> str:
     for part in parts:
         content.update(len(part).to_bytes(8, "big") + part)
     return f"{VERSION}-{content.hexdigest()[:16]}"
+
+
+# Where the counts of an hour come from: what a person vouched for is not learned again.
+FROM_LOGS: Final = "logs"
+VOUCHED_FOR: Final = "logs, vouched for"
 
 
 class SliceStore:

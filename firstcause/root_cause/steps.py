@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from itertools import pairwise, zip_longest
-from typing import NamedTuple
+from itertools import pairwise, takewhile, zip_longest
+from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.call_tree import Row, parents_of
@@ -15,6 +15,8 @@ from firstcause.root_cause.event_key import END
 # it in its span (or ANY), and the event itself.
 Context = tuple[str, str, str]
 ANY = "*"
+# Who waits for a call is at most so many callers away.
+_MOST_CALLERS: Final = 64
 
 
 class Part(StrEnum):
@@ -95,18 +97,18 @@ def _roles(
             Role(names[other], Part.CALLEE, END),
         )
     roles: list[Role] = []
-    for line in (up[: up.index(meeting) + 1], down[: down.index(meeting) + 1]):
-        for callee, caller in pairwise(line):
+    for line in (up, down):
+        for callee, caller in pairwise([*takewhile(lambda span: span != meeting, line), meeting]):
             roles.append(Role(names[callee], Part.CALLEE, names[caller]))
             roles.append(Role(names[caller], Part.CALLER, names[callee]))
     return tuple(roles)
 
 
-def _line(parents: Mapping[str, str | None], span: str) -> list[str]:
-    """A span, its caller and so on; each once, whatever a source says."""
-    line = [span]
+def _line(parents: Mapping[str, str | None], span: str) -> dict[str, None]:
+    """A span, its caller and so on, `_MOST_CALLERS` at most; each once, whatever a source says."""
+    line = {span: None}
     parent = parents[span]
-    while parent is not None and parent not in line:
-        line.append(parent)
+    while parent is not None and parent not in line and len(line) < _MOST_CALLERS:
+        line[parent] = None
         parent = parents[parent]
     return line

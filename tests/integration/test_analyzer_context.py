@@ -17,6 +17,7 @@ import orjson
 import pytest
 from cassandra.cluster import Session
 
+from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from firstcause.log_event import ERROR_LEVELS, LogEvent, read_log_event
@@ -25,14 +26,15 @@ from generators.scenario import scenario_names
 from log_analyzer.call_graph import CallGraphStore
 from log_analyzer.context_gatherer import ContextGatherer, GatherLimits
 from log_analyzer.context_logs import PARTITION_ROWS, ContextLogs
-from log_analyzer.context_schedule import GATHER_PAUSE_MS, GATHERS_OF_AN_INCIDENT
+from log_analyzer.context_schedule import GATHER_PAUSE_MS, GATHERS_OF_A_STAGE
 from log_analyzer.context_store import ContextStore
 from log_analyzer.context_windows import MINUTE_MS, MINUTES_BACK, Window
-from log_analyzer.context_worker import STORED_WAIT_MS, ContextWorker
+from log_analyzer.context_worker import RANKING_MAX_MS, STORED_WAIT_MS, ContextWorker
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentContext, IncidentView, NormalRanking
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.ranking_process import RankingRequest
+from log_analyzer.ranking_window import window_around
 from log_analyzer.report import deterministic_report
 from log_analyzer.report_sections import report_sections
 from tests.installation import Installation
@@ -245,7 +247,7 @@ def test_a_growing_incident_is_gathered_again_six_times_in_all(session, service)
     for step in range(1, 12):  # noqa: B007 - read by Growing
         clock.ms += 2 * GATHER_PAUSE_MS
         worker.run_once()
-    assert gathers(session, view) == GATHERS_OF_AN_INCIDENT
+    assert gathers(session, view) == GATHERS_OF_A_STAGE
 
 
 def test_of_two_instances_one_gathers(session, service) -> None:
@@ -270,6 +272,59 @@ def test_of_two_instances_one_gathers(session, service) -> None:
     a_worker(session, clock, view, gatherer=Racing()).run_once()
     assert counted.count(view.incident_id) == 1
     assert gathers(session, view) == 1
+
+
+class Slow:
+    """Ranks when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Future[NormalRanking | None]] = []
+        self.kills = 0
+
+    def submit(self, _: RankingRequest) -> Future[NormalRanking | None]:
+        self.asked.append(Future())
+        return self.asked[-1]
+
+    def kill(self) -> None:
+        self.kills += 1
+
+
+def test_a_ranking_that_waits_for_its_turn_does_not_hang(session, service) -> None:
+    found = [an_incident(session, f"{service}-{name}") for name in ("one", "two")]
+    for _, logs in found:
+        store(session, logs)
+    clock, slow = Clock(), Slow()
+    worker = a_worker(session, clock, *(view for view, _ in found), ranker=slow)
+    worker.run_once()
+    clock.ms += RANKING_MAX_MS - 1
+    worker.run_once()
+    assert (len(slow.asked), slow.kills) == (2, 0)
+    slow.asked[0].set_result(None)
+    worker.run_once()
+    clock.ms += RANKING_MAX_MS - 1
+    worker.run_once()
+    assert slow.kills == 0
+    clock.ms += 1
+    worker.run_once()
+    assert slow.kills == 1
+
+
+def test_a_ranking_of_another_fault_is_not_shown_for_this_one(session, service) -> None:
+    view, logs = an_incident(session, service)
+    store(session, logs)
+    clock, slow, contexts = Clock(), Slow(), ContextStore(session)
+    for since_ms, is_kept in ((view.first_ms, True), (view.first_ms - 3_600_000, False)):
+        window = window_around(since_ms)
+        old = NormalRanking("auth", (), True, "v", 0, window.start_ms, window.end_ms, 9)
+        contexts.write(view.incident_id, IncidentContext(0, ranking=old))
+        clock.ms += GATHER_PAUSE_MS
+        worker = a_worker(session, clock, view, ranker=slow)
+        worker.run_once()
+        slow.asked[-1].set_exception(FirstcauseError("no time"))
+        worker.run_once()
+        context = contexts.read(view.incident_id)
+        assert context is not None
+        assert (context.ranking == old) is is_kept
 
 
 def test_an_incident_that_is_not_due_yet_is_left_alone(session, service) -> None:

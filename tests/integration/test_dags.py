@@ -184,7 +184,7 @@ def test_kafka_stream_fails_when_kafka_does_not_take_the_events(runs: DagRuns) -
 
 @pytest.mark.usefixtures("analyzer")
 def test_fault_drill_finds_the_incident_and_its_culprit(runs: DagRuns, settings: Settings) -> None:
-    result = runs.run("fault_drill", scenario="db_pool_exhausted", seconds=15, rate=40)
+    result = runs.run("fault_drill", scenario="db_pool_exhausted", seconds=15, rate=100)
     assert result["state"] == "success", result["log"][-3000:]
     summary = result["xcoms"]["await_incident"]
     assert summary["culprit"] == "inventory"
@@ -200,7 +200,7 @@ def test_fault_drill_finds_the_incident_and_its_culprit(runs: DagRuns, settings:
 def test_fault_drill_fails_when_no_incident_is_opened(runs: DagRuns) -> None:
     # Nobody analyses this topic.
     deaf = DagRuns(runs.settings, {**runs.env, "KAFKA_LOGS_TOPIC": "logs_nobody_reads"})
-    conf = {"scenario": "expired_credentials", "seconds": 12, "rate": 40, "timeout_seconds": 1}
+    conf = {"scenario": "db_pool_exhausted", "seconds": 12, "rate": 200, "timeout_seconds": 1}
     result = deaf.run("fault_drill", **conf)
     tasks = {"inject_fault": "success", "await_incident": "failed"}
     assert result["tasks"] == tasks, result["log"][-6000:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ from uuid import UUID
 
 import orjson
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from cassandra.cluster import Session
 
+from dags import normal_tasks
 from firstcause.drills import drills_between, record_drill
 from firstcause.incident_times import incidents_between
 from firstcause.log_event import LogEvent
@@ -23,7 +26,7 @@ from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal import Normal, decayed, merge
 from firstcause.root_cause.normal_store import VERSIONS_KEPT, NormalStore
 from firstcause.root_cause.quiet_time import MARGIN_AFTER_MS, Disturbance, TimeRange
-from firstcause.root_cause.slice_store import SliceStore
+from firstcause.root_cause.slice_store import FROM_LOGS, VOUCHED_FOR, SliceStore
 from firstcause.stored_time import milliseconds, moment
 from tests.command_line import firstcause
 from tests.integration.stored_incidents import put_incident
@@ -169,6 +172,43 @@ def test_ambient_errors_and_what_people_have_silenced_disturb_nothing(session: S
     assert len(incidents_between(session, *asked)) == 1
     session.execute(silence, (loud, moment(HOUR_MS_OF_TEST)))
     assert incidents_between(session, *asked) == []
+
+
+def choose_hours() -> list[str]:
+    return normal_tasks.choose_hours({"from": None, "to": None, "force": False})
+
+
+def test_an_hour_is_due_again_when_a_fault_in_it_becomes_known(
+    session: Session,
+    stores: tuple[SliceStore, NormalStore],
+    product_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slices, _ = stores
+    for name, value in product_env.items():
+        monkeypatch.setenv(name, value)
+    hour_ms = (int(time.time() * 1000) // HOUR_MS - 3) * HOUR_MS
+    session.execute("INSERT INTO services (service_name) VALUES ('shop')")
+    session.execute(
+        "INSERT INTO log_minutes (service_name, day, minute) VALUES ('shop', %s, %s)",
+        (moment(hour_ms).date(), moment(hour_ms)),
+    )
+    asked = ["--range", f"{moment(hour_ms).isoformat()}/{moment(hour_ms + HOUR_MS).isoformat()}"]
+    assert choose_hours() == asked
+    whole = [TimeRange(hour_ms, hour_ms + HOUR_MS)]
+    normal = learn(events_at(hour_ms, "sells"), [])
+    slices.put(hour_ms, whole, normal, 180, FROM_LOGS, 1_000)
+    with pytest.raises(AirflowSkipException, match="learned already"):
+        choose_hours()
+    record_drill(session, "found_out_later", hour_ms + 1_000, hour_ms + 2_000)
+    assert choose_hours() == asked
+    quiet = [TimeRange(hour_ms + 2_001 + MARGIN_AFTER_MS, hour_ms + HOUR_MS)]
+    slices.put(hour_ms, quiet, normal, 170, FROM_LOGS, 2_000)
+    with pytest.raises(AirflowSkipException):
+        choose_hours()
+    slices.put(hour_ms, whole, normal, 180, VOUCHED_FOR, 3_000)
+    with pytest.raises(AirflowSkipException):
+        choose_hours()
 
 
 def json_lines(path: Path, events: Sequence[LogEvent]) -> Path:

@@ -6,6 +6,8 @@ import dataclasses
 import itertools
 import random
 import uuid
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,10 +28,12 @@ from log_analyzer.context_choice import (
 from log_analyzer.context_rates import new_logs, rate_changes, rate_difference, usual
 from log_analyzer.context_schedule import (
     GATHER_PAUSE_MS,
-    GATHERS_OF_AN_INCIDENT,
+    GATHERS_OF_A_STAGE,
+    LATE_MS,
     Gathers,
+    Standing,
     gather_due,
-    state_of,
+    standing_of,
 )
 from log_analyzer.context_store import decoded, encoded
 from log_analyzer.context_windows import (
@@ -46,10 +50,14 @@ from log_analyzer.incident_view import (
     ContextLog,
     ErrorMinute,
     IncidentContext,
+    IncidentView,
+    NormalRanking,
     RateChange,
     Suspect,
     TimelineEntry,
 )
+from log_analyzer.ranking_window import window_around
+from log_analyzer.tally import MINUTES_KEPT
 from log_analyzer.templates import TemplateMiner
 from tests.unit.context_parts import START_MS, a_log, an_error, an_incident
 
@@ -262,43 +270,132 @@ def test_a_context_of_nothing_is_empty() -> None:
     assert make_context((), [], [], 5) == IncidentContext(5)
 
 
+AS_IT_WAS = Standing(10**8, is_over=False, size="as it was")
+GROWN = replace(AS_IT_WAS, size="grown")
+
+
+def gathered(count: int, now_ms: int, of: Standing = AS_IT_WAS, size: str = "") -> Gathers:
+    found = Gathers()
+    for _ in range(count):
+        found = found.next(of, now_ms)
+    return replace(found, size=size)
+
+
 def test_gathering_again_takes_growth_a_pause_and_ends_after_six() -> None:
-    now, grown = 10**9, "grown"
-    assert gather_due(Gathers(), "any", now)
-    done = Gathers(1, now, "as it was")
-    assert not gather_due(done, "as it was", now + 10 * GATHER_PAUSE_MS)
-    assert not gather_due(done, grown, now + GATHER_PAUSE_MS - 1)
-    assert gather_due(done, grown, now + GATHER_PAUSE_MS)
-    # One that died or found too little has no state.
-    assert gather_due(Gathers(1, now, ""), "as it was", now + GATHER_PAUSE_MS)
-    last = Gathers(GATHERS_OF_AN_INCIDENT, now, "")
-    assert not gather_due(last, grown, now + 10 * GATHER_PAUSE_MS)
-
-
-def test_what_came_back_is_gathered_for_its_new_beginning_also_after_six() -> None:
-    minute_ms = START_MS - START_MS % 60_000
-    back_ms = minute_ms + PAUSE_MS + 120_000
-    first = an_incident(error_minutes=(ErrorMinute("order", minute_ms, 4),))
-    again = an_incident(
-        last_ms=back_ms + 70_000,
-        error_minutes=tuple(
-            ErrorMinute("order", at_ms, 4) for at_ms in (minute_ms, back_ms, back_ms + 60_000)
-        ),
-    )
-    assert onset_ms(first) == first.first_ms
-    assert onset_ms(again) == back_ms
     now = 10**9
-    spent = Gathers(GATHERS_OF_AN_INCIDENT, now, state_of(first))
-    assert gather_due(spent, state_of(again), now + GATHER_PAUSE_MS)
-    assert not gather_due(spent, state_of(first) + ", mail", now + GATHER_PAUSE_MS)
+    assert gather_due(Gathers(), AS_IT_WAS, now)
+    done = gathered(1, now, size=AS_IT_WAS.size)
+    assert not gather_due(done, AS_IT_WAS, now + 10 * GATHER_PAUSE_MS)
+    assert not gather_due(done, GROWN, now + GATHER_PAUSE_MS - 1)
+    assert gather_due(done, GROWN, now + GATHER_PAUSE_MS)
+    # One that died or found too little has no size.
+    assert gather_due(gathered(1, now), AS_IT_WAS, now + GATHER_PAUSE_MS)
+    last = gathered(GATHERS_OF_A_STAGE, now)
+    assert not gather_due(last, GROWN, now + 10 * GATHER_PAUSE_MS)
+
+
+@pytest.mark.parametrize(
+    "later", [replace(AS_IT_WAS, is_over=True), replace(AS_IT_WAS, onset_ms=2 * 10**8)]
+)
+def test_what_begins_anew_or_is_over_is_gathered_up_to_six_times_more(later: Standing) -> None:
+    now = 10**9
+    found = gathered(GATHERS_OF_A_STAGE, now)
+    for _ in range(GATHERS_OF_A_STAGE):
+        assert gather_due(found, later, now + GATHER_PAUSE_MS)
+        found = found.next(later, now)
+    assert not gather_due(found, later, now + GATHER_PAUSE_MS)
+    # A late error moves the onset a little.
+    moved = replace(later, onset_ms=later.onset_ms - 30_000)
+    assert not gather_due(found, moved, now + GATHER_PAUSE_MS)
+    assert not gather_due(found, later, now + GATHER_PAUSE_MS - 1)
+
+
+@given(
+    st.builds(
+        Gathers,
+        st.integers(1, 50),
+        st.integers(0, 2**40),
+        st.integers(0, 2**45),
+        st.booleans(),
+        st.integers(0, 40),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    )
+)
+def test_how_an_incident_stood_is_stored_and_read_again(gathers: Gathers) -> None:
+    assert Gathers.from_note(gathers.count, gathers.claimed_ms, gathers.note) == gathers
+
+
+@pytest.mark.parametrize("note", ["", "3 groups", "1772366400000: 3 groups, 10^2 errors, order"])
+def test_a_note_of_an_older_program_is_of_another_stage(note: str) -> None:
+    found = Gathers.from_note(6, 5, note)
+    assert gather_due(found, AS_IT_WAS, 5 + GATHER_PAUSE_MS)
+
+
+MINUTE_MS = 60_000
+FIRST_MINUTE_MS = START_MS - START_MS % MINUTE_MS
+
+
+def with_errors(**fields: Any) -> IncidentView:
+    """An incident with so many errors by minute after the first."""
+    minutes: dict[int, int] = fields.pop("minutes")
+    found = tuple(
+        ErrorMinute("order", FIRST_MINUTE_MS + at * MINUTE_MS, count)
+        for at, count in minutes.items()
+    )
+    last_ms = FIRST_MINUTE_MS + max(minutes) * MINUTE_MS + 10_000
+    return an_incident(error_minutes=found, **{"last_ms": last_ms, **fields})
+
+
+def onset_minute(view: IncidentView) -> float:
+    return (onset_ms(view) - FIRST_MINUTE_MS) / MINUTE_MS
+
+
+def test_what_came_back_after_a_pause_begins_anew_with_its_first_error() -> None:
+    first = with_errors(minutes={0: 4})
+    assert onset_ms(first) == first.first_ms
+    back = PAUSE_MS // MINUTE_MS + 2
+    again = with_errors(minutes={0: 4, back: 4, back + 1: 4})
+    assert onset_minute(again) == back
+    error = replace(an_error("7f", 0), timestamp_ms=FIRST_MINUTE_MS + back * MINUTE_MS + 58_000)
+    seen = replace(again, evidence=(*again.evidence, error))
+    assert onset_ms(seen) == error.timestamp_ms
+
+
+def test_a_flood_out_of_errors_that_always_come_is_a_beginning() -> None:
+    ambient = dict.fromkeys(range(0, 171, 10), 1)
+    assert onset_ms(with_errors(minutes=ambient)) == an_incident().first_ms
+    flood = with_errors(minutes={**ambient, 175: 30, 176: 400, 177: 300})
+    assert onset_minute(flood) == 175
+    # The storm itself, and its end, are no other.
+    assert onset_minute(with_errors(minutes={0: 30, 1: 900, 2: 800, 9: 900, 20: 3})) < 1
+
+
+def test_of_a_long_incident_the_beginning_that_was_compared_is_remembered() -> None:
+    since, kept = 60, dict.fromkeys(range(61, 61 + MINUTES_KEPT), 5)
+    forgotten = with_errors(minutes=kept)
+    assert onset_ms(forgotten) == forgotten.first_ms
+    window = window_around(FIRST_MINUTE_MS + since * MINUTE_MS)
+    ranking = NormalRanking("stock", (), True, "v", 0, window.start_ms, window.end_ms, 9)
+    context = IncidentContext(0, ranking=ranking)
+    assert onset_minute(replace(forgotten, context=context)) == since
 
 
 def test_an_incident_has_grown_with_services_groups_and_tenfold_counts_only() -> None:
-    view = an_incident(error_count=120)
-    assert state_of(an_incident(error_count=999, status="resolved")) == state_of(view)
-    assert state_of(an_incident(error_count=1_000)) != state_of(view)
-    assert state_of(an_incident(services=("order", "payment", "mail"))) != state_of(view)
-    assert state_of(an_incident(services=("payment", "order"))) == state_of(view)
+    def standing(**fields: Any) -> Standing:
+        return standing_of(an_incident(**fields), START_MS)
+
+    view = standing(error_count=120)
+    assert standing(error_count=999, status="resolved") == view
+    assert standing(error_count=1_000) != view
+    assert standing(error_count=120, services=("order", "payment", "mail")) != view
+    assert standing(error_count=120, services=("payment", "order")) == view
+
+
+def test_the_time_to_compare_is_over_when_its_late_logs_are_stored() -> None:
+    view = an_incident()
+    end_ms = window_around(view.first_ms).end_ms + LATE_MS
+    assert not standing_of(view, end_ms - 1).is_over
+    assert standing_of(view, end_ms).is_over
 
 
 some_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

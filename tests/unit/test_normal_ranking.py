@@ -28,6 +28,8 @@ from tests.unit.context_parts import START_MS, a_log, an_incident
 
 FIRST_MS = START_MS + 120_000
 WINDOW = window_around(FIRST_MS)
+NOW_MS = START_MS + 3_600_000
+FAR_MS = 2**45
 BY_TRACES = (
     Suspect("order", ("order failed first in 9 of 9 failing traces (log 4f).",), 1.0, ("4f", "50")),
     Suspect("payment", ("payment fails above it.",)),
@@ -44,6 +46,9 @@ RANKING = NormalRanking(
     start_ms=WINDOW.start_ms,
     end_ms=WINDOW.end_ms,
     events=900,
+)
+FAINT = dataclasses.replace(
+    RANKING, culprit=None, suspects=(Suspect("audit", ("A hint (log 4c).",), departure=0.04),)
 )
 INCONCLUSIVE = dataclasses.replace(RANKING, culprit=None)
 MOVED = dataclasses.replace(RANKING, culprit=None, clocks_moved=True)
@@ -92,7 +97,7 @@ def said(view) -> str:
 
 def test_the_silent_culprit_is_named_with_its_reasons_and_their_log_lines() -> None:
     reading = a_reading()
-    found = ranked(reading, (), learned(), WINDOW, FIRST_MS)
+    found = ranked(reading, (), learned(), WINDOW, FIRST_MS, NOW_MS)
     assert (found.culprit, found.fits_normal, found.young) == ("stock", True, False)
     assert found.normal_version == "v1"
     # What came last may not be stored whole.
@@ -108,15 +113,24 @@ def test_the_silent_culprit_is_named_with_its_reasons_and_their_log_lines() -> N
 def test_a_young_fault_is_ranked_since_its_first_error() -> None:
     begun = requests(120_000, 150_000, stock_dies=True)
     events = (*requests(0, FIRST_MS - START_MS), *begun)
-    found = ranked(LogReading(events, whole=True), (), learned(), WINDOW, FIRST_MS)
+    found = ranked(LogReading(events, whole=True), (), learned(), WINDOW, FIRST_MS, NOW_MS)
+    assert (found.culprit, found.young) == ("stock", True)
+
+
+def test_a_clock_that_is_ahead_ages_no_fault() -> None:
+    begun = requests(120_000, 150_000, stock_dies=True)
+    ahead = a_log("cron", 150_000 + 75_000, "INFO", "tick")
+    events = (*requests(0, FIRST_MS - START_MS), *begun, ahead)
+    now_ms = START_MS + 150_000
+    found = ranked(LogReading(events, whole=True), (), learned(), WINDOW, FIRST_MS, now_ms)
     assert (found.culprit, found.young) == ("stock", True)
 
 
 def test_a_healthy_window_names_nobody_and_a_strange_one_tells_nothing() -> None:
     healthy = LogReading(tuple(requests(0, 300_000)), whole=True)
-    assert ranked(healthy, (), learned(), WINDOW, FIRST_MS).culprit is None
+    assert ranked(healthy, (), learned(), WINDOW, FIRST_MS, NOW_MS).culprit is None
     nothing = LearnedNormal(Normal(), "v0", START_MS)
-    strange = ranked(a_reading(), (), nothing, WINDOW, FIRST_MS)
+    strange = ranked(a_reading(), (), nothing, WINDOW, FIRST_MS, NOW_MS)
     assert strange.culprit is None
 
 
@@ -126,6 +140,8 @@ def test_each_suspect_stands_once_with_the_reasons_of_both() -> None:
     order = found[1]
     assert (order.departure, order.score, order.log_ids) == (0.6, 1.0, ("4b", "4f", "50"))
     assert len(order.reasons) == 2
+    faint = [one.service_name for one in joined_suspects(FAINT, BY_TRACES)]
+    assert faint == ["order", "payment", "audit"]
     assert joined_suspects(None, BY_TRACES) == joined_suspects(NEW, BY_TRACES) == BY_TRACES
 
 
@@ -134,6 +150,7 @@ def test_each_suspect_stands_once_with_the_reasons_of_both() -> None:
     [
         (RANKING, "stock", "likely", "stock departs most clearly from normal. After A"),
         (INCONCLUSIVE, "stock", "inconclusive", "No service departs from normal so clearly"),
+        (FAINT, "order", "likely", "order failed first in 9 of 9"),
         (NEW, "order", "likely", "order failed first in 9 of 9"),
         (None, "order", "likely", "order failed first in 9 of 9"),
     ],
@@ -159,7 +176,7 @@ def test_what_ranking_and_traces_agree_on_is_likely_though_nobody_stands_out() -
         (RANKING, "stock stands out (scores: stock 3.10, order 0.60)"),
         (INCONCLUSIVE, "Inconclusive: nobody stands out"),
         (NEW, "learn normal again"),
-        (None, "Nothing was compared with normal"),
+        (None, "Nothing is compared with normal"),
     ],
 )
 def test_the_report_says_against_what_was_compared(ranking, words: str) -> None:
@@ -221,7 +238,7 @@ def test_a_drill_of_each_scenario_names_its_culprit(
     stream, events = traffic(60, 5, NOON + timedelta(hours=1), scenario)
     first_ms = min(event.timestamp_ms for event in events if event.is_error)
     window = window_around(first_ms)
-    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms)
+    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms, FAR_MS)
     assert stream.scenario is not None
     assert found.culprit == stream.scenario.culprit
 
@@ -233,5 +250,5 @@ def test_another_seed_of_healthy_traffic_names_nobody(
     _, events = traffic(90, seed, NOON + timedelta(hours=2))
     first_ms = events[0].timestamp_ms + 30_000
     window = window_around(first_ms)
-    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms)
+    found = ranked(LogReading(events, whole=True), (), shop_normal, window, first_ms, FAR_MS)
     assert (found.culprit, found.fits_normal) == (None, True)

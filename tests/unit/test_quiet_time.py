@@ -11,6 +11,7 @@ from firstcause.root_cause.due_hours import (
     HOUR_MS,
     LATE_MARGIN_MS,
     MOST_HOURS_BACK,
+    disturbed_since,
     due_hours,
     hours_asked_for,
     hours_of,
@@ -155,3 +156,14 @@ def test_a_time_is_cut_at_full_hours_and_nothing_is_lost(start_ms: int, length_m
     for one, after in pairwise(hours):
         assert one.end_ms == after.start_ms
         assert one.end_ms % HOUR_MS == 0
+
+
+@given(st.lists(disturbances(), max_size=4), st.lists(disturbances(), max_size=4))
+def test_an_hour_is_learned_again_only_for_what_was_not_known(
+    known: list[Disturbance], later: list[Disturbance]
+) -> None:
+    hour = TimeRange(0, HOUR_MS)
+    learned = {0: quiet_stretches(hour, known)}
+    assert disturbed_since(learned, known) == set()
+    again = {0: quiet_stretches(hour, [*known, *later])}
+    assert (disturbed_since(learned, later) == set()) == (again == learned)

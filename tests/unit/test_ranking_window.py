@@ -21,6 +21,7 @@ from log_analyzer.ranking_window import (
 )
 from tests.unit.context_parts import START_MS, a_log
 
+NOW_MS = START_MS + 3_600_000
 NAMES = st.sampled_from(["web", "order", "payment", "stock", "mail", "auth"])
 
 
@@ -31,9 +32,9 @@ def test_the_window_begins_before_the_first_error_and_ends_after_it() -> None:
 
 def test_a_young_fault_is_ranked_since_its_first_error_and_an_old_one_is_searched() -> None:
     young = [a_log("order", 0), a_log("order", LEAST_WINDOW_MS - 1)]
-    assert start_of_fault(START_MS, young) == START_MS - LEAD_MS
-    assert start_of_fault(START_MS, [*young, a_log("order", LEAST_WINDOW_MS)]) is None
-    assert start_of_fault(START_MS, []) == START_MS - LEAD_MS
+    assert start_of_fault(START_MS, young, NOW_MS) == START_MS - LEAD_MS
+    assert start_of_fault(START_MS, [*young, a_log("order", LEAST_WINDOW_MS)], NOW_MS) is None
+    assert start_of_fault(START_MS, [], NOW_MS) == START_MS - LEAD_MS
 
 
 def test_traces_that_may_lack_a_part_are_left_out() -> None:
@@ -42,10 +43,10 @@ def test_traces_that_may_lack_a_part_are_left_out() -> None:
     young = [a_log("order", 20_000 - SETTLED_MS + 1, trace="b"), a_log("order", 20_000)]
     stray = [a_log("order", 0, trace="c"), a_log("order", -10 * STRAY_MS, trace="c")]
     lasting = [a_log("order", 2, trace="d"), a_log("order", 19_999, trace="d")]
-    assert set_of_ids(settled([*whole, *young, *stray, *lasting], window)) == set_of_ids(
+    assert set_of_ids(settled([*whole, *young, *stray, *lasting], window, NOW_MS)) == set_of_ids(
         [*whole, *lasting]
     )
-    assert settled([], window) == ()
+    assert settled([], window, NOW_MS) == ()
 
 
 @given(st.permutations(range(40)), st.integers(0, 50))
