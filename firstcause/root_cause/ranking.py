@@ -23,10 +23,10 @@ from firstcause.root_cause.structure import Regularity, structural_evidence
 from firstcause.root_cause.timing import UsualTimes, slow_evidence
 from firstcause.root_cause.window import Tally, facts_of
 
-# A tenth above what fault-free minutes compared with one another reach (docs/root-cause.md).
-CONFIDENT_FROM: Final = 1.3
+# Well above what fault-free minutes compared with one another reach (docs/root-cause.md).
+CONFIDENT_FROM: Final = 1.5
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.2
+STANDS_OUT: Final = 1.4
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
