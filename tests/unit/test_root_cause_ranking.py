@@ -289,8 +289,12 @@ def test_a_window_that_is_nothing_like_normal_is_inconclusive() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(KINDS, st.tuples(*[st.integers(-200, 200)] * len(SERVICES)))
-def test_clocks_that_moved_name_nobody_wrongly(kind: str, off_ms: tuple[int, ...]) -> None:
+@given(
+    KINDS,
+    # One that moved alone is not told from a service that is late (docs/root-cause.md).
+    st.lists(st.integers(-5, 5).map(lambda n: 40 * n), min_size=4, max_size=4, unique=True),
+)
+def test_clocks_that_moved_name_nobody_wrongly(kind: str, off_ms: list[int]) -> None:
     """From logs alone, without spans or the ids of calls."""
     shifts = dict(zip(SERVICES, off_ms, strict=True))
     ranking = rank(
