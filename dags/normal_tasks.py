@@ -47,8 +47,7 @@ def _named(params: Any) -> list[TimeRange]:
 def _due() -> list[TimeRange]:
     """The hours of the last day that are not done, or not any more, and have logs."""
     from firstcause import cassandra
-    from firstcause.drills import drills_between
-    from firstcause.incident_times import incidents_between
+    from firstcause.disturbances import disturbances_between
     from firstcause.log_minutes import minutes_between
     from firstcause.root_cause.due_hours import disturbed_since, due_hours
     from firstcause.root_cause.slice_store import FROM_LOGS, SliceStore
@@ -59,8 +58,7 @@ def _due() -> list[TimeRange]:
     day = due_hours(now_ms, frozenset())
     with cassandra.session(load_settings()) as session:
         done = {one.hour_ms: one for one in SliceStore(session).records(days=3) if one.is_final}
-        around = day[0].start_ms, day[-1].end_ms
-        disturbances = [*incidents_between(session, *around), *drills_between(session, *around)]
+        disturbances = disturbances_between(session, day[0].start_ms, day[-1].end_ms)
         learned = {
             hour_ms: one.stretches
             for hour_ms, one in done.items()

@@ -17,13 +17,12 @@ from log_analyzer import metrics
 from log_analyzer.context_gatherer import ContextGatherer, Gathered
 from log_analyzer.context_schedule import Gathers, gather_due, standing_of
 from log_analyzer.context_store import ContextStore
-from log_analyzer.incident_onset import is_same_onset
+from log_analyzer.incident_onset import is_same_onset, ranked_onset_ms
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.normal_ranking import joined_suspects
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.ranking_process import RankingRequest
-from log_analyzer.ranking_window import BEFORE_MS
 
 # The stored logs lag behind the topic by some seconds; so long they are waited for.
 STORED_WAIT_MS: Final = 3_000
@@ -174,7 +173,7 @@ class ContextWorker:
         ranking = stored.ranking if stored is not None else None
         if ranking is None:
             return None
-        same = is_same_onset(ranking.start_ms + BEFORE_MS, waiting.claimed.onset_ms)
+        same = is_same_onset(ranked_onset_ms(ranking), waiting.claimed.onset_ms)
         return ranking if same else None
 
     def _show(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incident_view import IncidentView, NormalRanking
 from log_analyzer.ranking_window import AFTER_MS, BEFORE_MS
 from log_analyzer.tally import MINUTE_MS, MINUTES_KEPT
 
@@ -43,6 +43,11 @@ def onset_ms(view: IncidentView) -> int:
     return min(own, default=minute_ms)
 
 
+def ranked_onset_ms(ranking: NormalRanking) -> int:
+    """The beginning that a ranking is about."""
+    return ranking.start_ms + BEFORE_MS
+
+
 def is_same_onset(one_ms: int, other_ms: int) -> bool:
     """True for two readings of one beginning."""
     return abs(one_ms - other_ms) <= SAME_ONSET_MS
@@ -60,7 +65,7 @@ def _after_pause(view: IncidentView, counts: Mapping[int, int]) -> int:
 def _remembered(view: IncidentView) -> int:
     """What was the onset when the incident was compared: no older minutes are kept."""
     ranking = view.context.ranking if view.context else None
-    return max(view.first_ms, ranking.start_ms + BEFORE_MS) if ranking else view.first_ms
+    return max(view.first_ms, ranked_onset_ms(ranking)) if ranking else view.first_ms
 
 
 def _latest_burst(counts: Mapping[int, int], began_ms: int) -> int:

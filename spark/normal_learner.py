@@ -17,8 +17,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from firstcause.drills import drills_between
-from firstcause.incident_times import incidents_between
+from firstcause.disturbances import disturbances_between
 from firstcause.log_minutes import minutes_between
 from firstcause.root_cause.composing import compose_in_force
 from firstcause.root_cause.learning import learn
@@ -121,11 +120,7 @@ class NormalLearner:
         """
         stretches, noise = [hour], ""
         if not vouched:
-            around = (hour.start_ms, hour.end_ms)
-            disturbances = [
-                *incidents_between(self._session, *around),
-                *drills_between(self._session, *around),
-            ]
+            disturbances = disturbances_between(self._session, hour.start_ms, hour.end_ms)
             stretches = quiet_stretches(hour, disturbances)
             noise = ", ".join(dict.fromkeys(one.what for one in disturbances))
         if not stretches:
