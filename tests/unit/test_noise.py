@@ -7,6 +7,7 @@ import random
 import pytest
 from typer.testing import CliRunner
 
+from firstcause.root_cause.degradation import Recording
 from firstcause.root_cause.measurement.noise import WINDOW_MS, fault_free_pairs, ranked
 from generators.null_traffic import NULL_ROWS, NullRow, null_pairs
 from tests.unit.root_cause_parts import Line, traffic
@@ -17,8 +18,8 @@ def usual(_: int, dice: random.Random) -> list[Line]:
     return [Line(0, "web", "request"), Line(dice.randint(1, 5), "shop", "order")]
 
 
-RECORDINGS = [(traffic(usual, 400), []), (traffic(usual, 400, first=1_000), [])]
-STRANGER = (traffic(lambda *_: [Line(0, "other", "hello")], 400, first=2_000), [])
+RECORDINGS: list[Recording] = [(traffic(usual, 400), []), (traffic(usual, 400, first=1_000), [])]
+STRANGER: Recording = (traffic(lambda *_: [Line(0, "other", "hello")], 400, first=2_000), [])
 
 
 def test_a_window_and_its_normal_share_no_trace() -> None:
