@@ -17,7 +17,7 @@ from typing import Final
 
 import yaml
 
-from log_analyzer.redaction_numbers import passes_luhn, passes_mod_97
+from log_analyzer.redaction.numbers import passes_luhn, passes_mod_97
 from tests.planted_secrets import some
 
 LOWER: Final = string.ascii_lowercase

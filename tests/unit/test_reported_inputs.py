@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from firstcause.settings import PROJECT_ROOT
-from log_analyzer.redaction import redact
+from log_analyzer.redaction.redactor import redact
 
 CASES = PROJECT_ROOT.parent / "shared" / "cases"
 FILE = CASES / "expectations.json"
