@@ -21,7 +21,9 @@ from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.message_reader import MessageIntake
+from log_analyzer.intake.stack_lines import StackLines
 from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
+from log_templates.headline import headline
 from log_templates.miner import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -83,6 +85,7 @@ class LogConsumer:
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._stack_lines = StackLines()
         self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
@@ -166,7 +169,7 @@ class LogConsumer:
     def _store(self) -> None:
         if self._batch.is_empty:
             return
-        errors = self._batch.errors
+        errors = self._stack_lines.left_out(self._batch.errors)
         with metrics.BATCH_SECONDS.time():
             if errors and not self._processed(errors):
                 # One of them can't be processed: find it, so that the others go on.
@@ -187,10 +190,12 @@ class LogConsumer:
             metrics.ESCALATIONS.inc(len(readable))
 
     def _mined(self, error: ReadError) -> ConsumedError:
-        template = self._miner.add(error.event.message)
+        event = error.event
+        line = headline(event.message, event.exception, event.logger, event.error_code)
+        template = self._miner.add(line)
         partition, offset = error.message.partition(), error.message.offset()
         return ConsumedError(
-            error.event,
+            event,
             cast(int, partition),
             cast(int, offset),
             template.text,
