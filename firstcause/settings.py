@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
+    local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
     local_kafka_controller_port: int = Field(
         default=19093, description="Controller of the local Kafka"
     )

@@ -37,7 +37,9 @@ def setup() -> None:
     settings = load_settings()
     ensure_topics(settings)
     migrate(settings)
-    airflow.airflow_database_task(settings).run()
+    airflow.create_secrets(settings)
+    log_file = settings.logs_dir / f"{airflow.DATABASE_TASK}.log"
+    airflow.migrate_metadata(container_environment(settings, os.environ), log_file)
 
 
 @app.command()
