@@ -11,6 +11,7 @@ from airflow.sdk import Param, dag, task
 
 from firstcause.dead_letter import PROCESSING_FAILED
 from firstcause.dead_letter_fixes import FIXES
+from firstcause.local.airflow_pools import BATCH_POOL
 from firstcause.log_event import UnreadableReason
 from firstcause.span_event import UnreadableSpanReason
 
@@ -85,7 +86,7 @@ that nothing is sent twice. Do not delete that topic.
             description="Send nothing, only count what would be sent.",
         ),
     },
-    default_args={"retries": 3, "retry_delay": timedelta(seconds=15)},
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "pool": BATCH_POOL},
 )
 def dead_letter_replay() -> None:
     """Replays what the dead-letter topic holds now."""
