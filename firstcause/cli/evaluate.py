@@ -43,6 +43,14 @@ def register(app: typer.Typer) -> None:
         reliability: Annotated[
             bool, typer.Option("--reliability", help="How often each score is right, by system.")
         ] = False,
+        noise: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Rank N pairs of fault-free stretches instead."),
+        ] = None,
+        null: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Rank N simulations of noise a kind instead."),
+        ] = None,
         only: Annotated[
             str | None, typer.Option("--case", metavar="NAME", help="This case alone.")
         ] = None,
@@ -69,6 +77,11 @@ def register(app: typer.Typer) -> None:
         from firstcause.root_cause.evaluation import Conditions
         from generators.case_folder import case_folders
 
+        if null is not None:
+            from firstcause.cli.evaluation.noise import print_null
+
+            print_null(null, seed, as_json=as_json)
+            return
         if bool(folders) == (synthetic is not None):
             raise typer.BadParameter("name either DIR... or --synthetic N")
         if degrade is not None and degrade not in DEGRADATIONS:
@@ -85,6 +98,11 @@ def register(app: typer.Typer) -> None:
         )
         questioner = _questioner(model_tokens) if with_model else None
         with case_folders(folders or (), synthetic or 0, seed) as systems:
+            if noise is not None:
+                from firstcause.cli.evaluation.noise import print_noise
+
+                print_noise(systems, conditions, noise, as_json=as_json)
+                return
             if robustness:
                 _print_robustness(systems, conditions)
             found, asked = _ranked(systems, conditions, questioner, picture)

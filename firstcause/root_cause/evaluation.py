@@ -18,6 +18,7 @@ from firstcause.root_cause.labelled_cases import (
     read_cases,
     read_events,
     read_spans,
+    recordings,
 )
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.measurement.references import positions
@@ -163,6 +164,15 @@ def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
             positions(events, spans, case.culprit) if case.culprit else {},
         )
         yield RankedCase(outcome, events, spans)
+
+
+def fault_free_recordings(folder: Path, conditions: Conditions) -> list[Recording]:
+    """All fault-free recordings of a folder, as the ranking would see them; maybe none.
+
+    Raises:
+        FirstcauseError: one cannot be read.
+    """
+    return [_recording(free.logs, free.spans, conditions, 0) for free in recordings(folder)]
 
 
 def shares(found: Sequence[Outcome]) -> Shares:

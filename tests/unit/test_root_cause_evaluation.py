@@ -80,10 +80,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> str:
+def evaluate_app() -> typer.Typer:
     app = typer.Typer()
     evaluate.register(app)
-    result = CliRunner().invoke(app, list(arguments))
+    return app
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(evaluate_app(), list(arguments))
     assert result.exit_code == 0, result.output
     return result.output
 
