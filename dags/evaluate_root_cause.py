@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from dags.evaluation_tasks import SYNTHETIC, compare_with_before, evaluate_cases
-from firstcause.local.airflow_pools import BATCH_POOL
+from dags.tasks.evaluation import SYNTHETIC, compare_with_before, evaluate_cases
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
 ### What it does

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from dags.drill_tasks import await_incident, inject_fault
-from firstcause.local.airflow_pools import BATCH_POOL
+from dags.tasks.drill import await_incident, inject_fault
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 from generators.scenario import scenario_names
 
 DOC = """

@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from dags.normal_tasks import choose_hours
 from dags.supervision.batch import SparkBatchOperator
-from firstcause.local.airflow_pools import BATCH_POOL
+from dags.tasks.hours_to_learn import choose_hours
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
 ### What it does

@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import Param, dag
 
 from dags.supervision.operator import StreamingDriverOperator
-from firstcause.local.airflow_pools import STREAM_PRIORITY
+from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
 DOC = """
 ### What it does

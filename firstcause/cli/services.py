@@ -100,7 +100,7 @@ def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Servic
 def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
     """Stops local services, all (and the Spark drivers) unless some are named; blocks."""
     from firstcause.local import installation, shutdown
-    from spark.driver import DriverFiles, stop_driver
+    from spark.driver.process import DriverFiles, stop_driver
 
     def stop_job(job: str) -> None:
         # Asks the Python driver alone, so that the batch in hand is finished.
