@@ -18,7 +18,7 @@ DOCUMENTS = (
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "docs/root-cause.md",
+    *sorted(str(page.relative_to(PROJECT_ROOT)) for page in (PROJECT_ROOT / "docs").rglob("*.md")),
 )
 
 # Names in capitals that belong to others: log levels, CQL, Linux signals, the examples' codes.
