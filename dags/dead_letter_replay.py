@@ -28,21 +28,17 @@ summary counts it by reason. Letters that arrive while it runs wait for the next
 always ends.
 
 Run it with *dry run* first: it shows what would be sent.
-
 ### Fixes
 They are for log events; of spans, what is readable goes back as it is.
-
 * `add_missing_offset`: a timestamp without an offset is taken as UTC.
 * `default_level`: a missing or unknown level becomes INFO.
 * `new_log_id`: an event without a valid log id gets one derived from its place in Kafka.
 
-Without a fix it sends what has become readable since, such as a timestamp that lay in the
-future, or a level that this version knows.
+Without a fix it sends what has become readable since, such as a timestamp in the future.
 
 ### When it fails
 *Kafka did not take the dead letters*: `firstcause status`, then clear the task. Messages go out
-in transactions together with a note of what was sent (topic `logs_dead_letter_replayed`), so
-that nothing is sent twice. Do not delete that topic.
+in transactions with a note of what was sent (topic `logs_dead_letter_replayed`; keep it).
 """
 
 

@@ -1,4 +1,4 @@
-"""Brings Airflow's metadata up to this version: `python -m firstcause.local.daemons.airflow_metadata`.
+"""Upgrades Airflow's metadata: `python -m firstcause.local.daemons.airflow_metadata`.
 
 A program of its own, because Airflow reads its configuration from the environment when it is
 imported. One start of Python does what `airflow db migrate` and `airflow pools set` do in two.
