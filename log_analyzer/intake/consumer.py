@@ -7,7 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -16,14 +16,13 @@ from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.episodes.episode import ConsumedError
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.message_reader import MessageIntake
+from log_analyzer.intake.mining import mined
 from log_analyzer.intake.stack_lines import StackLines
 from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
-from log_templates.headline import headline
 from log_templates.miner import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -189,23 +188,10 @@ class LogConsumer:
             self._tracker.escalate(readable)
             metrics.ESCALATIONS.inc(len(readable))
 
-    def _mined(self, error: ReadError) -> ConsumedError:
-        event = error.event
-        line = headline(event.message, event.exception, event.logger, event.error_code)
-        template = self._miner.add(line)
-        partition, offset = error.message.partition(), error.message.offset()
-        return ConsumedError(
-            event,
-            cast(int, partition),
-            cast(int, offset),
-            template.text,
-            template.template_id,
-        )
-
     def _processed(self, errors: list[ReadError]) -> bool:
         for attempt in range(PROCESSING_ATTEMPTS):
             try:
-                self._tracker.record(list(map(self._mined, errors)))
+                self._tracker.record([mined(self._miner, one) for one in errors])
             except (*AWAY, LostRaceError):
                 raise
             except Exception:  # noqa: BLE001 - told; after three times a dead letter
