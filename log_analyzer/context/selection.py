@@ -7,6 +7,7 @@ from typing import Final
 
 from firstcause.events.log_event import LEVELS, LogEvent
 from log_analyzer.incidents.view import ContextLog, ErrorGroup, Evidence, IncidentView
+from log_analyzer.redaction.redactor import cut_apart
 from log_templates.miner import TemplateMiner
 
 TRACES_READ: Final = 24
@@ -111,7 +112,7 @@ def context_log(log: LogEvent) -> ContextLog:
         log.timestamp_ms,
         log.service_name,
         log.level,
-        log.message[:MESSAGE_CHARS],
+        cut_apart(log.message, MESSAGE_CHARS),
         log.trace_id,
     )
 

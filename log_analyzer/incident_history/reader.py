@@ -49,9 +49,18 @@ _CQL: Final = {
 
 
 class IncidentReader:
-    """Reads incidents; every method blocks and raises the driver's errors."""
+    """Reads incidents; every method blocks and raises the driver's errors.
 
-    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `shown` makes of each incident what its reader may see; all of it by default.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        monotonic: Callable[[], float] = time.monotonic,
+        shown: Callable[[IncidentView], IncidentView] = lambda view: view,
+    ) -> None:
+        self._shown = shown
         self._session = session
         self._statements = prepare_all(session, _CQL)
         self._escalations = EscalationStore(session)
@@ -79,7 +88,8 @@ class IncidentReader:
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """
-        return self._read(incident, with_earlier=True)
+        view = self._read(incident, with_earlier=True)
+        return view and self._shown(view)
 
     def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first.

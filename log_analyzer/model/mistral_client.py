@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from firstcause.settings import Settings
 from firstcause.text.plain_text import plain_line
 from log_analyzer.prompting.token_estimate import estimated_tokens
+from log_analyzer.redaction.redactor import Redacted
 
 TIMEOUT_MS: Final = 30_000
 ATTEMPTS: Final = 3
@@ -135,7 +136,9 @@ class MistralModel:
             timeout_ms=timeout_ms,
         )
 
-    def ask(self, prompt: str, log_ids: Collection[str], services: Collection[str]) -> ModelAnswer:
+    def ask(
+        self, prompt: Redacted, log_ids: Collection[str], services: Collection[str]
+    ) -> ModelAnswer:
         """One answer, checked against the evidence.
 
         429 and 5xx are asked again after Retry-After or a growing pause; not where the server asks

@@ -27,7 +27,7 @@ from log_analyzer.model.mistral_client import (
     call_tokens,
 )
 from log_analyzer.prompting.renderer import Prompt, PromptTemplates
-from log_analyzer.redaction.redactor import PLACEHOLDER
+from log_analyzer.redaction.redactor import PLACEHOLDER, Redacted
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.sections import suspect_names
 
@@ -41,7 +41,7 @@ class Model(Protocol):
 
     name: str
 
-    def ask(self, prompt: str, log_ids: set[str], services: set[str]) -> ModelAnswer:
+    def ask(self, prompt: Redacted, log_ids: set[str], services: set[str]) -> ModelAnswer:
         """One checked answer; blocks. Raises ModelFailedError."""
 
 

@@ -25,7 +25,8 @@ from log_analyzer.prompting.folder import (
 )
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.prompting.variables import PromptVariables
-from log_analyzer.redaction.redactor import Redactor
+from log_analyzer.redaction.redactor import Redacted, Redactor
+from log_analyzer.report.redacted_incident import redacted_incident
 
 DEFAULTS_DIR: Final = Path(__file__).parents[1] / "default_prompts"
 
@@ -43,7 +44,7 @@ class Prompt:
     placeholders stand for, `templates` is the digest of all templates of its folder.
     """
 
-    text: str
+    text: Redacted
     template: str
     tokens: int
     log_ids: frozenset[str]
@@ -59,14 +60,14 @@ def render_prompt(view: IncidentView, name: str, sources: Sources) -> Prompt:
     template = load_template(name, sources)
     tokens = 0
     for share in SHARES:
-        variables = PromptVariables(view, share)
+        variables = PromptVariables(redacted_incident(view), share)
         text = template.render(variables.values).strip()
         if not text:
             raise ValueError("the template renders to nothing")
         tokens = estimated_tokens(text)
         if tokens <= MAX_PROMPT_TOKENS:
             return Prompt(
-                text,
+                Redacted(text),
                 name,
                 tokens,
                 frozenset(variables.log_ids),
