@@ -16,6 +16,7 @@ from log_analyzer.episodes.episode import severity
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
+from log_analyzer.incident_history.present_evidence import present_first
 from log_analyzer.incident_history.rows import (
     EpisodeRows,
     analysis,
@@ -120,7 +121,7 @@ class IncidentReader:
         )
         messages = self._rows("message", incident)
         merged_into = self._merged_into(row)
-        return IncidentView(
+        view = IncidentView(
             incident_id=incident,
             fingerprint=row.fingerprint,
             status="resolved" if merged_into else row.status or "open",
@@ -155,6 +156,7 @@ class IncidentReader:
             resolved_ms=milliseconds(row.resolved_at),
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
         )
+        return present_first(view)
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]

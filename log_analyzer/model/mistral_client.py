@@ -30,6 +30,7 @@ ACTION_CHARS: Final = 300
 ACTIONS: Final = 5
 ID_CHARS: Final = 100
 UNKNOWN_CULPRIT: Final = "unknown"
+HTTP_ERRORS: Final = 400
 _RETRIED_STATUS: Final = frozenset({429, 500, 502, 503, 504})
 # A wrong or blocked key as well: somebody may mend it, and no call helps until then.
 _UNAVAILABLE_STATUS: Final = _RETRIED_STATUS | {401, 403, 408}
@@ -163,6 +164,9 @@ class MistralModel:
                         timeout_ms=self._timeout_ms,
                     )
         except MistralError as error:
+            if error.status_code < HTTP_ERRORS:
+                # The SDK could not read what came: an answer, and it was paid for.
+                raise ModelFailedError("an answer that is not in the schema", calls) from error
             busy = error.status_code in _UNAVAILABLE_STATUS
             asked = _retry_after_seconds(error.headers.get("retry-after"))
             raise ModelFailedError(

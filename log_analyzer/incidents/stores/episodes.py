@@ -29,7 +29,6 @@ from log_analyzer.redaction.redactor import cut_apart
 LOG_IDS_OF_A_ROW: Final = 2_000
 _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
-ERROR_CODE_CHARS: Final = 200
 OPENING_ATTEMPTS: Final = 20
 WRITES_AT_ONCE: Final = 50
 
@@ -195,7 +194,7 @@ class IncidentStore:
                     error.service_name,
                     error.event.level,
                     cut_apart(error.event.message, EVIDENCE_MESSAGE_CHARS),
-                    (error.event.error_code or "")[:ERROR_CODE_CHARS] or None,
+                    cut_apart(error.event.error_code or "", 200) or None,
                     error.event.trace_id,
                     error.event.span_id,
                     error.event.parent_span_id,
