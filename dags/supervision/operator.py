@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +36,7 @@ from spark.driver.process import (
     stop_driver,
 )
 from spark.driver.restart_budget import RestartBudget
+from spark.driver.submit import driver_environment, spark_jars
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.
 FINISH_GRACE_SECONDS = 60.0
@@ -98,12 +98,21 @@ class StreamingDriverOperator(BaseOperator):
         self._watch(context, settings, files, record)
 
     def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
-        """Takes the trigger's event: restarts the driver and defers, or ends the task."""
+        """Takes the trigger's event: restarts the driver and defers, or ends the task.
+
+        A driver that somebody else has started after the death, such as `firstcause demo`, is
+        watched instead.
+        """
         settings = load_settings()
         files = DriverFiles.of(settings, self.job)
         if event["status"] == "finished":
             stop_driver(files, grace_seconds=FINISH_GRACE_SECONDS)
             return {"job": self.job, "restarts": len(self._restarts(context))}
+        other = running_driver(files)
+        if event["status"] == "dead" and other is not None and other.pid != event["pid"]:
+            self.log.info("Driver %s of %s runs already; watching it.", other.pid, self.job)
+            context["task_state_store"].set("driver", record_fields(other), retention=NEVER_EXPIRE)
+            self._watch(context, settings, files, other)
         return self._restart(context, settings, files, event)
 
     def on_kill(self) -> None:
@@ -209,9 +218,7 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
-    if not jars:
-        raise FirstcauseError(f"No Spark jars in {settings.jars_dir / 'spark'}: run `make jars`.")
+    jars = spark_jars(settings)
     if not application.is_file():
         raise FirstcauseError(f"{application} is not there: the installation is not whole.")
     try:
@@ -229,17 +236,3 @@ def spark_submit_command(settings: Settings, job: str, application: Path) -> lis
         conf=dict(SUBMIT_CONF),
     )
     return at_its_priority(job, hook._build_spark_submit_command(str(application)))
-
-
-def driver_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a driver: this one's, without Airflow's secrets and sockets."""
-    kept = {
-        name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIR")
-    }
-    binaries = Path(sys.executable).parent
-    return {
-        **kept,
-        "PATH": f"{binaries}{os.pathsep}{environment.get('PATH', os.defpath)}",
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), kept.get("PYTHONPATH")))),
-        "PYSPARK_PYTHON": sys.executable,
-    }

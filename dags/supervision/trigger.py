@@ -114,7 +114,7 @@ def record_fields(record: ProcessRecord) -> dict[str, Any]:
 
 def record_of(fields: dict[str, Any]) -> ProcessRecord:
     """The process record of `record_fields`."""
-    return ProcessRecord(**{**fields, "command": tuple(fields["command"])})
+    return ProcessRecord.from_fields(fields)
 
 
 def file_fields(files: DriverFiles) -> dict[str, str]:
