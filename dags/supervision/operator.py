@@ -90,7 +90,10 @@ class StreamingDriverOperator(BaseOperator):
             marks = {"run_until": time.time() + seconds if seconds > 0 else 0.0}
             store.set("marks", marks, retention=NEVER_EXPIRE)
         known = store.get("driver")
-        record = running_driver(files, record_of(known) if known else None)
+        try:
+            record = running_driver(files, record_of(known) if known else None)
+        except FirstcauseError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would mend nothing
         if record is not None:
             self.log.info("Found driver %s of %s running; watching it.", record.pid, self.job)
         else:
