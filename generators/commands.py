@@ -232,7 +232,7 @@ def _print_scenarios(as_json: bool) -> None:
     import orjson
 
     from generators.scenario import load_scenario, scenario_names
-    from generators.topology import load_topology
+    from generators.topology_file import load_topology
 
     topology = load_topology()
     for name in scenario_names():
