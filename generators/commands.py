@@ -1,4 +1,4 @@
-"""The commands `firstcause generate` and `firstcause replay`, and who else is of this folder."""
+"""`firstcause generate` and `firstcause replay`; registers `generate-cases` too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated shop: services, their operations, what these call and stand on."""
+"""The simulated shop: services, operations, calls and resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk compiled for speed: all its events are one row of texts, looked up and joined."""
+"""A compiled walk: renders all events of many equal requests by table look-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of the demo, through the doors that a person would use."""
+"""Runs the steps of the demo through the public interfaces: Airflow's API, Kafka, Cassandra."""
 
 from __future__ import annotations
 
