@@ -17,7 +17,6 @@ from log_analyzer.context_store import ContextStore
 from log_analyzer.earlier_incidents import EarlierIncidents
 from log_analyzer.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.handling_store import HandlingStore
-from log_analyzer.incident import severity
 from log_analyzer.incident_rows import (
     EpisodeRows,
     analysis,
@@ -27,6 +26,7 @@ from log_analyzer.incident_rows import (
     first_failures,
     sent_message,
 )
+from log_analyzer.incident_severity import with_severity
 from log_analyzer.incident_store import milliseconds
 from log_analyzer.incident_view import IncidentView
 from log_analyzer.suspects import FailingSpan, failing_services
@@ -51,7 +51,12 @@ _CQL: Final = {
 class IncidentReader:
     """Reads incidents; every method blocks and raises the driver's errors."""
 
-    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        session: Session,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
         self._escalations = EscalationStore(session)
@@ -59,6 +64,7 @@ class IncidentReader:
         self._contexts = ContextStore(session)
         self._handling = HandlingStore(session)
         self._monotonic = monotonic
+        self._clock_ms = clock_ms
         self._earlier = EarlierIncidents(
             session,
             lambda one: self._read(one, with_earlier=False),
@@ -110,16 +116,15 @@ class IncidentReader:
         )
         messages = self._rows("message", incident)
         merged_into = self._merged_into(row)
-        return IncidentView(
+        fatal = [one.last_fatal_ms for one in episodes if one.last_fatal_ms is not None]
+        view = IncidentView(
             incident_id=incident,
             fingerprint=row.fingerprint,
             status="resolved" if merged_into else row.status or "open",
             service_name=row.service_name,
             template=row.template,
             title=row.title,
-            severity=severity(
-                count, any(one.fatal for one in episodes), len(suspects), len(escalations)
-            ),
+            severity="low",
             suspects=suspects,
             services=tuple(sorted(suspects)),
             error_count=count,
@@ -144,7 +149,9 @@ class IncidentReader:
             reopened=row.status == "open" and row.resolved_at is not None,
             resolved_ms=milliseconds(row.resolved_at),
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
+            last_arrival_ms=max(one.last_arrival_ms for one in episodes),
         )
+        return with_severity(view, max(fatal, default=None), self._clock_ms())
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]

@@ -113,7 +113,8 @@ class Handling:
     """What people did with an incident. `feedback` judges one analysis.
 
     `feedback_source` and `feedback_analysed_ms` name it; that of the rules has no time: 0. The
-    incident is silenced while all of its groups are.
+    incident is silenced while it is itself, or all of its groups are. `resolved_by` resolved it by
+    hand at `resolved_ms` (wall clock).
     """
 
     acknowledged_by: str | None = None
@@ -124,6 +125,8 @@ class Handling:
     feedback_by: str | None = None
     feedback_source: str | None = None
     feedback_analysed_ms: int = 0
+    resolved_by: str | None = None
+    resolved_ms: int | None = None
 
     def judges(self, source: str, analysed_ms: int) -> bool:
         """True when the feedback is about this analysis."""
@@ -249,7 +252,9 @@ class IncidentView:
     """An incident whole. Times in ms since the epoch.
 
     `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
-    it resolved last, by the wall clock, also after it opened again (`reopened`).
+    it resolved last, by the wall clock, also after it opened again (`reopened`). `severity` is of
+    the last minutes, `worst` of the time since its onset (of a resolved incident both are that).
+    `last_arrival_ms` is when its last error arrived, by the wall clock.
     """
 
     incident_id: UUID
@@ -276,6 +281,8 @@ class IncidentView:
     merged_into: UUID | None = None
     reopened: bool = False
     resolved_ms: int | None = None
+    worst: Severity | None = None
+    last_arrival_ms: int = 0
 
     @property
     def stored_analysis(self) -> Analysis | None:

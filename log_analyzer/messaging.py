@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,9 +19,13 @@ from log_analyzer.delivery import Delivery
 from log_analyzer.handling_store import HandlingStore
 from log_analyzer.incident_reader import IncidentReader
 from log_analyzer.notice import NoticeOptions
+from log_analyzer.notify.announcer import Announcer
+from log_analyzer.notify.digest_store import DigestStore
+from log_analyzer.notify.digests import Digests
+from log_analyzer.notify.posting import MessageSender
 from log_analyzer.outbox import MessageOutbox
 from log_analyzer.preview_channel import PreviewChannel
-from log_analyzer.routing import load_router
+from log_analyzer.routing import Router, load_router
 from log_analyzer.slack_channel import SlackChannel
 from log_analyzer.terminal import print_preview, print_reply
 from log_analyzer.thread_delivery import ThreadDelivery
@@ -44,19 +50,18 @@ class Messaging:
         reader, threads = IncidentReader(session), ThreadOutbox(session)
         channel = _channel(settings)
         with_model = settings.mistral_api_key is not None
-        self._delivery = Delivery(
-            outbox=MessageOutbox(session),
-            threads=threads,
-            reader=reader,
-            channel=channel,
+        self._delivery = delivery_to(
+            channel,
+            session,
             router=load_router(settings.slack_routes, settings.slack_channel),
             owner=owner,
+            detail_after_ms=int(settings.slack_picture_after_seconds * 1_000),
             model_configured=with_model,
             show_redacted=settings.slack_show_redacted,
             options=NoticeOptions(
                 buttons=_has_buttons(settings), incident_url=settings.slack_incident_url
             ),
-            detail_after_ms=int(settings.slack_picture_after_seconds * 1_000),
+            old_after_ms=int(settings.analyzer_old_news_seconds * 1_000),
         )
         self._thread_delivery = ThreadDelivery(
             threads=threads,
@@ -86,6 +91,60 @@ class Messaging:
             )
             found["buttons"] = listener.run
         return found
+
+
+def delivery_to(
+    channel: Channel,
+    session: Session,
+    *,
+    router: Router,
+    owner: str,
+    detail_after_ms: int = 60_000,
+    reader: IncidentReader | None = None,
+    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    **options: Any,
+) -> Delivery:
+    """Delivery of messages to a channel, with all its parts.
+
+    Args:
+        channel: where messages go.
+        session: of Cassandra.
+        router: which of its channels an incident goes to.
+        owner: this process, as leases name it.
+        detail_after_ms: age of a message that gets picture and details.
+        reader: of incidents; one of its own by default.
+        clock_ms: the wall clock.
+        options: further arguments of `Delivery`.
+    """
+    outbox, threads = MessageOutbox(session), ThreadOutbox(session)
+    sender = MessageSender(
+        outbox=outbox, channel=channel, router=router, owner=owner, clock_ms=clock_ms
+    )
+    return Delivery(
+        outbox=outbox,
+        sender=sender,
+        announcer=Announcer(
+            outbox=outbox,
+            threads=threads,
+            channel=channel,
+            router=router,
+            detail_after_ms=detail_after_ms,
+        ),
+        digests=Digests(
+            store=DigestStore(session),
+            outbox=outbox,
+            threads=threads,
+            sender=sender,
+            router=router,
+            clock_ms=clock_ms,
+        ),
+        reader=reader or IncidentReader(session),
+        handling=HandlingStore(session),
+        channel=channel,
+        router=router,
+        clock_ms=clock_ms,
+        **options,
+    )
 
 
 def _has_buttons(settings: Settings) -> bool:

@@ -1,4 +1,4 @@
-"""What Slack shows of an incident: one message that reads in ten seconds on a phone. Pure."""
+"""What people see of an incident: one message that reads in ten seconds on a phone. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from log_analyzer import block_kit, notice_parts
-from log_analyzer.block_kit import Block
+from log_analyzer import notice_parts
 from log_analyzer.incident_view import Analysis, IncidentView
+from log_analyzer.notify.content import Headline, Note, Part, Quoted, paragraph
+from log_analyzer.notify.told import Told
 from log_analyzer.report_sections import suspect_names
-from log_analyzer.slack_text import inert, plain
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK: Final = "✅"
@@ -20,17 +18,23 @@ RESOLVED_MARK: Final = "✅"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message ready to be sent.
+    """A message ready to be sent, for any channel.
 
-    `shape` changes with what a reader must learn soon (status, severity, suspects, analysis),
-    `handling` with what people did, `digest` with anything, counts included.
+    `text` is one line for notifications, as foreign as its title. `shape` changes with what a
+    reader must learn soon (status, severity, suspects, analysis), `handling` with what people did,
+    `digest` with anything, counts included.
     """
 
     text: str
-    blocks: tuple[Block, ...]
+    parts: tuple[Part, ...]
     shape: str
     digest: str
     handling: str = ""
+
+    @property
+    def note(self) -> Note:
+        """What a channel needs of it."""
+        return Note(self.text, self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class NoticeOptions:
     """How messages look in this installation.
 
     `buttons`: somebody listens to them; else the commands are named. `incident_url`: a page of
-    our own, with `{incident_id}`; it is the only link in a message.
+    our own, with `{incident_id}`; but for the channel's own links the only one in a message.
     """
 
     buttons: bool = False
@@ -49,18 +53,26 @@ DEFAULT_OPTIONS: Final = NoticeOptions()
 
 
 def render_notice(
-    view: IncidentView, analysis: Analysis, options: NoticeOptions = DEFAULT_OPTIONS
+    view: IncidentView,
+    analysis: Analysis,
+    options: NoticeOptions = DEFAULT_OPTIONS,
+    told: Told | None = None,
 ) -> Notice:
-    """The incident's message, the same for equal input: nothing in it depends on the clock."""
-    blocks = _merged(view) if view.merged_into else _whole(view, analysis, options)
+    """The incident's message, the same for equal input: nothing in it depends on the clock.
+
+    Args:
+        view: the incident.
+        analysis: what is said about it.
+        options: of this installation.
+        told: what its readers know already; None for a message that stands alone.
+    """
+    parts = _merged(view) if view.merged_into else _whole(view, analysis, options, told)
     done = " (resolved)" if view.status == "resolved" else ""
-    text = inert(
-        f"{view.severity}{done}: {view.error_count} errors, {view.title}", block_kit.FALLBACK_CHARS
-    )
+    text = f"{view.severity}{done}: {view.error_count} errors, {view.title}"
     return Notice(
         text=text,
-        blocks=tuple(blocks),
-        shape=_digest(
+        parts=tuple(parts),
+        shape=digest_of(
             view.status,
             view.severity,
             *suspect_names(view),
@@ -75,50 +87,50 @@ def render_notice(
             len(view.escalations),
             view.merged_into,
         ),
-        digest=_digest(text, orjson.dumps(blocks)),
-        handling=_digest(view.handling),
+        digest=digest_of(text, *map(repr, parts)),
+        handling=digest_of(view.handling),
     )
 
 
-def _whole(view: IncidentView, analysis: Analysis, options: NoticeOptions) -> list[Block]:
+def _whole(
+    view: IncidentView, analysis: Analysis, options: NoticeOptions, told: Told | None
+) -> list[Part]:
     parts = (
-        [block_kit.header(_headline(view))],
+        [_headline(view)],
         notice_parts.facts(view),
-        notice_parts.suspect(view, analysis),
-        notice_parts.what_to_do(analysis),
+        notice_parts.suspect(view, analysis, told),
+        notice_parts.what_to_do(view, analysis),
         notice_parts.earlier(view),
         notice_parts.escalations(view),
-        notice_parts.evidence(view, analysis),
         notice_parts.handling(view, analysis),
         notice_parts.source(
-            view, analysis, incident_url=options.incident_url, buttons=options.buttons
+            view, analysis, told, incident_url=options.incident_url, buttons=options.buttons
         ),
         notice_parts.doors(view, analysis) if options.buttons else [],
     )
-    return [block for part in parts for block in part]
+    return [part for group in parts for part in group]
 
 
-def _headline(view: IncidentView) -> str:
+def _headline(view: IncidentView) -> Headline:
     severity = view.severity.upper()
     if view.status == "resolved":
         mark, state = RESOLVED_MARK, f"RESOLVED ({severity})"
     else:
         mark, state = SEVERITY_MARKS[view.severity], severity
     # What varies from line to line has no place in a headline.
-    title = view.title.replace("<*>", "…")
-    return plain(f"{mark} {state} · {title}", block_kit.HEADER_CHARS)
+    return Headline(f"{mark} {state} · ", view.title.replace("<*>", "…"))
 
 
-def _merged(view: IncidentView) -> list[Block]:
+def _merged(view: IncidentView) -> list[Part]:
+    key = Quoted(str(view.merged_into))
     return [
-        block_kit.header(plain(f"↪️ MERGED · {view.title}", block_kit.HEADER_CHARS)),
-        block_kit.section(
-            f"This has the same cause as incident `{view.merged_into}`. What follows stands there."
-        ),
-        block_kit.context(f"Incident `{view.incident_id}`"),
+        Headline("↪️ MERGED · ", view.title),
+        paragraph(["This has the same cause as incident ", key, ". What follows stands there."]),
+        paragraph([f"Incident {view.incident_id}"], small=True),
     ]
 
 
-def _digest(*values: object) -> str:
-    text = "\x1f".join(one.decode() if isinstance(one, bytes) else str(one) for one in values)
+def digest_of(*values: object) -> str:
+    """A digest that changes with any of the values."""
+    text = "\x1f".join(map(str, values))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

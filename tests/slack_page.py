@@ -30,6 +30,7 @@ from log_analyzer.incident_view import (
 from log_analyzer.notice import NoticeOptions, render_notice
 from log_analyzer.picture import draw_picture
 from log_analyzer.report import deterministic_report
+from log_analyzer.slack_blocks import slack_blocks
 from log_analyzer.thread_notice import DETAIL, render_reply
 
 START_MS = 1_780_308_124_000
@@ -104,6 +105,7 @@ def _mrkdwn(text: str) -> str:
         if place % 2:
             parts[place] = f"<code>{part}</code>"
             continue
+        part = re.sub(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>", r"\1", part)
         linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', part)
         parts[place] = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", linked).replace("\n", "<br>")
     return "".join(parts)
@@ -231,16 +233,16 @@ def pages() -> dict[str, str]:
     view, past = storm(), recurrence()
     report = deterministic_report(view, "Deterministic report: the model's answer follows.")
     return {
-        "storm": page([message(render_notice(view, ANSWER, buttons).blocks)]),
+        "storm": page([message(slack_blocks(render_notice(view, ANSWER, buttons).parts))]),
         "thread": page(
             [
-                message(render_notice(past, ANSWER, buttons).blocks),
+                message(slack_blocks(render_notice(past, ANSWER, buttons).parts)),
                 picture(draw_picture(past)),
-                message(render_reply(DETAIL, past, ANSWER).blocks),
-                message(render_reply("resolved-1", past, ANSWER).blocks),
+                message(slack_blocks(render_reply(DETAIL, past, ANSWER, {}).parts)),
+                message(slack_blocks(render_reply("resolved-1", past, ANSWER, {}).parts)),
             ]
         ),
-        "report": page([message(render_notice(view, report).blocks)]),
+        "report": page([message(slack_blocks(render_notice(view, report).parts))]),
     }
 
 

@@ -12,6 +12,7 @@ from log_analyzer.actions import Acknowledgement, Action, Feedback, Silence
 from log_analyzer.button_listener import ButtonListener
 from log_analyzer.incident_view import Analysis
 from log_analyzer.notice import NoticeOptions, render_notice
+from log_analyzer.slack_blocks import slack_blocks
 from tests.stubs.slack import SlackStub
 from tests.stubs.socket_mode import SocketModeStub
 from tests.unit.test_analyzer_notice import a_view
@@ -22,7 +23,9 @@ ANALYSIS = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
 
 
 def buttons() -> dict[str, dict]:
-    row = render_notice(a_view(), ANALYSIS, NoticeOptions(buttons=True)).blocks[-1]["elements"]
+    row = slack_blocks(render_notice(a_view(), ANALYSIS, NoticeOptions(buttons=True)).parts)[-1][
+        "elements"
+    ]
     return {one["text"]["text"]: one for one in row}
 
 

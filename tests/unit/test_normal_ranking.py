@@ -24,6 +24,7 @@ from log_analyzer.ranking_logs import LogReading
 from log_analyzer.ranking_window import window_around
 from log_analyzer.report import deterministic_report
 from log_analyzer.report_sections import report_sections
+from log_analyzer.slack_blocks import slack_blocks
 from tests.unit.context_parts import START_MS, a_log, an_incident
 
 FIRST_MS = START_MS + 120_000
@@ -92,7 +93,7 @@ def a_view(ranking: NormalRanking | None):
 
 
 def said(view) -> str:
-    return json.dumps(render_notice(view, deterministic_report(view, "n")).blocks)
+    return json.dumps(slack_blocks(render_notice(view, deterministic_report(view, "n")).parts))
 
 
 def test_the_silent_culprit_is_named_with_its_reasons_and_their_log_lines() -> None:
@@ -194,7 +195,7 @@ def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
 def test_a_model_that_disagrees_stands_beside_the_rules_each_with_its_reasons() -> None:
     view = a_view(RANKING)
     answer = Analysis("mistral", "order leaks its connections.", "order", "likely", (), ())
-    text = json.dumps(render_notice(view, answer).blocks)
+    text = json.dumps(slack_blocks(render_notice(view, answer).parts))
     assert "Suspect: order" in text
     assert "order leaks its connections." in text
     assert "The rules say stock" in text

@@ -1,0 +1,1 @@
+"""What people are told of incidents: content, announcements, digests, and how they are sent."""
