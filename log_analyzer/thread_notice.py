@@ -199,7 +199,8 @@ def _said(view: IncidentView, analysis: Analysis) -> list[Line]:
     lines: list[Line] = [
         (Strong(f"Suspect: {blamed}"), " (", Quoted(analysis.confidence), f", {author(analysis)})")
     ]
-    if analysis.root_cause.strip():
+    # That of the rules is made of the suspects' reasons, which stand below.
+    if analysis.source == "mistral" and analysis.root_cause.strip():
         lines.append((Quoted(analysis.root_cause, ROOT_CAUSE_CHARS),))
     line = convincing_line(view, analysis, blamed)
     if line is not None:

@@ -105,8 +105,8 @@ def _mrkdwn(text: str) -> str:
         if place % 2:
             parts[place] = f"<code>{part}</code>"
             continue
-        part = re.sub(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>", r"\1", part)
-        linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', part)
+        dated = re.sub(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>", r"\1", part)
+        linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', dated)
         parts[place] = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", linked).replace("\n", "<br>")
     return "".join(parts)
 
