@@ -90,6 +90,9 @@ class Digests:
                 return
             claimed = moved
         assert claimed.digest_id is not None  # noqa: S101 - set above
+        if kind == "flood":
+            # What follows within the minute is of the same flood.
+            self._store.note_sent(row.about, now_ms)
         self._store.join(claimed.digest_id, member_of(view, now_ms))
         self._outbox.revive(claimed.digest_id)
         state = "settled" if over else "digested"
