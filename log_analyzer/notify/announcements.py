@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from log_analyzer.incident_onset import BURST_ERRORS, is_same_onset, onset_ms
-from log_analyzer.incident_view import Analysis, IncidentView
-from log_analyzer.notice_parts import blamed_service
+from log_analyzer.episodes.tally import MINUTE_MS
+from log_analyzer.incidents.severity import is_worse
+from log_analyzer.incidents.view import Analysis, IncidentView
+from log_analyzer.notify.slack.message_parts import blamed_service
 from log_analyzer.notify.told import Announcement, Kind, Told
-from log_analyzer.ranking_window import AFTER_MS
-from log_analyzer.severity import is_worse
-from log_analyzer.tally import MINUTE_MS
+from log_analyzer.suspects.onset import BURST_ERRORS, is_same_onset, onset_ms
+from log_analyzer.suspects.window import AFTER_MS
 
 # Never more than one broadcast an incident in this time.
 BROADCAST_EVERY_MS: Final = 600_000

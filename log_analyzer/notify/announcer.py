@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from firstcause.identity import derived_id
-from log_analyzer.channels import Channel, Posted
-from log_analyzer.incident_view import Analysis, IncidentView
+from firstcause.derived_ids import derived_id
+from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements import (
     Situation,
     due_announcement,
@@ -16,11 +15,12 @@ from log_analyzer.notify.announcements import (
     told_at_first,
     told_in_silence,
 )
+from log_analyzer.notify.channel import Channel, Posted
+from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.routing import Router
+from log_analyzer.notify.slack.thread_message import due_parts
+from log_analyzer.notify.threads.outbox import ThreadOutbox
 from log_analyzer.notify.told import Announcement, Told
-from log_analyzer.outbox import MessageOutbox, MessageRow
-from log_analyzer.routing import Router
-from log_analyzer.thread_notice import due_parts
-from log_analyzer.thread_outbox import ThreadOutbox
 
 
 class Announcer:

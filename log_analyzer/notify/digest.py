@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from log_analyzer.incident import Severity
-from log_analyzer.incident_view import IncidentView
-from log_analyzer.notice import SEVERITY_MARKS, Notice, digest_of
+from log_analyzer.episodes.episode import Severity
+from log_analyzer.incidents.severity import SEVERITIES
+from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.content import (
     Code,
     Headline,
@@ -20,7 +20,7 @@ from log_analyzer.notify.content import (
     Quoted,
     paragraph,
 )
-from log_analyzer.severity import SEVERITIES
+from log_analyzer.notify.slack.message import SEVERITY_MARKS, Notice, digest_of
 
 DigestKind = Literal["old_news", "flood"]
 

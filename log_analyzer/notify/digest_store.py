@@ -10,10 +10,10 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
-from firstcause.cassandra import prepare_all
-from firstcause.identity import derived_id
-from firstcause.stored_time import moment
-from log_analyzer.incident_store import milliseconds
+from firstcause.derived_ids import derived_id
+from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.stored_time import moment
+from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.notify.digest import DigestKind, Member
 
 MINUTE_MS: Final = 60_000

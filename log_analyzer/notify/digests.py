@@ -10,7 +10,8 @@ from uuid import UUID
 import structlog
 
 from log_analyzer import metrics
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incidents.severity import is_worse
+from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.digest import (
     PAGE,
     PAGE_REPLY,
@@ -20,12 +21,11 @@ from log_analyzer.notify.digest import (
     render_digest,
 )
 from log_analyzer.notify.digest_store import DigestStore
+from log_analyzer.notify.outbox import MessageOutbox, MessageRow
 from log_analyzer.notify.posting import MessageSender
+from log_analyzer.notify.routing import Router
+from log_analyzer.notify.threads.outbox import ThreadOutbox
 from log_analyzer.notify.told import Told
-from log_analyzer.outbox import MessageOutbox, MessageRow
-from log_analyzer.routing import Router
-from log_analyzer.severity import is_worse
-from log_analyzer.thread_outbox import ThreadOutbox
 
 # More first messages than this within `FLOOD_MS` are told as one digest.
 FLOOD: Final = 10

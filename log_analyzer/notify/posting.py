@@ -9,12 +9,10 @@ from typing import Final
 import structlog
 
 from log_analyzer import metrics
-from log_analyzer.channels import Channel, MaybeSentError, MessageKey, NotSentError, Posted
-from log_analyzer.notice import Notice
-from log_analyzer.notify.told import NOTHING_TOLD, Told
-from log_analyzer.outbox import MessageOutbox, MessageRow
-from log_analyzer.routing import Router
-from log_analyzer.send_rules import (
+from log_analyzer.notify.channel import Channel, MaybeSentError, MessageKey, NotSentError, Posted
+from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.routing import Router
+from log_analyzer.notify.send_rules import (
     HISTORY_ATTEMPTS,
     LEASE_MS,
     REPOSTS,
@@ -24,6 +22,8 @@ from log_analyzer.send_rules import (
     after_refusal,
     update_due,
 )
+from log_analyzer.notify.slack.message import Notice
+from log_analyzer.notify.told import NOTHING_TOLD, Told
 
 # A first notice that is due so soon has its channel kept free.
 SOON_MS: Final = 2_000

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from log_analyzer.channels import MessageKey, Posted, Reply
-from log_analyzer.delivery import Delivery
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.announcer import Announcer
+from log_analyzer.notify.channel import MessageKey, Posted, Reply
 from log_analyzer.notify.content import Note, plain_text
+from log_analyzer.notify.delivery import Delivery
 from log_analyzer.notify.digest import Member
 from log_analyzer.notify.digests import Digests
+from log_analyzer.notify.outbox import DIGESTS, MessageRow, Waiting
 from log_analyzer.notify.posting import MessageSender
+from log_analyzer.notify.routing import Router
+from log_analyzer.notify.threads.delivery import ThreadDelivery
+from log_analyzer.notify.threads.outbox import ReplyRow
 from log_analyzer.notify.told import Told, from_text, to_text
-from log_analyzer.outbox import DIGESTS, MessageRow, Waiting
-from log_analyzer.routing import Router
-from log_analyzer.thread_delivery import ThreadDelivery
-from log_analyzer.thread_outbox import ReplyRow
 
 START_MS = 1_700_000_000_000
 

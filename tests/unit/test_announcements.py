@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from log_analyzer.incident_severity import with_severity
-from log_analyzer.incident_view import (
+from log_analyzer.incident_history.severity import with_severity
+from log_analyzer.incidents.view import (
     Analysis,
     ErrorMinute,
     Handling,
@@ -21,10 +21,10 @@ from log_analyzer.incident_view import (
     Suspect,
 )
 from log_analyzer.notify.content import plain_text
+from log_analyzer.notify.routing import Route, Router
 from log_analyzer.notify.told import Announcement, Told, from_text, to_text
-from log_analyzer.routing import Route, Router
+from tests.unit.log_analyzer.notify.test_message import a_view
 from tests.unit.notify_world import START_MS, World
-from tests.unit.test_analyzer_notice import a_view
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
