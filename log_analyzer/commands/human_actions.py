@@ -63,7 +63,7 @@ def silence(
     """Post nothing about new incidents of the same errors for a time; they are stored."""
     from firstcause.text.typed_time import parse_span
     from log_analyzer.handling.human_actions import Silence
-    from log_analyzer.notify.content import Moment
+    from log_analyzer.notify.messages.content import Moment
 
     try:
         length = timedelta() if off else parse_span(span)
@@ -161,10 +161,10 @@ def _unknown(key: UUID) -> Exception:
 def _person(by: str) -> str:
     from getpass import getuser
 
+    from firstcause.text.plain_text import plain_line
     from log_analyzer.handling.human_actions import PERSON_CHARS
-    from log_analyzer.notify.slack.text import plain
 
-    return plain(by or getuser(), PERSON_CHARS)
+    return plain_line(by or getuser(), PERSON_CHARS)
 
 
 def _now_ms() -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from log_analyzer.notify.slack.text import plain
+from firstcause.text.plain_text import plain_line
 
 ACKNOWLEDGE: Final = "firstcause_acknowledge"
 SILENCE_1H: Final = "firstcause_silence_1h"
@@ -100,7 +100,7 @@ def action_of_click(payload: Mapping[str, Any]) -> Action | None:
         kind, words = str(click["action_id"]), str(click["value"]).split()
         incident, at_ms = UUID(words[0]), int(float(click["action_ts"]) * 1_000)
         user = payload["user"]
-        by = plain(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
+        by = plain_line(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
         if kind in _PLAIN_ACTIONS:
             return _PLAIN_ACTIONS[kind](incident, by, at_ms)
         if kind in _SILENCES_SECONDS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
-from log_analyzer.notify.content import Note
+from log_analyzer.notify.messages.content import Note
 
 # The channel of messages that were shown here instead of sent.
 PREVIEW: Final = "preview"

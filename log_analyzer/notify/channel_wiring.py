@@ -15,11 +15,12 @@ from cassandra.cluster import Session
 from firstcause.settings import Settings
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.notify.announcer import Announcer
+from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel
 from log_analyzer.notify.delivery import Delivery
-from log_analyzer.notify.digest_store import DigestStore
-from log_analyzer.notify.digests import Digests
+from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.digests.store import DigestStore
+from log_analyzer.notify.messages.incident import NoticeOptions
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.preview.channel import PreviewChannel
@@ -27,7 +28,6 @@ from log_analyzer.notify.preview.terminal import print_preview, print_reply
 from log_analyzer.notify.routing import Router, load_router
 from log_analyzer.notify.slack.button_listener import ButtonListener
 from log_analyzer.notify.slack.channel import SlackChannel
-from log_analyzer.notify.slack.message import NoticeOptions
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ThreadOutbox
 from log_analyzer.worker_passes import run_passes

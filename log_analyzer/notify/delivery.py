@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
@@ -15,18 +15,17 @@ from cassandra.cluster import NoHostAvailable
 from log_analyzer import metrics
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.announcements import Situation, told_at_first
-from log_analyzer.notify.announcer import Announcer
+from log_analyzer.incidents.view import IncidentView
+from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel, Posted
-from log_analyzer.notify.digests import Digests
+from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.first_messages import FirstMessages, Unposted
+from log_analyzer.notify.messages.incident import DEFAULT_OPTIONS, NoticeOptions
 from log_analyzer.notify.outbox import DIGESTS, MessageOutbox, MessageRow, Waiting
 from log_analyzer.notify.posting import SOON_MS, MessageSender
+from log_analyzer.notify.rendering import Rendering
 from log_analyzer.notify.routing import Router
-from log_analyzer.notify.send_rules import fate_of_unposted, goes_on, is_final, shows_handling
-from log_analyzer.notify.slack.message import DEFAULT_OPTIONS, NoticeOptions, render_notice
-from log_analyzer.notify.told import Told
-from log_analyzer.report.deterministic import current_analysis, with_originals
+from log_analyzer.notify.send_rules import goes_on, is_final, shows_handling
 
 # An incident that changed elsewhere is seen after so long.
 LOOK_MS: Final = 10_000
@@ -39,13 +38,6 @@ FAILED_MAX_MS: Final = 300_000
 T = TypeVar("T")
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Unposted:
-    row: MessageRow
-    view: IncidentView
-    analysis: Analysis
 
 
 class Delivery:
@@ -80,11 +72,17 @@ class Delivery:
         self._reader = reader
         self._handling = handling
         self._channel = channel
-        self._router = router
-        self._model_configured = model_configured
-        self._show_redacted = show_redacted
-        self._options = options
-        self._old_after_ms = old_after_ms
+        self._rendering = Rendering(model_configured, show_redacted, options)
+        self._first = FirstMessages(
+            outbox=outbox,
+            sender=sender,
+            digests=digests,
+            reader=reader,
+            router=router,
+            rendering=self._rendering,
+            old_after_ms=old_after_ms,
+            clock_ms=clock_ms,
+        )
         self._clock_ms = clock_ms
         self._poked: set[UUID] = set()
         self._next_look_ms: dict[UUID, int] = {}
@@ -104,12 +102,8 @@ class Delivery:
         # The newest first: a backlog of old ones must not hold up what happens now.
         due = [one for one in unsent if self._next_look_ms.get(one.key, 0) <= self._clock_ms()]
         due.sort(key=lambda one: one.not_before_ms, reverse=True)
-        unposted: list[_Unposted] = []
-        for one in due[:FIRST_NOTICES_A_PASS]:
-            found = self._attempt(one, self._look_at_unsent)
-            if found is not None:
-                unposted.append(found)
-        self._tell(unposted)
+        looked = [self._attempt(one, self._look_at_unsent) for one in due[:FIRST_NOTICES_A_PASS]]
+        self._tell([one for one in looked if one is not None])
         for one in watched:
             if self._worth_a_look(one):
                 self._attempt(one, self._look_at_sent)
@@ -161,7 +155,7 @@ class Delivery:
         self._next_look_ms[one.key] = now_ms + LOOK_MS
         return True
 
-    def _look_at_unsent(self, one: Waiting) -> _Unposted | None:
+    def _look_at_unsent(self, one: Waiting) -> Unposted | None:
         """Decides about a message that nobody has seen; returns it when it is to be posted."""
         row = self._due(one)
         if row is None:
@@ -171,7 +165,7 @@ class Delivery:
         elif row.kind in DIGESTS:
             self._wait(row, self._digests.send(row))
         elif row.state in ("pending", "silenced"):
-            return self._decided(row)
+            return self._first.decide(row)
         return None
 
     def _due(self, one: Waiting) -> MessageRow | None:
@@ -186,68 +180,14 @@ class Delivery:
             self._channel.expect_post()
         return None
 
-    def _decided(self, row: MessageRow) -> _Unposted | None:
-        view = self._reader.read(row.about)
-        if view is None:
-            return None
-        # A message in a further channel, or posted anew, tells of what is known already.
-        first = row.kind == "incident" and not (row.told and row.told.reposts)
-        fate = fate_of_unposted(
-            view,
-            self._clock_ms(),
-            was_silenced=row.state == "silenced",
-            old_after_ms=self._old_after_ms if first else None,
-        )
-        if fate == "send":
-            return _Unposted(row, view, self._analysis(view))
-        if fate == "old":
-            self._digests.take(row, view, "old_news")
-        elif fate == "drop":
-            self._outbox.move(replace(row, state="settled"))
-        elif row.state == "pending":
-            _log.info("incident_silenced", incident_id=str(row.about))
-            self._outbox.move(replace(row, state="silenced"))
-        return None
-
-    def _tell(self, unposted: list[_Unposted]) -> None:
-        """Posts first messages; too many of them are told as one."""
-        fresh = [one for one in unposted if one.row.kind == "incident" and not _is_anew(one.row)]
-        flooded = self._digests.flooded(len(fresh))
+    def _tell(self, unposted: list[Unposted]) -> None:
+        flooded = self._first.are_a_flood(unposted)
         for one in unposted:
             waiting = Waiting(one.row.incident_id, one.row.kind, one.row.about, 0)
-            tell = self._digest if flooded and one in fresh else self._post
-            self._attempt(waiting, partial(tell, one))
+            self._attempt(waiting, partial(self._tell_one, one, flooded))
 
-    def _digest(self, one: _Unposted, _: Waiting) -> None:
-        self._digests.take(one.row, one.view, "flood")
-
-    def _post(self, one: _Unposted, _: Waiting) -> None:
-        row, now_ms = one.row, self._clock_ms()
-        target = row.target if row.kind == "linked" else None
-        target = target or self._router.channel_of(one.view, now_ms)
-        told = self._told_by_post(row, one, target, now_ms)
-        notice = render_notice(one.view, one.analysis, self._options, told)
-        if row.kind == "incident":
-            self._digests.note_sent(row)
-        self._wait(row, self._sender.post(row, notice, target, told))
-
-    @staticmethod
-    def _told_by_post(row: MessageRow, one: _Unposted, target: str, now_ms: int) -> Told:
-        told = told_at_first(Situation(one.view, one.analysis, None, now_ms))
-        before = row.told
-        if before is None:
-            return replace(told, routes=(target,))
-        # What the place knows of other places, and of itself, outlives a new message.
-        return replace(
-            told,
-            count=before.count,
-            broadcast_ms=before.broadcast_ms,
-            routes=before.routes or (target,),
-            reposts=before.reposts,
-            first_link=before.first_link,
-            first_channel=before.first_channel,
-            moved=before.moved,
-        )
+    def _tell_one(self, one: Unposted, flooded: bool, _: Waiting) -> None:
+        self._wait(one.row, self._first.tell(one, flooded=flooded))
 
     def _look_at_sent(self, one: Waiting) -> None:
         row = self._due(one)
@@ -258,20 +198,15 @@ class Delivery:
                 self._wait(row, self._digests.send(row))
             return
         if row.state == "silenced":
-            found = self._decided(row)
+            found = self._first.decide(row)
             if found is not None:
                 self._tell([found])
-            return
-        view = self._reader.read(row.about)
-        if view is None:
-            return
-        if row.state == "digested":
-            old = fate_of_unposted(
-                view, self._clock_ms(), was_silenced=False, old_after_ms=self._old_after_ms
-            )
-            self._digests.look_at_member(row, view, is_old=old == "old")
+        elif row.state == "digested":
+            self._first.look_at_member(row)
         elif row.state == "live" and row.posted is not None:
-            self._keep_current(row, row.posted, view)
+            view = self._reader.read(row.about)
+            if view is not None:
+                self._keep_current(row, row.posted, view)
 
     def _keep_current(self, row: MessageRow, posted: Posted, view: IncidentView) -> None:
         """Brings a message, and its thread, up to date with its incident."""
@@ -284,28 +219,19 @@ class Delivery:
             self._handling.reopen(view.incident_id)
             self._poked.add(view.incident_id)
             return
-        analysis = self._analysis(view)
+        analysis = self._rendering.analysis(view)
         current = self._announcer.announce(row, posted, view, analysis, now_ms)
         if current is None:
             self._poked.add(view.incident_id)
             return
-        notice = render_notice(view, analysis, self._options, current.told)
+        notice = self._rendering.notice(view, analysis, current.told)
         silenced = (view.handling.silenced_until_ms or 0) > now_ms
         if silenced and shows_handling(current, notice):
             return
-        # The model is asked about live messages only, so a settled one would never hear it.
-        answered = not self._model_configured or view.stored_analysis is not None
+        answered = self._rendering.is_answered(view)
         final = is_final(view, now_ms, answered=answered)
         self._wait(current, self._sender.update(current, posted, notice, final=final))
-
-    def _analysis(self, view: IncidentView) -> Analysis:
-        analysis = current_analysis(view, model_configured=self._model_configured)
-        return with_originals(analysis, allowed=self._show_redacted)
 
     def _wait(self, row: MessageRow, wait_ms: int) -> None:
         if wait_ms:
             self._next_look_ms[row.incident_id] = self._clock_ms() + wait_ms
-
-
-def _is_anew(row: MessageRow) -> bool:
-    return row.told is not None and row.told.reposts > 0

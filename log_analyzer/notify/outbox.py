@@ -19,7 +19,7 @@ from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
 from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.notify.channel import Posted
-from log_analyzer.notify.told import Told, from_text, to_text
+from log_analyzer.notify.messages.told import Told, from_text, to_text
 
 _CQL: Final = {
     "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "

@@ -10,6 +10,8 @@ import structlog
 
 from log_analyzer import metrics
 from log_analyzer.notify.channel import Channel, MaybeSentError, MessageKey, NotSentError, Posted
+from log_analyzer.notify.messages.incident import Notice
+from log_analyzer.notify.messages.told import NOTHING_TOLD, Told
 from log_analyzer.notify.outbox import MessageOutbox, MessageRow
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.send_rules import (
@@ -22,8 +24,6 @@ from log_analyzer.notify.send_rules import (
     after_refusal,
     update_due,
 )
-from log_analyzer.notify.slack.message import Notice
-from log_analyzer.notify.told import NOTHING_TOLD, Told
 
 # A first notice that is due so soon has its channel kept free.
 SOON_MS: Final = 2_000

@@ -13,8 +13,8 @@ from uuid import UUID
 import orjson
 
 from log_analyzer.notify.channel import PREVIEW, MessageKey, Posted, Reply, Request
-from log_analyzer.notify.content import Note, plain_text
-from log_analyzer.notify.slack.thread_message import PICTURE
+from log_analyzer.notify.messages.content import Note, plain_text
+from log_analyzer.notify.messages.thread import PICTURE
 
 PREVIEW_MESSAGES: Final = 1_000
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from firstcause.text.event_time import clock
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.content import (
+from log_analyzer.notify.messages.content import (
     Code,
     Headline,
     Line,
@@ -23,7 +23,7 @@ from log_analyzer.notify.content import (
     Paragraph,
     Strong,
 )
-from log_analyzer.notify.slack.message import Notice, render_notice
+from log_analyzer.notify.messages.incident import Notice, render_notice
 from log_analyzer.notify.slack.text import plain
 from log_analyzer.report.deterministic import current_analysis
 from log_analyzer.report.sections import report_sections, suspect_names

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from log_analyzer.notify.content import (
+from log_analyzer.notify.messages.content import (
     Buttons,
     Code,
     Headline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -18,19 +18,18 @@ from log_analyzer.notify.channel import (
     Reply,
     Request,
 )
-from log_analyzer.notify.content import Note
+from log_analyzer.notify.messages.content import Note
+from log_analyzer.notify.messages.thread import PICTURE
 from log_analyzer.notify.slack import block_kit
 from log_analyzer.notify.slack.block_kit import Block
 from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.notify.slack.calls import call
-from log_analyzer.notify.slack.pace import HISTORY, SlackPace
+from log_analyzer.notify.slack.history import messages_of, metadata, payload, payload_of
+from log_analyzer.notify.slack.pace import SlackPace
 from log_analyzer.notify.slack.text import inert
-from log_analyzer.notify.slack.thread_message import PICTURE
 
-METADATA_EVENT: Final = "firstcause_incident"
 PICTURE_TITLE: Final = "Errors over time, by service"
 HTTP_TIMEOUT_SECONDS: Final = 8
-HISTORY_PAGES: Final = 20
 HISTORY_PAGE: Final = 200
 CHANNEL_PAGES: Final = 50
 # A post is looked for since so long before it was made: our clock and Slack's may differ.
@@ -73,7 +72,7 @@ class SlackChannel:
                 channel=channel,
                 text=_fallback(note),
                 blocks=blocks,
-                metadata=_metadata(key),
+                metadata=metadata(key),
                 unfurl_links=False,
                 unfurl_media=False,
             )
@@ -94,7 +93,7 @@ class SlackChannel:
                 ts=posted.message_id,
                 text=_fallback(note),
                 blocks=blocks,
-                metadata=_metadata(key),
+                metadata=metadata(key),
             )
 
         self._shortened_if_need_be(posted.channel, "update", update, note)
@@ -117,9 +116,9 @@ class SlackChannel:
                 include_all_metadata=True,
             )
 
-        wanted = _payload_of(key)
-        for message in self._messages(page):
-            if _payload(message) == wanted:
+        wanted = payload_of(key)
+        for message in messages_of(page, self._pace):
+            if payload(message) == wanted:
                 return Posted(channel_id, str(message["ts"]))
         return None
 
@@ -149,7 +148,7 @@ class SlackChannel:
                 reply_broadcast=reply.broadcast,
                 text=_fallback(reply.note),
                 blocks=blocks,
-                metadata=_metadata(key, reply.name),
+                metadata=metadata(key, reply.name),
                 unfurl_links=False,
                 unfurl_media=False,
             )
@@ -183,11 +182,11 @@ class SlackChannel:
                 include_all_metadata=True,
             )
 
-        wanted = _payload_of(key) | {"reply": name}
-        for message in self._messages(page):
+        wanted = payload_of(key) | {"reply": name}
+        for message in messages_of(page, self._pace):
             names = {one.get("name") for one in message.get("files") or ()}
             picture = name == PICTURE and _picture_name(key.about) in names
-            if picture or _payload(message) == wanted:
+            if picture or payload(message) == wanted:
                 return True
         return False
 
@@ -212,17 +211,6 @@ class SlackChannel:
                 raise
         return self._paced(channel, request, partial(send, blocks[:1]))
 
-    def _messages(self, read: Callable[[str | None], Any]) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        for _ in range(HISTORY_PAGES):
-            self._pace.take_turn(HISTORY)
-            page = call(partial(read, cursor))
-            yield from page.get("messages") or ()
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return
-        raise NotSentError("the channel's history is too long to look through", refusal="other")
-
     def _resolve(self, channel: str) -> str:
         """The channel's id, which the history is read by; names are looked up once."""
         if not channel.startswith("#"):
@@ -245,23 +233,6 @@ class SlackChannel:
 
     def _list_channels(self, cursor: str | None) -> Any:
         return call(partial(self._client.conversations_list, limit=1000, cursor=cursor))
-
-
-def _payload(message: dict[str, Any]) -> dict[str, Any] | None:
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != METADATA_EVENT:
-        return None
-    return metadata.get("event_payload") or {}
-
-
-def _metadata(key: MessageKey, reply: str | None = None) -> dict[str, Any]:
-    payload = _payload_of(key) | ({"reply": reply} if reply else {})
-    return {"event_type": METADATA_EVENT, "event_payload": payload}
-
-
-def _payload_of(key: MessageKey) -> dict[str, str]:
-    edition = {"edition": str(key.edition)} if key.edition else {}
-    return {"incident_id": str(key.about)} | edition
 
 
 def _fallback(note: Note) -> str:

@@ -21,11 +21,11 @@ from log_analyzer.notify.channel import (
     Reply,
     Request,
 )
-from log_analyzer.notify.content import Note
-from log_analyzer.notify.digest import PAGE_REPLY, render_page
+from log_analyzer.notify.messages.content import Note
+from log_analyzer.notify.messages.digest import PAGE_REPLY, render_page
+from log_analyzer.notify.messages.thread import PICTURE, render_reply
 from log_analyzer.notify.picture import draw_picture
 from log_analyzer.notify.send_rules import LEASE_MS, backoff_ms
-from log_analyzer.notify.slack.thread_message import PICTURE, render_reply
 from log_analyzer.notify.threads.outbox import ReplyRow, ThreadOutbox
 from log_analyzer.report.deterministic import current_analysis
 

@@ -12,12 +12,12 @@ import pytest
 
 from firstcause.text.typed_time import parse_since
 from log_analyzer.notify.channel import PREVIEW, MaybeSentError, NotSentError
+from log_analyzer.notify.messages.incident import Notice, render_notice
+from log_analyzer.notify.messages.thread import DETAIL, PICTURE, ThreadNote
 from log_analyzer.notify.picture import draw_picture
 from log_analyzer.notify.preview.channel import PreviewChannel
 from log_analyzer.notify.slack.channel import SlackChannel
-from log_analyzer.notify.slack.message import Notice, render_notice
 from log_analyzer.notify.slack.pace import EXPECTED_MS, SlackPace
-from log_analyzer.notify.slack.thread_message import DETAIL, PICTURE, ThreadNote
 from log_analyzer.report.deterministic import deterministic_report
 from tests.stubs.slack import CHANNEL_ID, MESSAGE_INTERVAL_SECONDS, SlackStub
 from tests.unit.log_analyzer.notify.test_message import a_view

@@ -12,7 +12,7 @@ from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
 from log_analyzer.notify.routing import Route, Router
 from log_analyzer.notify.send_rules import REPOSTS
 from tests.unit.log_analyzer.notify.test_message import FIRST_ID, a_view
-from tests.unit.notify_world import START_MS, World
+from tests.unit.log_analyzer.notify.world import START_MS, World
 
 ANSWER = Analysis("mistral", "It was DNS.", "payment", "likely", (FIRST_ID,), (), analysed_ms=2)
 MINUTE_MS = 60_000

@@ -32,17 +32,17 @@ from log_analyzer.incidents.view import (
     Suspect,
     TimelineEntry,
 )
-from log_analyzer.notify.content import Quoted, paragraph
+from log_analyzer.notify.messages.content import Quoted, paragraph
+from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
+from log_analyzer.notify.messages.thread import DETAIL, render_reply
+from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.preview.terminal import (
     incident_detail,
     incidents_table,
     render_for_terminal,
 )
 from log_analyzer.notify.slack.blocks import slack_blocks
-from log_analyzer.notify.slack.message import NoticeOptions, render_notice
 from log_analyzer.notify.slack.text import code, inert, plain, whole_lines
-from log_analyzer.notify.slack.thread_message import DETAIL, render_reply
-from log_analyzer.notify.told import Told
 from log_analyzer.report.deterministic import current_analysis, deterministic_report, incident_json
 from tests.hostile_lines import HOSTILE_LINES, HostileLine
 from tests.stubs.block_kit import alive, length, mistakes, refusal, text_objects

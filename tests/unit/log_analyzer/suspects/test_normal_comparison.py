@@ -15,8 +15,8 @@ from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.store import decoded, encoded
 from log_analyzer.incidents.view import Analysis, IncidentContext, NormalRanking, Suspect
 from log_analyzer.model.analysis_state import state_digest
+from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.notify.slack.blocks import slack_blocks
-from log_analyzer.notify.slack.message import render_notice
 from log_analyzer.prompting.variables import PromptVariables
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.sections import report_sections

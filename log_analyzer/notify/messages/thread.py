@@ -8,7 +8,7 @@ from typing import Any, Final
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import Recent, is_worse, recent
 from log_analyzer.incidents.view import Analysis, Evidence, IncidentView
-from log_analyzer.notify.content import (
+from log_analyzer.notify.messages.content import (
     Code,
     Line,
     Moment,
@@ -19,17 +19,9 @@ from log_analyzer.notify.content import (
     Strong,
     paragraph,
 )
-from log_analyzer.notify.slack.message_parts import (
-    author,
-    blamed_service,
-    convincing_line,
-    duration,
-    evidence_line,
-    named_as,
-    rate,
-    services,
-    step,
-)
+from log_analyzer.notify.messages.culprit import author, blamed_service, convincing_line
+from log_analyzer.notify.messages.incident_parts import evidence_line, services, step
+from log_analyzer.notify.messages.wording import duration, named_as, rate
 from log_analyzer.redaction.redactor import neutral
 from log_analyzer.report.sections import suspects
 from log_analyzer.report.timeline import timeline

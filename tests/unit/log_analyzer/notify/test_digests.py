@@ -9,12 +9,12 @@ import uuid
 import pytest
 
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.content import plain_text
-from log_analyzer.notify.digest import Member, page_facts, render_digest, render_page
+from log_analyzer.notify.messages.content import plain_text
+from log_analyzer.notify.messages.digest import Member, page_facts, render_digest, render_page
 from log_analyzer.notify.slack.blocks import slack_blocks
 from tests.stubs.block_kit import alive, refusal
 from tests.unit.log_analyzer.notify.test_message import a_view
-from tests.unit.notify_world import START_MS, World
+from tests.unit.log_analyzer.notify.world import START_MS, World
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

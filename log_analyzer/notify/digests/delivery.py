@@ -12,7 +12,8 @@ import structlog
 from log_analyzer import metrics
 from log_analyzer.incidents.severity import is_worse
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.digest import (
+from log_analyzer.notify.digests.store import DigestStore
+from log_analyzer.notify.messages.digest import (
     PAGE,
     PAGE_REPLY,
     DigestKind,
@@ -20,12 +21,11 @@ from log_analyzer.notify.digest import (
     page_facts,
     render_digest,
 )
-from log_analyzer.notify.digest_store import DigestStore
+from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.outbox import MessageOutbox, MessageRow
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.outbox import ThreadOutbox
-from log_analyzer.notify.told import Told
 
 # More first messages than this within `FLOOD_MS` are told as one digest.
 FLOOD: Final = 10

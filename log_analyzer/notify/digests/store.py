@@ -14,7 +14,7 @@ from firstcause.derived_ids import derived_id
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
 from log_analyzer.incidents.stores.episodes import milliseconds
-from log_analyzer.notify.digest import DigestKind, Member
+from log_analyzer.notify.messages.digest import DigestKind, Member
 
 MINUTE_MS: Final = 60_000
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from log_analyzer.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.announcements import (
+from log_analyzer.notify.announcements.due import (
     Situation,
     due_announcement,
     is_risen,
@@ -16,11 +16,11 @@ from log_analyzer.notify.announcements import (
     told_in_silence,
 )
 from log_analyzer.notify.channel import Channel, Posted
+from log_analyzer.notify.messages.thread import due_parts
+from log_analyzer.notify.messages.told import Announcement, Told
 from log_analyzer.notify.outbox import MessageOutbox, MessageRow
 from log_analyzer.notify.routing import Router
-from log_analyzer.notify.slack.thread_message import due_parts
 from log_analyzer.notify.threads.outbox import ThreadOutbox
-from log_analyzer.notify.told import Announcement, Told
 
 
 class Announcer:

@@ -9,18 +9,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.announcer import Announcer
+from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import MessageKey, Posted, Reply
-from log_analyzer.notify.content import Note, plain_text
 from log_analyzer.notify.delivery import Delivery
-from log_analyzer.notify.digest import Member
-from log_analyzer.notify.digests import Digests
+from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.messages.content import Note, plain_text
+from log_analyzer.notify.messages.digest import Member
+from log_analyzer.notify.messages.told import Told, from_text, to_text
 from log_analyzer.notify.outbox import DIGESTS, MessageRow, Waiting
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ReplyRow
-from log_analyzer.notify.told import Told, from_text, to_text
 
 START_MS = 1_700_000_000_000
 

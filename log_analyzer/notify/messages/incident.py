@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from log_analyzer.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.content import Headline, Note, Part, Quoted, paragraph
-from log_analyzer.notify.slack import message_parts
-from log_analyzer.notify.told import Told
+from log_analyzer.notify.messages import culprit, incident_parts
+from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
+from log_analyzer.notify.messages.told import Told
 from log_analyzer.report.sections import suspect_names
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
@@ -97,16 +97,16 @@ def _whole(
 ) -> list[Part]:
     parts = (
         [_headline(view)],
-        message_parts.facts(view),
-        message_parts.suspect(view, analysis, told),
-        message_parts.what_to_do(view, analysis),
-        message_parts.earlier(view),
-        message_parts.escalations(view),
-        message_parts.handling(view, analysis),
-        message_parts.source(
+        incident_parts.facts(view),
+        culprit.suspect(view, analysis, told),
+        incident_parts.what_to_do(view, analysis),
+        incident_parts.earlier(view),
+        incident_parts.escalations(view),
+        incident_parts.handling(view, analysis),
+        incident_parts.source(
             view, analysis, told, incident_url=options.incident_url, buttons=options.buttons
         ),
-        message_parts.doors(view, analysis) if options.buttons else [],
+        incident_parts.doors(view, analysis) if options.buttons else [],
     )
     return [part for group in parts for part in group]
 

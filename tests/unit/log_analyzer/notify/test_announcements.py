@@ -20,11 +20,11 @@ from log_analyzer.incidents.view import (
     IncidentView,
     Suspect,
 )
-from log_analyzer.notify.content import plain_text
+from log_analyzer.notify.messages.content import plain_text
+from log_analyzer.notify.messages.told import Announcement, Told, from_text, to_text
 from log_analyzer.notify.routing import Route, Router
-from log_analyzer.notify.told import Announcement, Told, from_text, to_text
 from tests.unit.log_analyzer.notify.test_message import a_view
-from tests.unit.notify_world import START_MS, World
+from tests.unit.log_analyzer.notify.world import START_MS, World
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -11,7 +11,7 @@ from uuid import UUID
 from log_analyzer.episodes.episode import Severity
 from log_analyzer.incidents.severity import SEVERITIES
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.content import (
+from log_analyzer.notify.messages.content import (
     Code,
     Headline,
     Line,
@@ -20,7 +20,7 @@ from log_analyzer.notify.content import (
     Quoted,
     paragraph,
 )
-from log_analyzer.notify.slack.message import SEVERITY_MARKS, Notice, digest_of
+from log_analyzer.notify.messages.incident import SEVERITY_MARKS, Notice, digest_of
 
 DigestKind = Literal["old_news", "flood"]
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import is_worse
 from log_analyzer.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.slack.message_parts import blamed_service
-from log_analyzer.notify.told import Announcement, Kind, Told
+from log_analyzer.notify.messages.culprit import blamed_service
+from log_analyzer.notify.messages.told import Announcement, Kind, Told
 from log_analyzer.suspects.onset import BURST_ERRORS, is_same_onset, onset_ms
 from log_analyzer.suspects.window import AFTER_MS
 
