@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.view import (
     Analysis,
     EarlierIncident,
@@ -21,7 +22,6 @@ from log_analyzer.incidents.view import (
     ErrorMinute,
     Escalation,
     Evidence,
-    Handling,
     IncidentContext,
     IncidentView,
     Suspect,

@@ -19,8 +19,8 @@ from log_analyzer.handling.human_actions import (
     Resolution,
     Silence,
 )
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.stores.episodes import IncidentStore, Write, milliseconds, write_all
-from log_analyzer.incidents.view import Handling
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000
 

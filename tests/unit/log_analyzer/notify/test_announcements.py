@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from log_analyzer.incident_history.severity import with_severity
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.view import (
     Analysis,
     ErrorMinute,
-    Handling,
     IncidentContext,
     IncidentView,
     Suspect,

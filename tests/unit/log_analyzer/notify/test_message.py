@@ -19,6 +19,7 @@ from log_analyzer.handling.human_actions import (
     Silence,
     action_of_click,
 )
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.view import (
     Analysis,
     EarlierIncident,
@@ -26,7 +27,6 @@ from log_analyzer.incidents.view import (
     ErrorMinute,
     Escalation,
     Evidence,
-    Handling,
     IncidentContext,
     IncidentView,
     Suspect,
