@@ -100,8 +100,6 @@ def start(own: Settings, product_env: dict[str, str], slack: SlackStub, tmp_path
             "log_format": "json",
             # Incidents of other tests are in the same keyspace: their threads stay empty here.
             "slack_picture_after_seconds": 3_600,
-            # Events of these tests are of a day long ago.
-            "analyzer_old_news_seconds": 10**9,
         }
         return analyzer_process(product_env, tmp_path / "analyzer.log", **fixed | changes)
 
