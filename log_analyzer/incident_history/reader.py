@@ -15,6 +15,7 @@ from log_analyzer.context.store import ContextStore
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
+from log_analyzer.incident_history.present_evidence import present_first
 from log_analyzer.incident_history.rows import (
     EpisodeRows,
     analysis,
@@ -49,14 +50,19 @@ _CQL: Final = {
 
 
 class IncidentReader:
-    """Reads incidents; every method blocks and raises the driver's errors."""
+    """Reads incidents; every method blocks and raises the driver's errors.
+
+    `shown` makes of each incident what its reader may see; all of it by default.
+    """
 
     def __init__(
         self,
         session: Session,
         monotonic: Callable[[], float] = time.monotonic,
+        shown: Callable[[IncidentView], IncidentView] = lambda view: view,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        self._shown = shown
         self._session = session
         self._statements = prepare_all(session, _CQL)
         self._escalations = EscalationStore(session)
@@ -85,7 +91,8 @@ class IncidentReader:
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """
-        return self._read(incident, with_earlier=True)
+        view = self._read(incident, with_earlier=True)
+        return view and self._shown(view)
 
     def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first.
@@ -151,7 +158,8 @@ class IncidentReader:
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
             last_arrival_ms=max(one.last_arrival_ms for one in episodes),
         )
-        return with_severity(view, max(fatal, default=None), self._clock_ms())
+        rated = with_severity(view, max(fatal, default=None), self._clock_ms())
+        return present_first(rated)
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]

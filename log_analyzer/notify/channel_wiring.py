@@ -30,6 +30,7 @@ from log_analyzer.notify.slack.button_listener import ButtonListener
 from log_analyzer.notify.slack.channel import SlackChannel
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ThreadOutbox
+from log_analyzer.report.redacted_incident import shown_incident
 from log_analyzer.worker_passes import run_passes
 
 _log = structlog.get_logger()
@@ -47,7 +48,9 @@ class Messaging:
     def __init__(self, settings: Settings, session: Session, owner: str) -> None:
         self._settings = settings
         self._session = session
-        reader, threads = IncidentReader(session), ThreadOutbox(session)
+        # Whatever a channel shows is redacted here, before anything of it is cut.
+        shown = partial(shown_incident, personal=settings.slack_show_redacted)
+        reader, threads = IncidentReader(session, shown=shown), ThreadOutbox(session)
         channel = _channel(settings)
         with_model = settings.mistral_api_key is not None
         self._delivery = delivery_to(
@@ -55,6 +58,7 @@ class Messaging:
             session,
             router=load_router(settings.slack_routes, settings.slack_channel),
             owner=owner,
+            reader=reader,
             detail_after_ms=int(settings.slack_picture_after_seconds * 1_000),
             model_configured=with_model,
             show_redacted=settings.slack_show_redacted,
@@ -99,8 +103,8 @@ def delivery_to(
     *,
     router: Router,
     owner: str,
+    reader: IncidentReader,
     detail_after_ms: int = 60_000,
-    reader: IncidentReader | None = None,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     **options: Any,
 ) -> Delivery:
@@ -111,8 +115,8 @@ def delivery_to(
         session: of Cassandra.
         router: which of its channels an incident goes to.
         owner: this process, as leases name it.
+        reader: of incidents, redacted as messages have to be.
         detail_after_ms: age of a message that gets picture and details.
-        reader: of incidents; one of its own by default.
         clock_ms: the wall clock.
         options: further arguments of `Delivery`.
     """
@@ -138,7 +142,7 @@ def delivery_to(
             router=router,
             clock_ms=clock_ms,
         ),
-        reader=reader or IncidentReader(session),
+        reader=reader,
         handling=HandlingStore(session),
         channel=channel,
         router=router,
