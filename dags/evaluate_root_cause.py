@@ -49,7 +49,7 @@ The history: `firstcause evaluations`, or cassandra/queries/evaluations.cql.
             None,
             type=["null", "string"],
             title="Folders of labelled cases",
-            description="One a system, with a colon between. Empty: EVALUATION_CASES_DIR, and where "
+            description="One a system, a colon between. Empty: EVALUATION_CASES_DIR, and where "
             "that is not set, generated cases. "
             f"'{SYNTHETIC}': generated cases in any case.",
         ),
