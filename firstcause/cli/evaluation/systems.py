@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from firstcause.cli.evaluation_view import print_line, wide_console
-from firstcause.root_cause.evaluation import Outcome
-from firstcause.root_cause.measurement.intervals import Interval
-from firstcause.root_cause.measurement.references import REFERENCES
-from firstcause.root_cause.measurement.system_figures import FIGURES, SystemFigures, figures_of
+from firstcause.cli.evaluation.view import print_line, wide_console
+from root_cause.evaluation.intervals import Interval
+from root_cause.evaluation.measure import Outcome
+from root_cause.evaluation.references import REFERENCES
+from root_cause.evaluation.system_figures import FIGURES, SystemFigures, figures_of
 
 ALL: Final = "all"
 
