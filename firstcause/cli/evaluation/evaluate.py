@@ -160,6 +160,7 @@ def _print(
         details,
         figures_by_system,
         objects,
+        print_paths,
         print_systems,
         print_without_normal,
     )
@@ -171,11 +172,12 @@ def _print(
             print_model_shares(asked[system])
     figures = figures_by_system(found)
     print_systems(figures)
+    print_paths(found)
     print_without_normal(found)
     if reliability:
         print_reliability(found)
     if as_json:
-        typer.echo(orjson.dumps(details(figures)).decode())
+        typer.echo(orjson.dumps(details(figures, found)).decode())
         every = {**asked, ALL: [one for some in asked.values() for one in some]}
         for row in objects(figures):
             typer.echo(orjson.dumps(row | _model_figures(every[row["system"]])).decode())

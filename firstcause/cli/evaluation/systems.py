@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.table import Table
 from firstcause.cli.evaluation.view import print_line, wide_console
 from root_cause.evaluation.intervals import Interval
 from root_cause.evaluation.measure import Outcome
+from root_cause.evaluation.path_figures import path_figures
 from root_cause.evaluation.references import REFERENCES
 from root_cause.evaluation.system_figures import FIGURES, SystemFigures, figures_of
 
@@ -47,6 +49,20 @@ def print_without_normal(systems: Mapping[str, Sequence[Outcome]]) -> None:
         print_line(f"Without a fault-free recording: {', '.join(lacking)}.")
 
 
+def print_paths(systems: Mapping[str, Sequence[Outcome]]) -> None:
+    """How often the right service comes first by a right path, where the true paths are known."""
+    for name, found in systems.items():
+        paths = path_figures(found)
+        if paths is not None:
+            print_line(
+                f"{name}: the right service first in {paths.right_service} of {paths.cases} cases, "
+                f"by a right path in {paths.right_path} ({_share(paths.right_path, paths.cases)}; "
+                f"of these {_share(paths.right_path, paths.right_service)}). Hops right: "
+                f"{paths.hops_right} of {paths.hops} ({_share(paths.hops_right, paths.hops)}), "
+                f"shown by two ids: {paths.hops_shown}."
+            )
+
+
 def objects(figures: Mapping[str, SystemFigures]) -> list[dict[str, Any]]:
     """One object a system, then one for all: the fields that scripts rely on, and no other."""
     return [
@@ -62,9 +78,15 @@ def objects(figures: Mapping[str, SystemFigures]) -> list[dict[str, Any]]:
     ]
 
 
-def details(figures: Mapping[str, SystemFigures]) -> dict[str, Any]:
-    """What people see beside that: intervals, and the references."""
-    return {"details": {name: _details(one) for name, one in figures.items()}}
+def details(
+    figures: Mapping[str, SystemFigures], systems: Mapping[str, Sequence[Outcome]]
+) -> dict[str, Any]:
+    """What people see beside that: intervals, the references, and the causal paths."""
+    found = {name: _details(one) for name, one in figures.items()}
+    for name, some in systems.items():
+        if (paths := path_figures(some)) is not None:
+            found[name]["paths"] = asdict(paths)
+    return {"details": found}
 
 
 def _details(one: SystemFigures) -> dict[str, Any]:
@@ -80,6 +102,10 @@ def _details(one: SystemFigures) -> dict[str, Any]:
     }
 
 
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
 def _references(figures: Mapping[str, SystemFigures]) -> Table:
     """How often each reference has the culprit first, and among three, by system."""
     table = Table("first (in first three)")
@@ -90,6 +116,9 @@ def _references(figures: Mapping[str, SystemFigures]) -> Table:
     for name in REFERENCES:
         cells = (
             f"{one.reference_top1[name]:.1%} ({one.reference_top3[name]:.1%})"
+            if name in one.reference_top1
+            # A run of before this reference was measured.
+            else "-"
             for one in figures.values()
         )
         table.add_row(name, *cells)
