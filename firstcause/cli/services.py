@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from firstcause.local.service import Service
+    from firstcause.local.service import Service, Task
     from firstcause.settings import Settings
 
+DRIVER_GRACE_SECONDS = 15.0
 ONLY_HELP = "Only these services, by comma, such as kafka,cassandra,airflow."
 
 
@@ -76,8 +77,12 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
 
-def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Service]:
+def start_services(
+    settings: Settings, names: Sequence[str] = (), more: Sequence[Task] = ()
+) -> list[Service]:
     """Starts local services, all unless some are named; shows the progress; blocks until ready.
+
+    `more` is done on the way.
 
     Raises:
         FirstcauseError: something is missing, or a service died or did not answer in time.
@@ -92,17 +97,23 @@ def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Servic
         shutdown.clear_crashed(settings, services)
         preflight.check(settings, services)
         with startup_view() as show:
-            Startup(settings, [*services, *tasks]).run(show)
+            Startup(settings, [*services, *tasks, *more]).run(show)
     return services
 
 
 def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
     """Stops local services, all (and the Spark drivers) unless some are named; blocks."""
     from firstcause.local import installation, shutdown
+    from spark.driver.process import DriverFiles, stop_driver
+
+    def stop_job(job: str) -> None:
+        # Asks the Python driver alone, so that the batch in hand is finished.
+        stop_driver(DriverFiles.of(settings, job), grace_seconds=DRIVER_GRACE_SECONDS)
 
     services = installation.chosen(installation.local_services(settings), names)
     with installation.exclusive(settings, _say):
-        shutdown.stop(settings, services, with_drivers=not names, tell=_say)
+        stop_one = None if names else stop_job
+        shutdown.stop(settings, services, stop_driver=stop_one, tell=_say)
 
 
 def _names(only: str) -> list[str]:

@@ -8,6 +8,7 @@ found even when whoever started it was killed before it could write the pid down
 from __future__ import annotations
 
 import fcntl
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -34,9 +35,14 @@ SUBMIT_CONF: Final[Mapping[str, str]] = {
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
 }
 
-# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does, and their
-# driver never takes the processor from the others.
-SPANS_NICENESS: Final = 10
+LEARN_JOB: Final = "learn_normal"
+
+# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does. Their driver
+# and the job that learns never take the processor from the others.
+BACKGROUND_NICENESS: Final = 10
+# What was not learned is learned an hour later: where memory is short, the kernel kills this job
+# before Cassandra (an OOM score adjustment, at most 1000).
+FIRST_TO_BE_KILLED: Final = 800
 
 LOCK_WAIT_SECONDS: Final = 60.0
 KILL_WAIT_SECONDS: Final = 5.0
@@ -45,14 +51,20 @@ POLL_SECONDS: Final = 0.1
 
 def driver_memory(settings: Settings, job: str) -> str:
     """The heap of a job's driver, as `spark-submit` takes it."""
-    is_small = job == headers.SPAN_CONSUMER
-    return settings.spark_spans_driver_memory if is_small else settings.spark_driver_memory
+    heaps = {
+        headers.SPAN_CONSUMER: settings.spark_spans_driver_memory,
+        LEARN_JOB: settings.spark_batch_driver_memory,
+    }
+    return heaps.get(job, settings.spark_driver_memory)
 
 
 def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
     """The command of a job's driver, run with the priority that the job has."""
     if job == headers.SPAN_CONSUMER:
-        return ["nice", "-n", str(SPANS_NICENESS), *command]
+        return ["nice", "-n", str(BACKGROUND_NICENESS), *command]
+    if job == LEARN_JOB:
+        polite = ["nice", "-n", str(BACKGROUND_NICENESS)]
+        return ["choom", "-n", str(FIRST_TO_BE_KILLED), "--", *polite, *command]
     return list(command)
 
 
@@ -89,11 +101,32 @@ class DriverFiles:
 
 
 def running_driver(files: DriverFiles, known: ProcessRecord | None = None) -> ProcessRecord | None:
-    """The driver that runs now: the one of the record file, else `known`; None when neither."""
+    """The driver that runs now: the one of the record file, else `known`; None when neither.
+
+    Raises:
+        FirstcauseError: the driver was started on another machine.
+    """
     for record in (ProcessRecord.read(files.record), known):
-        if record is not None and record.is_alive():
-            return record
+        if record is not None:
+            refuse_elsewhere(files, record)
+            if record.is_alive():
+                return record
     return None
+
+
+def refuse_elsewhere(files: DriverFiles, record: ProcessRecord) -> None:
+    """Refuses to judge or replace a driver of another machine: it may be healthy there.
+
+    Raises:
+        FirstcauseError: the record is another machine's; says what to do.
+    """
+    if record.start.is_elsewhere:
+        raise FirstcauseError(
+            f"The driver of {files.job} (pid {record.pid}) was started on {record.start.host}, "
+            f"and this is {socket.gethostname()}. A job is supervised on one machine: run "
+            "Airflow's scheduler and triggerer there. When it is gone for good, remove "
+            f"{files.record}."
+        )
 
 
 def start_driver(
@@ -106,10 +139,13 @@ def start_driver(
     as that takes, about a minute at the most; does not wait for the new driver to be ready.
 
     Raises:
-        FirstcauseError: `command` is not there, another start hangs, or something of the old
-            driver cannot be killed. No new driver was started then.
+        FirstcauseError: `command` is not there, another start hangs, something of the old
+            driver cannot be killed, or it was started on another machine. No new driver was
+            started then.
     """
     with _lock(files):
+        if (before := ProcessRecord.read(files.record)) is not None:
+            refuse_elsewhere(files, before)
         _stop_processes(files, KILL_WAIT_SECONDS)
         set_large_log_aside(files.log)
         record = launch(
