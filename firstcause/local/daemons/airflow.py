@@ -23,6 +23,9 @@ from firstcause.local.daemons.secret_file import secret_file
 from firstcause.local.service import Service, Task, last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 
+# Names the metadata to `housekeeping`: Airflow takes its own variable away from tasks.
+METADATA_URL: Final = "FIRSTCAUSE_METADATA_URL"
+
 DATABASE_TASK: Final = "airflow-database"
 MIGRATE_TIMEOUT_SECONDS: Final = 300.0
 # A process's start and its first heartbeat are told by clocks that may be corrected between them.
@@ -57,7 +60,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     url = f"http://127.0.0.1:{settings.airflow_port}"
     configuration = {
         "CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
-        "CORE__PLUGINS_FOLDER": str(home / "plugins"),
+        "CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "dags" / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTOR": "LocalExecutor",
@@ -93,6 +96,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     return {
         **settings_environment(settings),
         "AIRFLOW_HOME": str(home),
+        METADATA_URL: metadata_url(settings),
         # Without it Spark's workers take the system's Python and miss our packages.
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
