@@ -1,4 +1,4 @@
-"""Runs one Spark batch job to its end, and never leaves it behind."""
+"""Runs one Spark batch job in a worker slot until it ends, and stops it when the task is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells people when a streaming job was given up: its failed task alone is seen by nobody."""
+"""Sends a message to people when a streaming job's task has failed for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command of a driver, by Airflow's own hook for Spark."""
+"""Builds the spark-submit command of a driver with Airflow's SparkSubmitHook."""
 
 from __future__ import annotations
 

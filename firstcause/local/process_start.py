@@ -1,4 +1,4 @@
-"""When and where a process began, in terms that no change of the clock moves. Linux only."""
+"""The start time of a process, independent of changes of the clock. Linux only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each service is doing now."""
+"""The state of each local service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a job's driver is submitted: its command and its environment, without Airflow."""
+"""The command and environment of a job's driver, without Airflow."""
 
 from __future__ import annotations
 
