@@ -28,6 +28,7 @@ def _assemble() -> None:
         spans,
     )
     from generators import commands as generator_commands
+    from ingest import commands as ingest_commands
     from log_analyzer import commands as analyzer_commands
 
     for module in (
@@ -40,6 +41,7 @@ def _assemble() -> None:
         evaluations,
         normal,
         generator_commands,
+        ingest_commands,
         analyzer_commands,
     ):
         module.register(app)
