@@ -90,7 +90,7 @@ class PartitionAssembler:
         if before is not None and before.is_piece:
             self._join_piece(before, draft)
             return
-        text = _text(draft)
+        text = draft.line or _text(draft)
         if before is not None and _belongs(before, draft, text):
             before.lines.append(text)
             before.chars += len(text) + 1
@@ -125,7 +125,7 @@ class PartitionAssembler:
             draft.is_piece = False
             open_body(draft)
         elif len(held.lines) > 1:
-            stack = "\n".join(held.lines)
+            stack = "\n".join([_text(draft), *held.lines[1:]])
             draft.fields["exception"] = stack.strip()
             if held.lines[0].startswith("Traceback"):
                 # The last line of a traceback says what went wrong.

@@ -52,7 +52,6 @@ def continues_stack(line: str, before: list[str]) -> bool:
     An indented line goes on with a trace that is under way, and the line that ends a Python
     traceback belongs to it. An empty line does so inside of a trace only.
     """
-    last = before[-1]
     in_python = _python_open(before)
     if line.startswith("Traceback (") and not in_python:
         # A second traceback is another error, unless the text between says how they are related.
@@ -60,15 +59,20 @@ def continues_stack(line: str, before: list[str]) -> bool:
     if _FRAME.match(line):
         return True
     if not line.strip():
-        return len(before) > 1
+        return len(before) > 1 or before[0].startswith("panic:")
     if in_python and (line[:1].isspace() or _PYTHON_END.match(line)):
         return True
-    if last.startswith("goroutine ") or (len(before) > 1 and _GO_CALL.match(line)):
-        return _GO_CALL.match(line) is not None
-    if _JAVA_HEAD.match(line) and len(before) == 1 and not _JAVA_HEAD.match(last):
-        # `ERROR ... failed` and then `java.lang.IllegalStateException: boom`.
-        return True
-    return len(before) > 1 and line[:1] in " \t" and _FRAME.match(last) is not None
+    return _goes_on(line, before)
+
+
+def _goes_on(line: str, before: list[str]) -> bool:
+    """What depends on the line before: a call of Go, the exception below Java's log line."""
+    last = before[-1]
+    is_call = _GO_CALL.match(line) is not None and (len(before) > 1 or last.startswith("goroutine"))
+    # `ERROR ... failed` and then `java.lang.IllegalStateException: boom`.
+    is_head = len(before) == 1 and not _JAVA_HEAD.match(last) and bool(_JAVA_HEAD.match(line))
+    is_indented = len(before) > 1 and line[:1] in " \t" and _FRAME.match(last) is not None
+    return is_call or is_head or is_indented
 
 
 def _last_text(lines: list[str]) -> str:

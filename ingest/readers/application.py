@@ -201,8 +201,8 @@ def _frame_line(frame: Mapping[str, Any]) -> str:
 
 
 def _read_names(document: Mapping[str, Any], draft: Draft, used: set[str]) -> None:
-    for target, names in (("logger", _LOGGERS), ("service_name", _SERVICES)):
-        for name in names:
+    for target, paths in (("logger", _LOGGERS), ("service_name", _SERVICES)):
+        for name in paths:
             value = find(document, name)
             if isinstance(value, str) and value.strip():
                 draft.take(target, value)
@@ -216,7 +216,8 @@ def _read_names(document: Mapping[str, Any], draft: Draft, used: set[str]) -> No
         if target not in draft.fields or is_bunyan:
             draft.take(target, name_field)
             used.add("name")
-    for target, names in (("instance", _INSTANCES), *_TEXTS.items()):
+    targets: list[tuple[str, tuple[str, ...]]] = [("instance", _INSTANCES), *_TEXTS.items()]
+    for target, names in targets:
         for name in names:
             value = find(document, name)
             if isinstance(value, str | int) and not isinstance(value, bool):

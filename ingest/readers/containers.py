@@ -10,6 +10,9 @@ from ingest.fields.lookup import find, first_text
 from ingest.fields.services import kubernetes_instance, kubernetes_service
 from ingest.readers import application
 
+# A little less than the 16 KiB at which Docker cuts, for characters of several bytes.
+DOCKER_PIECE_CHARS: Final = 8_000
+
 # Keys of an envelope that are no news for a reader of logs.
 _NOISE: Final = frozenset(
     {"@metadata", "agent", "input", "ecs", "_p", "logtag", "source_type", "@version", "ecs.version",
@@ -33,8 +36,8 @@ def read_docker(document: Mapping[str, Any]) -> list[Draft]:
     stream = document.get("stream")
     if isinstance(stream, str):
         draft.attributes["stream"] = stream
-        # Docker cuts at 16 KiB; a shorter line without an end is whole (json-file always ends one).
-        draft.is_piece = not log.endswith("\n")
+        # Docker cuts lines at 16 KiB and ends only the last piece; some shippers strip all ends.
+        draft.is_piece = not log.endswith("\n") and len(log) >= DOCKER_PIECE_CHARS
     draft.stream = stream if isinstance(stream, str) else None
     attributes = document.get("attrs")
     if isinstance(attributes, Mapping):
