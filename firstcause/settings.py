@@ -153,6 +153,18 @@ class Settings(BaseSettings):
     )
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
+    ingest_group: str = Field(default="ingest", description="Consumer group of the ingest bridge")
+    ingest_instance: str = Field(
+        default="1", description="Name of this bridge in its group; each needs one of its own"
+    )
+    ingest_sources_file: Path = Field(
+        default=Path("ingest/sources.yaml"),
+        description="Topics with records of other formats, and how their fields map",
+    )
+    ingest_metrics_port: int = Field(
+        default=19465, description="Prometheus metrics of the ingest bridge"
+    )
+
     evaluation_cases_dir: Path | None = Field(
         default=None,
         description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
@@ -177,7 +189,12 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "firstcause_home", "jars_dir", "prompts_dir", "slack_routes", "evaluation_cases_dir"
+        "firstcause_home",
+        "jars_dir",
+        "prompts_dir",
+        "slack_routes",
+        "ingest_sources_file",
+        "evaluation_cases_dir",
     )
     @classmethod
     def _from_project_root(cls, path: Path | None) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Records of other formats become log events.")
+app = typer.Typer(help="Read records of other formats into log events.")
 
 
 def register(program: typer.Typer) -> None:
@@ -15,9 +15,24 @@ def register(program: typer.Typer) -> None:
     program.add_typer(app, name="ingest")
 
 
-@app.callback()
-def ingest() -> None:
-    """Records of other formats become log events."""
+@app.callback(invoke_without_command=True)
+def ingest(context: typer.Context) -> None:
+    """Run the bridge: the topics of sources.yaml are read, log events and spans are written."""
+    if context.invoked_subcommand is not None:
+        return
+    from firstcause.settings import load_settings
+    from ingest.bridge.process import run_bridge
+
+    run_bridge(load_settings())
+
+
+@app.command()
+def formats() -> None:
+    """List the formats that a source may have."""
+    from ingest.formats import FORMAT_NAMES
+
+    for name in sorted(FORMAT_NAMES):
+        typer.echo(name)
 
 
 @app.command("try")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from firstcause.message_json import text_of
@@ -21,6 +22,7 @@ TIME_OF_ARRIVAL: Final = "time.of_arrival"
 MAX_ATTRIBUTES: Final = 100
 MAX_ATTRIBUTE_CHARS: Final = 4_096
 MAX_SERVICE_CHARS: Final = 200
+MAX_TEXT_CHARS: Final = 200_000
 MAX_STATUS_CODE: Final = 999_999_999
 MAX_LATENCY_MS: Final = 1e15
 
@@ -40,6 +42,8 @@ class Draft:
         stream: which container and output the line came from: pieces of one line share it.
         is_piece: more of the same line follows in the next record of the stream.
         line: the line as its container wrote it, before a time and a level in front were read.
+        zone: of times that tell none.
+        pinned: fields of the log event that the mapping file decided; layers do not change them.
         log_id: the event's id, where the record is a log event of ours already.
     """
 
@@ -54,11 +58,15 @@ class Draft:
     stream: str | None = None
     is_piece: bool = False
     line: str | None = None
+    zone: tzinfo = UTC
+    pinned: frozenset[str] = frozenset()
     log_id: str | None = None
 
     def take_time(self, name: str, value: Any) -> None:
         """Takes a time; one without a zone only where there is none yet."""
-        time = parse_time(value)
+        if "time" in self.pinned:
+            return
+        time = parse_time(value, self.zone)
         if time is None:
             if value not in (None, "", 0, "0"):
                 self.keep_odd(name, value)
@@ -68,6 +76,8 @@ class Draft:
 
     def take_level(self, name: str, value: Any, numbers: Numbers = Numbers.LOGGER) -> None:
         """Takes a level; a word or number that means none is kept as odd."""
+        if "level" in self.pinned:
+            return
         level = level_of(value, numbers)
         if level is not None:
             self.level = level
@@ -77,12 +87,14 @@ class Draft:
     def take(self, name: str, value: Any) -> None:
         """Takes a text field of the log event, unless it is empty."""
         text = text_of(value)
-        if text is not None and text.strip():
+        if text is not None and text.strip() and name not in self.pinned:
             self.fields[name] = text.strip()
 
     def take_trace(self, name: str, source_name: str, value: Any) -> None:
         """Takes `trace_id`, `span_id` or `parent_span_id`; an odd one costs only the field."""
         taken = trace_id_of(value) if name == "trace_id" else span_id_of(value)
+        if name in self.pinned:
+            return
         if taken is not None:
             self.fields[name] = taken
         elif value is not None and str(value).strip("0- "):
@@ -152,13 +164,21 @@ class Draft:
             "log_id": log_id,
             "timestamp": rfc3339(time_ms),
             "level": level,
-            "message": message,
+            "message": _cut(message),
             **self.fields,
             "service_name": service[:MAX_SERVICE_CHARS],
         }
+        if exception:
+            event["exception"] = _cut(exception)
         if attributes:
             event["attributes"] = attributes
         return event
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_TEXT_CHARS:
+        return text
+    return f"{text[:MAX_TEXT_CHARS]}... (cut, {len(text)} characters)"
 
 
 def _number(value: Any) -> float | None:

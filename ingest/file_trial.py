@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from firstcause.errors import FirstcauseError
-from ingest.assembly.assembler import AssembledEvent, PartitionAssembler
-from ingest.reading import FORMAT_NAMES, Position, log_id_of, read_record
+from ingest.assembly.assembler import AssembledEvent, PartitionAssembler, Passed
+from ingest.formats import FORMAT_NAMES
+from ingest.reading import Position, log_id_of, read_record
 
 
 @dataclass(slots=True)
@@ -57,16 +58,19 @@ def log_events(
         trial.formats[reading.format] += 1
         position = Position(path.name, 0, number)
         # A file has no time of arrival, so nothing is late.
-        for event in assembler.add(reading, position, now_ms, 0):
-            yield _finished(event, service, trial)
-    for event in assembler.flush():
-        yield _finished(event, service, trial)
+        assembler.add(reading, position, now_ms, 0)
+        yield from _finished(assembler.ready(0), service, trial)
+    yield from _finished(assembler.flush(), service, trial)
 
 
-def _finished(event: AssembledEvent, service: str | None, trial: Trial) -> dict[str, Any]:
-    trial.events += 1
-    log_id = log_id_of(event.draft, event.position, event.index)
-    return event.draft.finished(log_id, event.received_ms, service)
+def _finished(
+    entries: Iterable[AssembledEvent | Passed], service: str | None, trial: Trial
+) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        if isinstance(entry, AssembledEvent):
+            trial.events += 1
+            log_id = log_id_of(entry.draft, entry.position, entry.index)
+            yield entry.draft.finished(log_id, entry.received_ms, service)
 
 
 def _records(path: Path) -> Iterator[bytes]:

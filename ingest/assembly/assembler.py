@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ingest.assembly.stack_lines import continues_stack, is_stack_start
 from ingest.draft import Draft
@@ -31,9 +32,20 @@ class AssembledEvent:
     received_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What is not assembled but keeps its place in the order: a dead letter, a span.
+
+    `item` is the caller's own; None stands for a record that holds nothing.
+    """
+
+    position: Position
+    item: Any
+
+
 @dataclass(slots=True)
 class _Held:
-    event: AssembledEvent
+    entry: AssembledEvent | Passed
     opened_ms: int
     lines: list[str] = field(default_factory=list)
     chars: int = 0
@@ -53,35 +65,50 @@ class PartitionAssembler:
     _queue: deque[_Held] = field(default_factory=deque)
     _open: dict[str, _Held] = field(default_factory=dict)
 
-    def add(
-        self, reading: Reading, position: Position, received_ms: int, now_ms: int
-    ) -> Iterator[AssembledEvent]:
-        """Takes the events of one record; yields those that are whole now, oldest first."""
+    def add(self, reading: Reading, position: Position, received_ms: int, now_ms: int) -> None:
+        """Takes the events of one record. What is whole by then `ready` gives."""
         for index, draft in enumerate(reading.drafts):
             self._add(AssembledEvent(draft, position, index, received_ms), now_ms)
-        yield from self.ready(now_ms)
 
-    def ready(self, now_ms: int) -> Iterator[AssembledEvent]:
-        """What is whole by now, because its time is over or nothing before it is open."""
+    def pass_through(self, position: Position, item: Any, now_ms: int) -> None:
+        """Takes what needs no assembly, in its order."""
+        self._queue.append(_Held(Passed(position, item), now_ms, is_open=False))
+
+    def ready(self, now_ms: int) -> Iterator[AssembledEvent | Passed]:
+        """What is whole by now, because its time is over or nothing before it is open.
+
+        The entries of one record leave together, so an offset never stands for half a record.
+        """
         while self._queue:
-            held = self._queue[0]
-            late = now_ms - held.opened_ms >= MAX_WAIT_MS or len(self._queue) > MAX_HELD_EVENTS
-            if held.is_open and not late:
+            too_many = len(self._queue) > MAX_HELD_EVENTS
+            record = self._first_record()
+            if not too_many and any(
+                held.is_open and now_ms - held.opened_ms < MAX_WAIT_MS for held in record
+            ):
                 return
-            self._queue.popleft()
-            self._close(held)
-            yield held.event
+            for held in record:
+                self._queue.popleft()
+                self._close(held)
+                yield held.entry
 
-    def flush(self) -> Iterator[AssembledEvent]:
+    def flush(self) -> Iterator[AssembledEvent | Passed]:
         """All that is held, as it is: at the end of a file."""
         while self._queue:
             held = self._queue.popleft()
             self._close(held)
-            yield held.event
+            yield held.entry
+
+    def __len__(self) -> int:
+        """How many entries are held."""
+        return len(self._queue)
 
     def first_held_offset(self) -> int | None:
         """The offset of the oldest record whose event has not left; None when none is held."""
-        return self._queue[0].event.position.offset if self._queue else None
+        return self._queue[0].entry.position.offset if self._queue else None
+
+    def _first_record(self) -> list[_Held]:
+        position = self._queue[0].entry.position
+        return list(itertools.takewhile(lambda held: held.entry.position == position, self._queue))
 
     def _add(self, event: AssembledEvent, now_ms: int) -> None:
         draft = event.draft
@@ -113,13 +140,15 @@ class PartitionAssembler:
 
     def _close(self, held: _Held) -> None:
         """Makes one draft of a held event's lines. Harmless when it is closed already."""
-        stream = _stream_of(held.event.draft)
+        if isinstance(held.entry, Passed):
+            return
+        draft = held.entry.draft
+        stream = _stream_of(draft)
         if self._open.get(stream) is held:
             del self._open[stream]
         if not held.is_open:
             return
         held.is_open = False
-        draft = held.event.draft
         if held.is_piece:
             draft.body = "".join(held.lines)
             draft.is_piece = False

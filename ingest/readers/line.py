@@ -90,9 +90,9 @@ def _read_head(draft: Draft, text: str) -> None:
         draft.body = pairs
         return
     start = 0
-    if leading := leading_time(text):
+    if leading := leading_time(text, draft.zone):
         time, start = leading
-        if time.has_zone or draft.time is None:
+        if (time.has_zone or draft.time is None) and "time" not in draft.pinned:
             draft.time = time
     if match := _PYTHON_BASIC.match(text, start):
         draft.take_level("level", match["level"])
@@ -103,7 +103,7 @@ def _read_head(draft: Draft, text: str) -> None:
     if found is None:
         return
     level, end = found
-    draft.level = level
+    draft.take_level("level", level)
     if start == 0 and (later := leading_time(text[end:])):
         # `ERROR 2026-11-22 09:20:00,123 text`: the time comes second.
         draft.take_time("time", text[end : end + later[1]].strip("[]() "))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from firstcause.message_json import text_of
@@ -22,8 +23,10 @@ _WORKLOADS: Final = (
     "k8s.job.name", "k8s.container.name", "container.name",
 )  # fmt: skip
 _STATUS_CODES: Final = ("http.response.status_code", "http.status_code")
+_PLACED: Final = frozenset({*_WORKLOADS, *_INSTANCES, "cloud.region", "cloud.provider"})
+_NONE: Final[frozenset[str]] = frozenset()
 # Nested values deeper than this are cut.
-_MAX_DEPTH: Final = 20
+MAX_DEPTH: Final = 20
 
 
 def matches(document: Mapping[str, Any]) -> bool:
@@ -39,48 +42,103 @@ def read(document: Mapping[str, Any]) -> list[Draft]:
 def _records(document: Mapping[str, Any]) -> Iterator[Draft]:
     for resource_logs in _objects(document.get("resourceLogs")):
         resource = attributes_of(_object(resource_logs.get("resource")).get("attributes"))
+        about = ResourceFacts.of(resource)
         for scope_logs in _objects(resource_logs.get("scopeLogs")):
             scope = _object(scope_logs.get("scope")).get("name")
             for record in _objects(scope_logs.get("logRecords")):
-                yield _draft(record, resource, scope)
+                number = record.get("severityNumber")
+                if isinstance(number, str) and number.startswith("SEVERITY_NUMBER_"):
+                    number = number.removeprefix("SEVERITY_NUMBER_").rstrip("234")
+                yield draft_of(
+                    LogRecord(
+                        body=any_value(record.get("body")),
+                        attributes=attributes_of(record.get("attributes")),
+                        time_ns=record.get("timeUnixNano"),
+                        observed_ns=record.get("observedTimeUnixNano"),
+                        severity_number=number,
+                        severity_text=record.get("severityText"),
+                        trace_id=record.get("traceId"),
+                        span_id=record.get("spanId"),
+                        scope=scope,
+                    ),
+                    about,
+                )
 
 
-def _draft(record: Mapping[str, Any], resource: Mapping[str, Any], scope: Any) -> Draft:
-    body = any_value(record.get("body"))
-    draft = Draft(body=body if isinstance(body, str | Mapping) else text_of(body) or "")
-    attributes = attributes_of(record.get("attributes"))
-    draft.take_time("observedTimeUnixNano", record.get("observedTimeUnixNano"))
-    draft.take_time("timeUnixNano", record.get("timeUnixNano"))
-    # The number is normative; the text is the source's own word.
-    number = record.get("severityNumber")
-    if isinstance(number, str) and number.startswith("SEVERITY_NUMBER_"):
-        number = number.removeprefix("SEVERITY_NUMBER_").rstrip("234")
-    if level_of(number, Numbers.OTEL) is not None:
-        draft.take_level("severityNumber", number, Numbers.OTEL)
-    else:
-        draft.take_level("severityText", record.get("severityText") or None)
-    draft.is_raw_line = draft.level is None
-    service = next((resource[name] for name in _WORKLOADS if resource.get(name)), None)
-    if service is None and resource.get("k8s.pod.name"):
-        service = workload_of_pod(str(resource["k8s.pod.name"]))
-    draft.take("service_name", service)
-    draft.take(
-        "instance", next((resource[name] for name in _INSTANCES if resource.get(name)), None)
+@dataclass(frozen=True, slots=True)
+class ResourceFacts:
+    """What a resource tells of all its records; worked out once for a request."""
+
+    service: str | None
+    instance: str | None
+    fields: Mapping[str, Any]
+    attributes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, resource: Mapping[str, Any]) -> ResourceFacts:
+        """Reads the attributes of a resource by OpenTelemetry's semantic conventions."""
+        service = next((resource[name] for name in _WORKLOADS if resource.get(name)), None)
+        if service is None and resource.get("k8s.pod.name"):
+            service = workload_of_pod(str(resource["k8s.pod.name"]))
+        instance = next((resource[name] for name in _INSTANCES if resource.get(name)), None)
+        draft = Draft(body="")
+        draft.take("service_name", service)
+        draft.take("instance", instance)
+        draft.take("region", resource.get("cloud.region"))
+        draft.take("cloud_provider", resource.get("cloud.provider"))
+        draft.keep(resource, _PLACED)
+        return cls(
+            draft.fields.get("service_name"),
+            draft.fields.get("instance"),
+            draft.fields,
+            draft.attributes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One log record with plain values, from JSON or protobuf; None is absent."""
+
+    body: Any
+    attributes: dict[str, Any]
+    time_ns: Any
+    observed_ns: Any
+    severity_number: Any
+    severity_text: Any
+    trace_id: Any
+    span_id: Any
+    scope: Any
+
+
+def draft_of(record: LogRecord, about: ResourceFacts) -> Draft:
+    """The draft of a record of a resource."""
+    body, attributes = record.body, record.attributes
+    draft = Draft(
+        body=body if isinstance(body, str | Mapping) else text_of(body) or "",
+        fields=dict(about.fields),
+        attributes=dict(about.attributes),
     )
-    draft.take("logger", scope)
-    draft.take("region", resource.get("cloud.region"))
-    draft.take("cloud_provider", resource.get("cloud.provider"))
-    draft.take_trace("trace_id", "traceId", record.get("traceId"))
-    draft.take_trace("span_id", "spanId", record.get("spanId"))
-    stack = attributes.pop("exception.stacktrace", None)
-    kind, text = attributes.get("exception.type"), attributes.get("exception.message")
-    draft.take("exception", stack or ": ".join(str(part) for part in (kind, text) if part))
-    for name in _STATUS_CODES:
-        if name in attributes:
-            draft.take_number("status_code", name, attributes.pop(name))
-    used = frozenset({*_WORKLOADS, *_INSTANCES, "cloud.region", "cloud.provider"})
-    draft.keep({**resource}, used)
-    draft.keep(attributes, frozenset())
+    draft.take_time("observedTimeUnixNano", record.observed_ns)
+    draft.take_time("timeUnixNano", record.time_ns)
+    # The number is normative; the text is the source's own word.
+    if level_of(record.severity_number, Numbers.OTEL) is not None:
+        draft.take_level("severityNumber", record.severity_number, Numbers.OTEL)
+    else:
+        draft.take_level("severityText", record.severity_text or None)
+    draft.is_raw_line = draft.level is None
+    draft.take("logger", record.scope)
+    if record.trace_id:
+        draft.take_trace("trace_id", "traceId", record.trace_id)
+    if record.span_id:
+        draft.take_trace("span_id", "spanId", record.span_id)
+    if attributes:
+        stack = attributes.pop("exception.stacktrace", None)
+        kind, text = attributes.get("exception.type"), attributes.get("exception.message")
+        draft.take("exception", stack or ": ".join(str(part) for part in (kind, text) if part))
+        for name in _STATUS_CODES:
+            if name in attributes:
+                draft.take_number("status_code", name, attributes.pop(name))
+        draft.keep(attributes, _NONE)
     return draft
 
 
@@ -95,7 +153,7 @@ def attributes_of(pairs: Any) -> dict[str, Any]:
 
 def any_value(value: Any, depth: int = 0) -> Any:
     """An AnyValue as a plain value: text, number, boolean, list, mapping or None."""
-    if not isinstance(value, Mapping) or depth > _MAX_DEPTH:
+    if not isinstance(value, Mapping) or depth > MAX_DEPTH:
         return value if isinstance(value, str) else None
     for name, item in value.items():
         if read := _VALUES.get(name):

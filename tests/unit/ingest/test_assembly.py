@@ -62,7 +62,8 @@ def assembled(records: list[str], now_ms: int = 0) -> list[tuple[str, str | None
     found = []
     for offset, record in enumerate(records):
         reading = read_record(record.encode(), "auto", RECEIVED_MS)
-        found += assembler.add(reading, Position("t", 0, offset), RECEIVED_MS, now_ms)
+        assembler.add(reading, Position("t", 0, offset), RECEIVED_MS, now_ms)
+        found += assembler.ready(now_ms)
     found += assembler.flush()
     return [(event.draft.body, event.draft.fields.get("exception")) for event in found]
 
@@ -109,9 +110,11 @@ def test_pieces_of_a_line_are_put_together():
 def test_an_event_waits_for_its_stack_no_longer_than_the_bound():
     assembler = PartitionAssembler()
     reading = read_record(docker(JAVA[0] + "\n").encode(), "auto", RECEIVED_MS)
-    assert list(assembler.add(reading, Position("t", 0, 4), RECEIVED_MS, 0)) == []
+    assembler.add(reading, Position("t", 0, 4), RECEIVED_MS, 0)
+    assert list(assembler.ready(0)) == []
     later = read_record(docker("INFO next\n", container="other").encode(), "auto", RECEIVED_MS)
-    assert list(assembler.add(later, Position("t", 0, 5), RECEIVED_MS, 10)) == []
+    assembler.add(later, Position("t", 0, 5), RECEIVED_MS, 10)
+    assert list(assembler.ready(10)) == []
     assert assembler.first_held_offset() == 4
     ready = list(assembler.ready(MAX_WAIT_MS))
     assert [event.position.offset for event in ready] == [4, 5]

@@ -342,7 +342,8 @@ RECORD_BYTES = st.one_of(
 def test_no_record_raises_and_each_event_is_a_log_event(value: bytes):
     reading = read_record(value, "auto", RECEIVED_MS)
     assembler = PartitionAssembler()
-    assembled = [*assembler.add(reading, POSITION, RECEIVED_MS, 0), *assembler.flush()]
+    assembler.add(reading, POSITION, RECEIVED_MS, 0)
+    assembled = list(assembler.flush())
     assert len(assembled) == len(reading.drafts)
     for one in assembled:
         finished = one.draft.finished(
