@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from firstcause.message_json import text_of
+from firstcause.events.message_json import text_of
 from ingest.fields.levels import Numbers, guessed_level, level_of, without_colours
 from ingest.fields.lookup import flattened
 from ingest.fields.services import UNKNOWN_SERVICE

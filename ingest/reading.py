@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from firstcause.identity import derived_id
+from firstcause.derived_ids import derived_id
 from ingest.decoding import MAX_RECORD_BYTES, TooLargeError, documents_of, unpacked, unquoted
 from ingest.draft import Draft
 from ingest.formats import (

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from firstcause import dead_letter
-from firstcause.message_json import text_of
+from firstcause.dead_letters import headers as dead_letter
+from firstcause.events.message_json import text_of
 from ingest import mapping
 from ingest.assembly.assembler import AssembledEvent, PartitionAssembler
 from ingest.bridge import metrics

@@ -9,9 +9,9 @@ import structlog
 from prometheus_client import start_http_server
 
 from firstcause.errors import FirstcauseError
+from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from firstcause.structured_logging import configure_logging
-from firstcause.topics import ensure_topics
 from ingest.bridge.bridge import Bridge
 from ingest.sources import load_sources
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from firstcause.message_json import text_of
+from firstcause.events.message_json import text_of
 from ingest.draft import Draft
 from ingest.fields.levels import level_of
 from ingest.fields.lookup import find, first_text

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from firstcause.message_json import text_of
+from firstcause.events.message_json import text_of
 from ingest.draft import Draft
 from ingest.fields.levels import Numbers, level_of
 from ingest.fields.services import workload_of_pod

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from firstcause import dead_letter
+from firstcause.dead_letters import headers as dead_letter
+from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.topic_snapshot import messages_now
-from firstcause.topics import ensure_topics
 from tests.installation import free_ports
 
 pytestmark = pytest.mark.integration

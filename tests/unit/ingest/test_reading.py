@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstcause.log_event import read_log_event
+from firstcause.events.log_event import read_log_event
 from ingest.assembly.assembler import PartitionAssembler
 from ingest.draft import LEVEL_GUESSED, TIME_OF_ARRIVAL
 from ingest.reading import Position, finished_events, log_id_of, read_record
