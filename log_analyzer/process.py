@@ -14,7 +14,7 @@ import structlog
 from cassandra.cluster import DriverException, NoHostAvailable, Session
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.normal_store import NormalStore
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from log_analyzer.context.gatherer import ContextGatherer

@@ -12,7 +12,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from firstcause.structured_logging import configure_logging
-from ingest.bridge.bridge import Bridge
+from ingest.bridge.transactions import Bridge
 from ingest.sources import load_sources
 
 _log = structlog.get_logger()

@@ -13,7 +13,8 @@ from typing import Any, Final
 from firstcause.events.message_json import text_of
 from ingest.draft import Draft
 from ingest.fields.levels import level_of
-from ingest.fields.lookup import find, first_text
+from ingest.fields.lookup import find
+from ingest.readers import exceptions
 
 _LEVELS: Final = (
     "log.level", "level", "severity", "levelname", "severity_text", "severityText", "lvl",
@@ -66,12 +67,6 @@ _LATENCIES: Final[tuple[tuple[str, float], ...]] = (
     ("latency_ms", 1.0), ("duration_ms", 1.0), ("elapsed_ms", 1.0), ("responseTime", 1.0),
     ("event.duration", 1e-6),
 )  # fmt: skip
-_STACKS: Final = (
-    "error.stack_trace", "stack_trace", "stackTrace", "exception.stacktrace", "err.stack",
-    "error.stack", "stacktrace", "thrown.extendedStackTrace", "exception.stack_trace", "@x",
-    "stack", "exc_info", "exc_text", "backtrace", "thrown.message", "exception",
-)  # fmt: skip
-_ERROR_TEXTS: Final = ("error.message", "err.message", "error", "err", "cause")
 _LOG_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MUSTACHE = re.compile(r"\{([@$]?[A-Za-z_]\w*)(?:[,:][^}]*)?\}")
 
@@ -79,7 +74,8 @@ _MUSTACHE = re.compile(r"\{([@$]?[A-Za-z_]\w*)(?:[,:][^}]*)?\}")
 def matches(document: Mapping[str, Any]) -> bool:
     """Whether an object looks like a log record: it has a text, and a level or a time."""
     return (
-        _first_name(document, _MESSAGES) is not None or _first_name(document, _STACKS) is not None
+        _first_name(document, _MESSAGES) is not None
+        or _first_name(document, exceptions.STACKS) is not None
     ) and (_first_name(document, _LEVELS) is not None or _first_name(document, _TIMES) is not None)
 
 
@@ -97,7 +93,7 @@ def read(document: Mapping[str, Any], draft: Draft) -> None:
     if name := _first_name(document, _TIMES):
         draft.take_time(name, find(document, name))
         used.add(name)
-    _read_exception(document, draft, used)
+    exceptions.read_exception(document, draft, used)
     _read_names(document, draft, used)
     for target, names in (
         ("trace_id", _TRACES), ("span_id", _SPANS), ("parent_span_id", _PARENTS)
@@ -137,67 +133,6 @@ def _read_level(document: Mapping[str, Any], draft: Draft, used: set[str]) -> No
         if not isinstance(find(document, name), Mapping):
             draft.take_level(name, find(document, name))
             used.add(name)
-
-
-def _read_exception(document: Mapping[str, Any], draft: Draft, used: set[str]) -> None:
-    for name in _STACKS:
-        value = find(document, name)
-        if value is True:
-            draft.attributes["exception.lost"] = "true"
-            used.add(name)
-            continue
-        text = _stack_text(value)
-        if text:
-            kind = first_text(document, ("error.type", "err.type", "thrown.name"))
-            if kind and kind not in text:
-                text = f"{kind}: {text}"
-            draft.take("exception", text)
-            used.add(name)
-            return
-    for name in _ERROR_TEXTS:
-        value = find(document, name)
-        if isinstance(value, str) and value.strip():
-            kind = first_text(document, ("error.type", "err.type"))
-            draft.take("exception", f"{kind}: {value}" if kind else value)
-            used.add(name)
-            return
-
-
-def _stack_text(value: Any) -> str | None:
-    """A stack trace as text: from text, from structlog's list of exceptions, from frames."""
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, Mapping):
-        # log4j 2 and Log4net keep type, text and frames apart.
-        head = ": ".join(
-            text
-            for text in (first_text(value, ("name", "type", "class", "exc_type")),
-                         first_text(value, ("message", "exc_value", "localizedMessage")))
-            if text
-        )  # fmt: skip
-        stack = _stack_text(value.get("stack") or value.get("stacktrace") or value.get("frames"))
-        return "\n".join(part for part in (head, stack) if part) or None
-    if isinstance(value, list) and value:
-        parts = []
-        for item in value:
-            if not isinstance(item, Mapping):
-                parts.append(text_of(item) or "")
-            elif "exc_type" in item or "exc_value" in item:
-                parts.append(f"{item.get('exc_type') or 'Exception'}: {item.get('exc_value', '')}")
-                parts.extend(map(_frame_line, _mappings(item.get("frames"))))
-            else:
-                parts.append(_frame_line(item))
-        return "\n".join(part for part in parts if part).strip() or None
-    return None
-
-
-def _frame_line(frame: Mapping[str, Any]) -> str:
-    file = first_text(frame, ("filename", "file", "source", "fileName"))
-    line = first_text(frame, ("lineno", "line", "lineNumber"))
-    name = first_text(frame, ("name", "func", "function", "methodName", "method"))
-    if file is None and name is None:
-        return text_of(frame) or ""
-    return f'  File "{file}", line {line}, in {name}'
 
 
 def _read_names(document: Mapping[str, Any], draft: Draft, used: set[str]) -> None:
@@ -261,7 +196,3 @@ def _property(document: Mapping[str, Any], match: re.Match[str]) -> str:
 
 def _first_name(document: Mapping[str, Any], names: Iterable[str]) -> str | None:
     return next((name for name in names if find(document, name) is not None), None)
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
