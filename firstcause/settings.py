@@ -165,6 +165,25 @@ class Settings(BaseSettings):
         default=19465, description="Prometheus metrics of the ingest bridge"
     )
 
+    ingest_http_host: str = Field(
+        default="127.0.0.1",
+        description="Where OTLP/HTTP and /ingest listen; beyond loopback an API key is required",
+    )
+    ingest_http_port: int = Field(default=4318, description="OTLP/HTTP's own port")
+    ingest_otlp_logs_topic: str = Field(
+        default="otlp_logs", description="What comes by POST /v1/logs, until the bridge reads it"
+    )
+    ingest_otlp_spans_topic: str = Field(
+        default="otlp_spans", description="The same for POST /v1/traces"
+    )
+    ingest_lines_topic: str = Field(
+        default="shipped_logs", description="The same for POST /ingest, a record a line"
+    )
+    api_keys_file: Path = Field(
+        default=Path(".firstcause/api_keys.json"),
+        description="API keys, hashed; `firstcause keys` changes it",
+    )
+
     evaluation_cases_dir: Path | None = Field(
         default=None,
         description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
@@ -194,6 +213,7 @@ class Settings(BaseSettings):
         "prompts_dir",
         "slack_routes",
         "ingest_sources_file",
+        "api_keys_file",
         "evaluation_cases_dir",
     )
     @classmethod

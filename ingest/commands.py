@@ -17,13 +17,13 @@ def register(program: typer.Typer) -> None:
 
 @app.callback(invoke_without_command=True)
 def ingest(context: typer.Context) -> None:
-    """Run the bridge: the topics of sources.yaml are read, log events and spans are written."""
+    """Run the service: it reads the topics of sources.yaml and what comes by HTTP (OTLP, lines)."""
     if context.invoked_subcommand is not None:
         return
     from firstcause.settings import load_settings
-    from ingest.bridge.process import run_bridge
+    from ingest.process import run_ingest
 
-    run_bridge(load_settings())
+    run_ingest(load_settings())
 
 
 @app.command()

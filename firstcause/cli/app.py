@@ -17,7 +17,7 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, history, migrate, normal, services, spans
+    from firstcause.cli import demo, history, keys, migrate, normal, services, spans
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -28,6 +28,7 @@ def _assemble() -> None:
         demo,
         migrate,
         history,
+        keys,
         spans,
         evaluate,
         evaluations,

@@ -1,4 +1,4 @@
-"""The bridge as a process: topics, metrics, and the loop until it is told to stop."""
+"""The ingest process: topics, metrics, the HTTP doors and the bridge until it is told to stop."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from firstcause.structured_logging import configure_logging
 from ingest.bridge.transactions import Bridge
+from ingest.http.server import HttpDoors
 from ingest.sources import load_sources
 
 _log = structlog.get_logger()
 
 
-def run_bridge(settings: Settings) -> None:
-    """Runs the bridge until SIGTERM or SIGINT. Blocks.
+def run_ingest(settings: Settings) -> None:
+    """Runs the bridge and the HTTP doors until SIGTERM or SIGINT. Blocks.
 
     Raises:
         FirstcauseError: a mistake in the mapping file, no Kafka, a taken port, or transactions
@@ -27,7 +28,12 @@ def run_bridge(settings: Settings) -> None:
     """
     configure_logging(settings)
     sources = load_sources(settings.ingest_sources_file)
-    ensure_topics(settings, sources=sources)
+    doors_topics = {
+        settings.ingest_otlp_logs_topic,
+        settings.ingest_otlp_spans_topic,
+        settings.ingest_lines_topic,
+    }
+    ensure_topics(settings, sources={*sources, *doors_topics})
     bridge = Bridge(settings, sources)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,5 +45,15 @@ def run_bridge(settings: Settings) -> None:
             f"Port {settings.ingest_metrics_port} is taken: stop the other bridge or set "
             "INGEST_METRICS_PORT."
         ) from error
-    _log.info("ingest_started", topics=sorted(sources), group=settings.ingest_group)
-    bridge.run(stopping)
+    doors = HttpDoors(settings)
+    doors.start()
+    _log.info(
+        "ingest_started",
+        topics=sorted(sources),
+        group=settings.ingest_group,
+        address=f"{settings.ingest_http_host}:{settings.ingest_http_port}",
+    )
+    try:
+        bridge.run(stopping)
+    finally:
+        doors.stop()
