@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException, Producer
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.kafka.topic_snapshot import messages_now
-from firstcause.kafka.topics import ensure_topics
-from firstcause.settings import PROJECT_ROOT, Settings
-from tests.installation import free_ports
+from firstcause.settings import Settings
+from tests.integration.ingest.ingest_process import (
+    WAIT_SECONDS,
+    await_events,
+    bridge,
+    own_settings,
+    read,
+    send,
+)
 
 pytestmark = pytest.mark.integration
 
-WAIT_SECONDS = 90.0
 TRACE = [
     "ERROR 2026-11-22 09:20:00,029 [main] a.b.App - run failed",
     "a.b.ServerException: cannot start",
@@ -35,84 +33,7 @@ TRACE = [
 
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path) -> Settings:
-    """Topics, a group and a mapping file of the test's own."""
-    suffix = uuid.uuid4().hex[:8]
-    source = f"shipped_{suffix}"
-    file = tmp_path / "sources.yaml"
-    file.write_text(
-        f"sources:\n  - topic: {source}\n    format: auto\n    service: fallback\n", "utf-8"
-    )
-    [port] = free_ports(1)
-    fresh = settings.model_copy(
-        update={
-            "kafka_logs_topic": f"logs_{suffix}",
-            "kafka_spans_topic": f"spans_{suffix}",
-            "kafka_dead_letter_topic": f"letters_{suffix}",
-            "ingest_group": f"ingest_{suffix}",
-            "ingest_sources_file": file,
-            "ingest_metrics_port": port,
-        }
-    )
-    ensure_topics(fresh, sources=[source])
-    return fresh
-
-
-def source_of(settings: Settings) -> str:
-    return settings.kafka_logs_topic.replace("logs_", "shipped_")
-
-
-@contextmanager
-def bridge(settings: Settings, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    variables = {
-        "KAFKA_LOGS_TOPIC": settings.kafka_logs_topic,
-        "KAFKA_SPANS_TOPIC": settings.kafka_spans_topic,
-        "KAFKA_DEAD_LETTER_TOPIC": settings.kafka_dead_letter_topic,
-        "INGEST_GROUP": settings.ingest_group,
-        "INGEST_SOURCES_FILE": str(settings.ingest_sources_file),
-        "INGEST_METRICS_PORT": str(settings.ingest_metrics_port),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "firstcause.cli.app", "ingest"],
-        cwd=PROJECT_ROOT,
-        env={**env, **variables},
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def send(settings: Settings, records: list[tuple[str, bytes]]) -> None:
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
-    for key, value in records:
-        producer.produce(source_of(settings), key=key, value=value)
-        producer.poll(0)
-    assert producer.flush(30) == 0
-
-
-def read(settings: Settings, topic: str) -> list[Any]:
-    config = {"bootstrap.servers": settings.kafka_bootstrap_servers}
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            return list(messages_now(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
-        except KafkaException as failure:
-            # A topic that was just made may have no leader yet.
-            if not failure.args[0].retriable() or time.monotonic() > deadline:
-                raise
-
-
-def await_events(settings: Settings, count: int) -> list[dict[str, Any]]:
-    """All log events, once there are as many; more than that is seen as well."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        found = [
-            json.loads(message.value()) for message in read(settings, settings.kafka_logs_topic)
-        ]
-        if len(found) >= count or time.monotonic() > deadline:
-            return found
+    return own_settings(settings, tmp_path)
 
 
 def line(text: str, pod: str) -> bytes:
@@ -145,10 +66,10 @@ def test_records_become_log_events_spans_and_dead_letters(
     assert by_service["fallback"]["level"] == "ERROR"
     assert [json.loads(message.value())["resourceSpans"] for message in spans]
     [letter] = letters
-    headers = dict(letter.headers())
+    told = dict(letter.headers())
     assert letter.value() == b"\xff\xfe"
-    assert headers[dead_letter.REASON] == b"not_utf8"
-    assert headers[dead_letter.TOPIC] == source_of(own).encode()
+    assert told[dead_letter.REASON] == b"not_utf8"
+    assert told[dead_letter.TOPIC] == own.ingest_lines_topic.encode()
 
 
 def test_kills_lose_nothing_repeat_nothing_and_tear_nothing(
