@@ -71,7 +71,9 @@ class Analyzer:
 
     def run(self) -> None:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
-        serve_health(self._settings.analyzer_metrics_port, self.health)
+        serve_health(
+            self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
+        )
         session = self._connect()
         if session is None:
             return
