@@ -13,12 +13,14 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from firstcause.ingest_settings import IngestSettings
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(BaseSettings):
+class Settings(IngestSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -159,37 +161,6 @@ class Settings(BaseSettings):
     )
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
-    ingest_group: str = Field(default="ingest", description="Consumer group of the ingest bridge")
-    ingest_instance: str = Field(
-        default="1", description="Name of this bridge in its group; each needs one of its own"
-    )
-    ingest_sources_file: Path = Field(
-        default=Path("ingest/sources.yaml"),
-        description="Topics with records of other formats, and how their fields map",
-    )
-    ingest_metrics_port: int = Field(
-        default=19465, description="Prometheus metrics of the ingest bridge"
-    )
-
-    ingest_http_host: str = Field(
-        default="127.0.0.1",
-        description="Where OTLP/HTTP and /ingest listen; beyond loopback an API key is required",
-    )
-    ingest_http_port: int = Field(default=4318, description="OTLP/HTTP's own port")
-    ingest_otlp_logs_topic: str = Field(
-        default="otlp_logs", description="What comes by POST /v1/logs, until the bridge reads it"
-    )
-    ingest_otlp_spans_topic: str = Field(
-        default="otlp_spans", description="The same for POST /v1/traces"
-    )
-    ingest_lines_topic: str = Field(
-        default="shipped_logs", description="The same for POST /ingest, a record a line"
-    )
-    api_keys_file: Path = Field(
-        default=Path(".firstcause/api_keys.json"),
-        description="API keys, hashed; `firstcause keys` changes it",
-    )
-
     evaluation_cases_dir: Path | None = Field(
         default=None,
         description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
@@ -220,7 +191,6 @@ class Settings(BaseSettings):
         "prompts_dir",
         "slack_routes",
         "ingest_sources_file",
-        "api_keys_file",
         "evaluation_cases_dir",
     )
     @classmethod
@@ -251,6 +221,11 @@ class Settings(BaseSettings):
     def checkpoints_dir(self) -> Path:
         """Where streaming jobs keep their checkpoints, one folder a job; never temporary."""
         return self.firstcause_home / "checkpoints"
+
+    @property
+    def api_keys_file(self) -> Path:
+        """Where API keys are kept, hashed; `firstcause keys` changes it."""
+        return self.firstcause_home / "api_keys.json"
 
     @property
     def logs_dir(self) -> Path:

@@ -39,7 +39,7 @@ def run_ingest(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        start_http_server(settings.ingest_metrics_port, addr="127.0.0.1")
+        start_http_server(settings.ingest_metrics_port, addr=settings.ingest_metrics_host)
     except OSError as error:
         raise FirstcauseError(
             f"Port {settings.ingest_metrics_port} is taken: stop the other bridge or set "

@@ -51,7 +51,6 @@ def own_settings(settings: Settings, folder: Path) -> Settings:
             "ingest_sources_file": file,
             "ingest_metrics_port": metrics_port,
             "ingest_http_port": http_port,
-            "api_keys_file": folder / "api_keys.json",
         }
     )
     ensure_topics(fresh, sources=list(topics.values()))

@@ -45,7 +45,7 @@ def sender() -> RecordingSender:
 
 
 def client_of(sender: RecordingSender, tmp_path: Path, **changed: Any) -> TestClient:
-    settings = Settings(api_keys_file=tmp_path / "keys.json", **changed)
+    settings = Settings(firstcause_home=tmp_path, **changed)
     return TestClient(create_app(settings, sender))  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def test_a_sender_is_told_to_come_again(
 
 def test_beyond_loopback_a_key_is_needed(sender: RecordingSender, tmp_path: Path):
     client = client_of(sender, tmp_path, ingest_http_host="0.0.0.0")
-    keys = KeyFile(tmp_path / "keys.json")
+    keys = KeyFile(tmp_path / "api_keys.json")
     secret, reader = keys.add("edge", "ingest"), keys.add("wall", "read")
 
     def status(**headers: str) -> int:
@@ -148,8 +148,8 @@ def test_beyond_loopback_a_key_is_needed(sender: RecordingSender, tmp_path: Path
     assert status(authorization=f"Bearer {secret}") == 200
     keys.revoke("edge")
     assert status(authorization=f"Bearer {secret}") == 401
-    assert secret not in (tmp_path / "keys.json").read_text()
-    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert secret not in (tmp_path / "api_keys.json").read_text()
+    assert (tmp_path / "api_keys.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_deep_line_is_taken_as_it_is(client: TestClient, sender: RecordingSender):
