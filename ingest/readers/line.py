@@ -34,6 +34,8 @@ _JAVA_HEAD = re.compile(
     r"\s*(?:\d+\s+---\s+)?(?:\[\s*(?P<thread>[^\]\n]{1,80})\]\s*){1,3}"
     r"(?P<logger>[A-Za-z_$][\w.$]{1,120})\s*(?:\[[^\]\n]{0,80}\]\s*)?(?:-|:)\s+"
 )
+# A dotted name between a time and a level, as Python's usual format has it.
+_LOGGER_NAME = re.compile(r"(?<![\w.])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?![\w.:])")
 _SEPARATORS: Final = " \t-:|"
 _STACK_START = re.compile(
     r"^(?:Traceback \(most recent call last\):|[ \t]+at [\w$.<>]+|Caused by: |goroutine \d+ \[|"
@@ -104,6 +106,8 @@ def _read_head(draft: Draft, text: str) -> None:
         return
     level, end = found
     draft.take_level("level", level)
+    if name := _LOGGER_NAME.search(text, start, end):
+        draft.take("logger", name[0])
     if start == 0 and (later := leading_time(text[end:])):
         # `ERROR 2026-11-22 09:20:00,123 text`: the time comes second.
         draft.take_time("time", text[end : end + later[1]].strip("[]() "))

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import yaml
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from firstcause.kafka.topic_snapshot import messages_now
 from firstcause.kafka.topics import ensure_topics
@@ -23,6 +23,7 @@ from firstcause.settings import PROJECT_ROOT, Settings
 from tests.installation import free_ports
 
 WAIT_SECONDS = 90.0
+NO_LEADER_YET = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
 def own_settings(settings: Settings, folder: Path) -> Settings:
@@ -88,7 +89,7 @@ def read(settings: Settings, topic: str) -> list[Any]:
             return list(messages_now(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
         except KafkaException as failure:
             # A topic that was just made may have no leader yet.
-            if not failure.args[0].retriable() or time.monotonic() > deadline:
+            if failure.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
                 raise
 
 
