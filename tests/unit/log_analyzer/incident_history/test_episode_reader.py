@@ -57,9 +57,7 @@ def test_a_look_at_thousands_of_episodes_asks_for_the_newest_alone() -> None:
     assert stored.asked <= 3 * (2 * READ_ALWAYS + 2)
 
 
-def test_the_newest_are_read_anew_and_a_late_error_of_an_old_one_shows_after_a_time() -> (
-    None
-):
+def test_the_newest_are_read_anew_and_a_late_error_of_an_old_one_shows_after_a_time() -> None:
     stored, now = Stored(100), [0.0]
     reader = EpisodeReader(stored.rows, lambda: now[0], lambda: NOW_MS)
     reader.read(stored.keys)
