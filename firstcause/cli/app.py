@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from firstcause.error_exit import run
+from firstcause.errors import FirstcauseError
+from firstcause.settings import PROJECT_ROOT
 
 app = typer.Typer(
     name="firstcause",
@@ -16,10 +18,21 @@ app = typer.Typer(
 )
 
 
+@app.callback(help=app.info.help)
+def require_checkout() -> None:
+    """Every command needs folders beside the packages, such as `deploy`: a checkout."""
+    if not (PROJECT_ROOT / "deploy").is_dir():
+        raise FirstcauseError(
+            f"{PROJECT_ROOT} is not a checkout of firstcause: clone the repository and run "
+            "`make install` there, or `pip install --editable` it."
+        )
+
+
 def _assemble() -> None:
-    from firstcause.cli import demo, history, migrate, normal, services, spans
+    from firstcause.cli import demo, history, keys, migrate, normal, services, spans
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
+    from ingest import commands as ingest_commands
     from log_analyzer.commands import analyzer as analyzer_commands
 
     for module in (
@@ -27,11 +40,13 @@ def _assemble() -> None:
         demo,
         migrate,
         history,
+        keys,
         spans,
         evaluate,
         evaluations,
         normal,
         generator_commands,
+        ingest_commands,
         analyzer_commands,
     ):
         module.register(app)
