@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from firstcause import dead_letter
 from firstcause.settings import Settings
+from spark.batch_halving import Position
 from spark.checkpoint import planned_at_ms
 
 # The clocks of driver and broker may differ by less than this.
@@ -37,14 +38,28 @@ class DeadLetterSink:
         """To be called before a query starts: its first batch may be a repetition."""
         self._first_batch_id = None
 
-    def write(self, unreadable: DataFrame, batch_id: int) -> None:
+    def write(
+        self,
+        unreadable: DataFrame,
+        batch_id: int,
+        *,
+        is_repeated: bool = False,
+        error: str | None = None,
+    ) -> None:
         """Writes rows of Kafka's source that have a column `reason` more. Blocks until acked.
+
+        Args:
+            unreadable: the rows.
+            batch_id: Spark's number of the batch.
+            is_repeated: some of them may be written already, though the run has had batches.
+            error: what goes with the reason, for all of them.
 
         Raises:
             Exception: Spark's, when Kafka did not take all; the batch is then to be repeated.
         """
-        if self._first_batch_id in (None, batch_id):
+        if self._first_batch_id is None:
             self._first_batch_id = batch_id
+        if is_repeated or self._first_batch_id == batch_id:
             unreadable = self._without_written(unreadable, batch_id)
         headers = F.array(
             _header(dead_letter.REASON, F.col("reason")),
@@ -52,6 +67,7 @@ class DeadLetterSink:
             _header(dead_letter.PARTITION, F.col("partition")),
             _header(dead_letter.OFFSET, F.col("offset")),
             _header(dead_letter.CONSUMER, F.lit(self._consumer)),
+            *([] if error is None else [_header(dead_letter.ERROR, F.lit(error))]),
         )
         limit = self._settings.kafka_max_message_bytes * 2 + RECORD_OVERHEAD_BYTES
         (
@@ -65,16 +81,26 @@ class DeadLetterSink:
             .save()
         )
 
+    def not_storable(self, session: SparkSession, batch_id: int) -> set[Position]:
+        """Records of the batch that an earlier try gave up as not storable. Blocks."""
+        planned = planned_at_ms(self._checkpoint, batch_id)
+        if planned is None:
+            return set()
+        letters = self._written_since(session, planned - CLOCK_MARGIN_MS)
+        given_up = letters.where(F.col("reason") == dead_letter.NOT_STORABLE)
+        rows = given_up.select("partition", "offset").collect()
+        return {Position(row.partition, row.offset) for row in rows}
+
     def _without_written(self, unreadable: DataFrame, batch_id: int) -> DataFrame:
         planned = planned_at_ms(self._checkpoint, batch_id)
         if planned is None:
             return unreadable
         position = ["topic", "partition", "offset"]
         written = self._written_since(unreadable.sparkSession, planned - CLOCK_MARGIN_MS)
-        return unreadable.join(F.broadcast(written), on=position, how="left_anti")
+        return unreadable.join(F.broadcast(written.select(position)), on=position, how="left_anti")
 
     def _written_since(self, session: SparkSession, since_ms: int) -> DataFrame:
-        """Source positions of this consumer's dead letters, written since then."""
+        """Source positions and reasons of this consumer's dead letters, written since then."""
         letters = (
             session.read.format("kafka")
             .option("kafka.bootstrap.servers", self._settings.kafka_bootstrap_servers)
@@ -89,6 +115,7 @@ class DeadLetterSink:
             _text(dead_letter.TOPIC).alias("topic"),
             _text(dead_letter.PARTITION).cast("int").alias("partition"),
             _text(dead_letter.OFFSET).cast("long").alias("offset"),
+            _text(dead_letter.REASON).alias("reason"),
         )
 
 

@@ -35,6 +35,9 @@ CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
 # default) would keep the second reading of a batch waiting as long.
 FETCH_WAIT_MS: Final = 10
 
+# Of the time after which a batch counts as stalled.
+SEARCH_SHARE: Final = 0.6
+
 log = structlog.get_logger(__name__)
 
 
@@ -141,7 +144,13 @@ def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event
         try:
             session = build_session(settings, job.name)
             dead_letters = DeadLetterSink(settings, checkpoint, job.name)
-            store = StoreBatch(settings, make_content(), dead_letters)
+            store = StoreBatch(
+                settings,
+                make_content(),
+                dead_letters,
+                check=lambda: check_cassandra(cql),
+                search_seconds=SEARCH_SHARE * settings.spark_stall_seconds,
+            )
 
             def start() -> StreamingQuery:
                 check_cassandra(cql)

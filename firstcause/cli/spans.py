@@ -29,12 +29,13 @@ def spans(
     from firstcause.span_history import spans_of_traces
     from firstcause.span_tree import in_tree_order
     from firstcause.structured_logging import configure_logging
+    from firstcause.trace_ids import trace_id_of
 
     settings = load_settings()
     # Of spans that could not be read the log tells, on standard error.
     configure_logging(settings)
     with cassandra.session(settings) as session:
-        trace_id = trace.replace("-", "").lower()
+        trace_id = trace_id_of(trace) or trace
         found = in_tree_order(spans_of_traces(session, [trace_id], _TIMEOUT_SECONDS))
     if not found:
         typer.echo("No spans of this trace are stored: not every source sends spans.", err=True)

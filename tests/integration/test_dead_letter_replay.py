@@ -98,7 +98,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
     send_letters(
         fresh,
         (10, NO_OFFSET, "bad_timestamp"),
-        (11, event(level="LOUD"), "unknown_level"),
+        (11, event(level=None), "missing_level"),
         (12, b"\xff not json", "not_utf8"),
         (13, None, "tombstone"),
     )
@@ -110,7 +110,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
 
     summary = replay(fresh, fixes=("add_missing_offset",))
     assert (summary.letters, summary.replayed, summary.replayed_before) == (5, 1, 1)
-    assert summary.still_unreadable == {"unknown_level": 1, "not_utf8": 1, "tombstone": 1}
+    assert summary.still_unreadable == {"missing_level": 1, "not_utf8": 1, "tombstone": 1}
     assert committed(fresh, 1) == ["10"]
 
     again = replay(fresh, fixes=("add_missing_offset", "default_level"))
@@ -142,7 +142,7 @@ def test_reasons_and_the_limit_choose(fresh: Settings) -> None:
     send_letters(
         fresh,
         *((offset, NO_OFFSET, "bad_timestamp") for offset in range(5)),
-        (7, event(level="LOUD"), "unknown_level"),
+        (7, event(level=None), "missing_level"),
     )
     chosen = {"reasons": frozenset({"bad_timestamp"}), "fixes": ("add_missing_offset",)}
     first = replay(fresh, max_count=3, **chosen)

@@ -5,6 +5,8 @@ The tests follow each other on one stream: each goes on where the one before it 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import os
 import subprocess
@@ -28,7 +30,7 @@ from confluent_kafka.admin import (
 
 from firstcause import cassandra, dead_letter, log_history
 from firstcause.local.environment import settings_environment
-from firstcause.log_event import LogEvent, read_log_event
+from firstcause.log_event import LogEvent, UnreadableLogEvent, read_log_event
 from firstcause.migrations import migrate
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.topics import ensure_topics
@@ -36,15 +38,19 @@ from spark.driver_progress import Progress
 from spark.log_events import SHARDS
 from tests.command_line import firstcause
 from tests.e2e.accounting import dead_letters, end_offsets, source_position
-from tests.hostile import GOOD, HOSTILE
+from tests.hostile import GOOD, HOSTILE, with_fields
 from tests.installation import Installation
 from tests.integration.analyzer_parts import eventually
+from tests.integration.hostile_values import generated
 from tests.streaming_driver import StoreDriver
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 # When the messages arrived, whenever the test runs: the topic keeps the producer's time.
 RECEIVED_MS = int(datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp() * 1000)
+# `HOSTILE_GOOD=1000` puts each hostile message among a thousand good ones; that takes minutes.
+GOOD_FOR_EACH = int(os.environ.get("HOSTILE_GOOD", "10"))
+FUZZED_COUNT = 100
 KEY = b"not-the-service"
 START_SECONDS = 240.0
 
@@ -64,11 +70,43 @@ def with_own_id(name: str, value: bytes | None) -> bytes | None:
     return value and value.replace(GOOD["log_id"].encode(), own.encode())
 
 
-MESSAGES = [
-    Message(name, with_own_id(name, value), reason) for name, (value, reason) in HOSTILE.items()
-]
-STORED = [message for message in MESSAGES if message.reason is None]
-UNREADABLE = [message for message in MESSAGES if message.reason is not None]
+def decided(name: str, value: bytes | None) -> Message:
+    """What must become of a value, by the analyzer's reader: both have to decide alike."""
+    own = with_own_id(name, value)
+    try:
+        read_log_event(own, RECEIVED_MS)
+    except UnreadableLogEvent as error:
+        return Message(name, own, error.reason.value)
+    return Message(name, own, None)
+
+
+def among_good(hostile: list[Message]) -> list[Message]:
+    """Each of them behind good events."""
+    good = itertools.count()
+    mixed = []
+    for message in hostile:
+        names = [f"good {next(good)}" for _ in range(GOOD_FOR_EACH)]
+        mixed += [Message(name, with_own_id(name, with_fields({})), None) for name in names]
+        mixed.append(message)
+    return mixed
+
+
+# Not at import: making them takes seconds.
+@functools.cache
+def messages() -> list[Message]:
+    by_hand = [
+        Message(name, with_own_id(name, value), reason) for name, (value, reason) in HOSTILE.items()
+    ]
+    fuzzed = [decided(f"fuzzed {at}", value) for at, value in enumerate(generated(FUZZED_COUNT))]
+    return among_good(by_hand + fuzzed)
+
+
+def stored() -> list[Message]:
+    return [message for message in messages() if message.reason is None]
+
+
+def unreadable() -> list[Message]:
+    return [message for message in messages() if message.reason is not None]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +163,7 @@ def send_all(settings: Settings) -> None:
             "message.max.bytes": settings.kafka_max_message_bytes,
         }
     )
-    for number, message in enumerate(MESSAGES):
+    for number, message in enumerate(messages()):
         producer.produce(
             settings.kafka_logs_topic,
             value=message.value,
@@ -163,14 +201,14 @@ def test_each_message_is_a_row_or_a_dead_letter(
     send_all(own)
     driver.start()
     await_all_done(driver)
-    stored = rows(session)
-    expected = {event.log_id: event for event in map(read_again, STORED)}
-    assert stored.keys() == expected.keys()
+    found = rows(session)
+    expected = {event.log_id: event for event in map(read_again, stored())}
+    assert found.keys() == expected.keys()
     for log_id, event in expected.items():
-        check_row(stored[log_id], event)
+        check_row(found[log_id], event)
     letters = {source_position(letter)[1:]: letter for letter in dead_letters(own)}
-    assert len(letters) == len(UNREADABLE)
-    for number, message in enumerate(MESSAGES):
+    assert len(letters) == len(unreadable())
+    for number, message in enumerate(messages()):
         if message.reason is None:
             continue
         partitions = own.kafka_logs_partitions
@@ -207,7 +245,7 @@ def same_json(one: str, other: str) -> bool:
 
 
 def test_the_minutes_and_the_services_are_known(session: Session) -> None:
-    events = [read_again(message) for message in STORED]
+    events = [read_again(message) for message in stored()]
     expected = {(one.service_name, one.timestamp_ms // 60_000 * 60) for one in events}
     found = {
         (row.service_name, int(row.minute.replace(tzinfo=UTC).timestamp()))
@@ -233,9 +271,9 @@ def command_line(own: Settings, *arguments: str) -> list[dict]:
 
 def test_the_command_line_shows_them(own: Settings) -> None:
     assert SHARDS == log_history.SHARDS
-    span = ("--from", "2026-03-01T11:00:00Z", "--to", "2026-03-02T13:00:00Z", "--limit", "1000")
+    span = ("--from", "2026-03-01T11:00:00Z", "--to", "2026-03-02T13:00:00Z", "--limit", "1000000")
     shown = command_line(own, "--service", "payment", *span)
-    day = [read_again(one) for one in STORED]
+    day = [read_again(one) for one in stored()]
     expected = {one.log_id for one in day if one.timestamp_ms > RECEIVED_MS - 3_600_000}
     assert {one["log_id"] for one in shown} == expected
     times = [one["timestamp"] for one in shown]
@@ -277,7 +315,7 @@ def test_sending_all_again_changes_no_row(
     send_all(own)
     await_all_done(driver)
     assert rows(session) == before
-    assert len(dead_letters(own)) == 2 * len(UNREADABLE)
+    assert len(dead_letters(own)) == 2 * len(unreadable())
     driver.stop_gracefully()
 
 
@@ -295,7 +333,7 @@ def test_a_batch_that_is_done_again_doubles_nothing(
     driver.stop_gracefully()
     assert rows(session) == before
     letters = [source_position(letter) for letter in dead_letters(own)]
-    assert len(letters) == len(set(letters)) == 2 * len(UNREADABLE)
+    assert len(letters) == len(set(letters)) == 2 * len(unreadable())
 
 
 def test_offsets_that_kafka_deleted_are_told_and_not_skipped(
@@ -307,7 +345,7 @@ def test_offsets_that_kafka_deleted_are_told_and_not_skipped(
     kafka.delete_records([gone])[gone].result()
     exit_code, [complaint] = run_to_its_end(driver)
     assert exit_code != 0
-    first = (len(MESSAGES) + own.kafka_logs_partitions - 1) // own.kafka_logs_partitions * 2
+    first = (len(messages()) + own.kafka_logs_partitions - 1) // own.kafka_logs_partitions * 2
     assert f"{own.kafka_logs_topic}/0: offsets {first} to {ends[0] - 2}" in complaint
     assert str(driver.checkpoint) in complaint
     check_fatal(driver, complaint)
