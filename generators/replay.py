@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 
 from firstcause.errors import FirstcauseError
-from firstcause.log_event import ERROR_LEVELS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
-from firstcause.log_level import level_of
-from generators.message_batch import MessageBatch, paced
+from firstcause.events.log_event import ERROR_LEVELS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.events.log_level import level_of
+from generators.output.message_batch import MessageBatch, paced
 
 LINES_PER_BATCH: Final = 2_000
 # Record overhead (offsets, key, headers) beside a value, as Kafka counts a message's size.

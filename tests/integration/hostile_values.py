@@ -8,10 +8,10 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstcause.log_event import TRACE_FIELDS
-from firstcause.log_level import LEVEL_ALIASES
+from firstcause.events.log_event import TRACE_FIELDS
+from firstcause.events.log_level import LEVEL_ALIASES
 from tests.hostile import GOOD, ID_SPELLINGS, with_fields
-from tests.integration.reader_agreement import ODD_JSON, WITHOUT_SHRINKING, bytes_with
+from tests.integration.spark.reader_agreement import ODD_JSON, WITHOUT_SHRINKING, bytes_with
 
 
 def without(name: str) -> bytes:

@@ -12,12 +12,12 @@ import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Producer
 
-from firstcause import dead_letter
-from firstcause.local.environment import settings_environment
+from firstcause.dead_letters import headers as dead_letter
+from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from tests.e2e.accounting import dead_letters, end_offsets
 from tests.hostile import GOOD
-from tests.integration.analyzer_parts import eventually
+from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
 from spark import store_logs
-from spark.service_activity import ServiceActivityTable
-from spark.store_batch import Content
-from spark.store_job import StoreJob, run_until_stopped
+from spark.store.batch import Content
+from spark.store.job import StoreJob, run_until_stopped
+from spark.store.service_activity import ServiceActivityTable
 
 
 class PoisonedContent(store_logs.LogContent):

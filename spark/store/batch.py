@@ -1,0 +1,216 @@
+"""Stores one micro-batch: readable records in Cassandra, the others on the dead-letter topic."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+
+from firstcause.dead_letters import headers
+from firstcause.settings import Settings
+from spark.store.batch_halving import HalvingSearch, Position, is_of_data
+from spark.store.dead_letter_writer import DeadLetterSink
+from spark.streaming.query import shortest_reason
+
+# So many unreadable records of a batch are looked for by offset.
+POSITIONS_MAX: Final = 5_000
+
+log = structlog.get_logger(__name__)
+
+
+class Content(Protocol):
+    """What a job stores: how its records are read, and where they go."""
+
+    @property
+    def table(self) -> str:
+        """The table that takes the rows."""
+
+    def read(self, records: DataFrame) -> DataFrame:
+        """Plans the reading of records of Kafka's source; runs nothing.
+
+        The same rows with more columns, one of them `reason`: why a record is a dead letter, or
+        null.
+        """
+
+    def rows(self, read: DataFrame) -> DataFrame:
+        """The rows of the table in what `read` returned."""
+
+    def observed(self) -> Mapping[str, Column]:
+        """Aggregates over what `read` returned, by name; `finish` gets them."""
+
+    def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
+        """Writes what goes with the rows, which are durable now; blocks. May be repeated.
+
+        Returns:
+            Figures of the batch for the log.
+        """
+
+
+class StoreBatch:
+    """Stores micro-batches of one content; what Spark's `foreachBatch` calls.
+
+    `check` raises when a service is away. `search_seconds` bounds the search of one call for the
+    records that make a batch fail; the next call with the same batch goes on where it stopped.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        content: Content,
+        dead_letters: DeadLetterSink,
+        check: Callable[[], None],
+        search_seconds: float,
+    ) -> None:
+        self._settings = settings
+        self._content = content
+        self._dead_letters = dead_letters
+        self._check = check
+        self._search_seconds = search_seconds
+        self._search: tuple[int, HalvingSearch] | None = None
+
+    def __call__(self, records: DataFrame, batch_id: int) -> None:
+        """Writes what is readable to Cassandra, all other records to the dead-letter topic.
+
+        Blocks until both are durable. Where the batch fails for a reason in its data, the records
+        at fault are looked for, and become dead letters. Raises what else either raises, and Spark
+        then repeats the batch.
+        """
+        if self._search is None or self._search[0] != batch_id:
+            self._search = None
+            try:
+                figures = self._store(records, batch_id)
+            except Exception as error:
+                if not is_of_data(error):
+                    raise
+                self._check()
+                log.warning("batch_searched", batch_id=batch_id, error=shortest_reason(str(error)))
+            else:
+                log.info("batch_stored", batch_id=batch_id, **figures)
+                return
+        self._store_in_parts(records, batch_id)
+
+    def _store_in_parts(self, records: DataFrame, batch_id: int) -> None:
+        # Each part would read all of the batch from Kafka.
+        records = records.persist()
+        try:
+            if self._search is None:
+                found = records.select("partition", "offset").collect()
+                given_up = self._dead_letters.not_storable(records.sparkSession, batch_id)
+                positions = {Position(row.partition, row.offset) for row in found}
+                self._search = batch_id, HalvingSearch.of(sorted(positions - given_up))
+            search = self._search[1]
+            deadline = time.monotonic() + self._search_seconds
+            try:
+                search.run(
+                    lambda part: self._store_part(records, part, batch_id),
+                    lambda: deadline - time.monotonic(),
+                )
+            finally:
+                self._give_up(records, search, batch_id)
+            self._search = None
+        finally:
+            records.unpersist()
+
+    def _store_part(self, records: DataFrame, part: Sequence[Position], batch_id: int) -> None:
+        self._store(records.where(_is_within(part)), batch_id, is_repeated=True)
+
+    def _give_up(self, records: DataFrame, search: HalvingSearch, batch_id: int) -> None:
+        """Makes dead letters of what was found."""
+        while search.found:
+            poison = search.found[0]
+            error = shortest_reason(str(poison.error))
+            position = poison.position._asdict()
+            log.error("record_not_storable", batch_id=batch_id, error=error, **position)
+            record = records.where(_is_within([poison.position])).withColumn(
+                "reason", F.lit(headers.NOT_STORABLE)
+            )
+            try:
+                self._dead_letters.write(record, batch_id, is_repeated=True, error=error)
+            except Exception as refused:
+                if not is_of_data(refused):
+                    raise
+                told = f"{error}; left out of this letter: {shortest_reason(str(refused))}"
+                bare = record.withColumn("value", F.lit(None).cast("binary"))
+                self._dead_letters.write(bare, batch_id, is_repeated=True, error=told)
+            search.found.pop(0)
+
+    def _store(
+        self, records: DataFrame, batch_id: int, *, is_repeated: bool = False
+    ) -> dict[str, int]:
+        """Stores records of the batch; returns its figures for the log.
+
+        One pass over the records; where some can't be read, a second one that parses only those,
+        unless they are very many.
+        """
+        unreadable = F.col("reason").isNotNull()
+        # Without a name: a failed pass leaves its observation behind, which would hear the next.
+        seen = Observation()
+        observed = self._content.read(records).observe(
+            seen,
+            F.count(F.lit(1)).alias("records"),
+            F.count("reason").alias("unreadable"),
+            # As text, since py4j hands arrays over as objects of the JVM.
+            F.to_json(F.collect_list(F.when(unreadable, _position()))).alias("positions"),
+            *(column.alias(name) for name, column in self._content.observed().items()),
+        )
+        (
+            self._content.rows(observed)
+            .write.format("org.apache.spark.sql.cassandra")
+            .option("keyspace", self._settings.cassandra_keyspace)
+            .option("table", self._content.table)
+            .mode("append")
+            .save()
+        )
+        counts = seen.get
+        if counts["unreadable"]:
+            some = records.where(_is_at(orjson.loads(counts["positions"])))
+            # The barrier that the reader asks for, also where all of the batch is read again.
+            again = self._content.read(some).observe(
+                "read_again", F.count(F.lit(1)).alias("records")
+            )
+            self._dead_letters.write(again.where(unreadable), batch_id, is_repeated=is_repeated)
+        return {
+            "records": counts["records"],
+            "dead_letters": counts["unreadable"],
+            **self._content.finish(counts),
+        }
+
+
+def _position() -> Column:
+    return F.struct("partition", "offset")
+
+
+def _is_at(positions: Sequence[Mapping[str, int]]) -> Column:
+    """Whether a record of the topic is at one of these; true for all when they are very many."""
+    if len(positions) > POSITIONS_MAX:
+        return F.lit(True)
+    offsets: dict[int, list[str]] = defaultdict(list)
+    for position in positions:
+        offsets[position["partition"]].append(str(position["offset"]))
+    # As text: a thousand values one by one would be a thousand calls into the JVM.
+    return F.expr(
+        " OR ".join(
+            f"(partition = {partition} AND offset IN ({', '.join(those)}))"
+            for partition, those in offsets.items()
+        )
+    )
+
+
+def _is_within(part: Sequence[Position]) -> Column:
+    """Whether a record is one of these, which are next to each other in the batch."""
+    spans: dict[int, tuple[int, int]] = {}
+    for partition, offset in part:
+        first, last = spans.get(partition, (offset, offset))
+        spans[partition] = min(first, offset), max(last, offset)
+    return F.expr(
+        " OR ".join(
+            f"(partition = {partition} AND offset BETWEEN {first} AND {last})"
+            for partition, (first, last) in spans.items()
+        )
+    )
