@@ -1,7 +1,7 @@
 """Fields of a log event as Spark expressions: read, or kept as they were sent where they are odd.
 
-Decides as `firstcause.events.log_fields`, `firstcause.events.log_level` and `firstcause.events.trace_ids` do, with their
-tables and patterns. A column that stands for text may be null; none of these raises.
+Decides as `log_fields`, `log_level` and `trace_ids` of `firstcause.events` do, with their tables
+and patterns. A column that stands for text may be null; none of these raises.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from firstcause.dead_letters import headers
 from firstcause.settings import Settings
-from spark.store.batch_halving import HalvingSearch, Position, is_of_data
 from spark.store.dead_letter_writer import DeadLetterSink
+from spark.store.halving import HalvingSearch, Position, is_of_data
 from spark.streaming.query import shortest_reason
 
 # So many unreadable records of a batch are looked for by offset.

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
-from spark.store.batch_halving import Position
+from spark.store.halving import Position
 from spark.streaming.checkpoint import planned_at_ms
 
 # The clocks of driver and broker may differ by less than this.

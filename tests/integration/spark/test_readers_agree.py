@@ -19,7 +19,7 @@ from firstcause.events.log_event import (
 )
 from spark.records.log_events import LogEventReader
 from tests.hostile import HOSTILE
-from tests.integration.hostile_values import HOSTILE_VALUES
+from tests.integration.spark.hostile_values import HOSTILE_VALUES
 from tests.integration.spark.local_spark import RECEIVED_MS, kafka_records, local_spark
 from tests.integration.spark.reader_agreement import WITHOUT_SHRINKING, assert_all_agree, same
 

@@ -41,8 +41,8 @@ from tests.command_line import firstcause
 from tests.e2e.accounting import dead_letters, end_offsets, source_position
 from tests.hostile import GOOD, HOSTILE, with_fields
 from tests.installation import Installation
-from tests.integration.hostile_values import generated
 from tests.integration.log_analyzer.analyzer_parts import eventually
+from tests.integration.spark.hostile_values import generated
 from tests.streaming_driver import StoreDriver
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

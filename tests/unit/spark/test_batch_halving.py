@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark.store.batch_halving import HalvingSearch, Position, SearchTimeout, is_of_data
+from spark.store.halving import HalvingSearch, Position, SearchTimeout, is_of_data
 
 
 class Store:
