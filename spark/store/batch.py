@@ -18,6 +18,8 @@ from spark.store.dead_letter_writer import DeadLetterSink
 from spark.store.halving import HalvingSearch, Position, is_of_data
 from spark.streaming.query import shortest_reason
 
+# So many records are one task, not one of each partition.
+SMALL_PART: Final = 2_000
 # So many unreadable records of a batch are looked for by offset.
 POSITIONS_MAX: Final = 5_000
 
@@ -118,7 +120,12 @@ class StoreBatch:
             records.unpersist()
 
     def _store_part(self, records: DataFrame, part: Sequence[Position], batch_id: int) -> None:
-        self._store(records.where(_is_within(part)), batch_id, is_repeated=True)
+        some = records.where(_is_within(part))
+        if len(part) <= SMALL_PART:
+            some = some.coalesce(1)
+        # A barrier: behind it the plan of each part is the same, so that it is compiled once.
+        some = some.observe("part", F.count(F.lit(1)).alias("records"))
+        self._store(some, batch_id, is_repeated=True)
 
     def _give_up(self, records: DataFrame, search: HalvingSearch, batch_id: int) -> None:
         """Makes dead letters of what was found."""

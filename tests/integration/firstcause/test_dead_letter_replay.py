@@ -146,9 +146,13 @@ def test_reasons_and_the_limit_choose(fresh: Settings) -> None:
     )
     chosen = {"reasons": frozenset({"bad_timestamp"}), "fixes": ("add_missing_offset",)}
     first = replay(fresh, max_count=3, **chosen)
-    assert (first.replayed, first.other_reasons, first.beyond_max_count) == (3, 1, 2)
+    assert (first.replayed, first.resumed) == (3, False)
+    assert first.letters + first.unread == 6
     second = replay(fresh, max_count=3, **chosen)
-    assert (second.replayed, second.replayed_before) == (2, 3)
+    assert (second.replayed, second.resumed, second.unread) == (2, True, 0)
+    assert second.letters == first.unread
+    third = replay(fresh, **chosen)
+    assert (third.replayed, third.replayed_before, third.resumed) == (0, 5, False)
     assert committed(fresh, 5) == ["0", "1", "2", "3", "4"]
 
 
@@ -178,8 +182,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     killed.wait()
     before = len(sent_back(fresh))
     summary = replay(fresh, fixes=("add_missing_offset",))
-    assert summary.replayed + summary.replayed_before == count
-    assert summary.replayed_before >= before > 0
+    assert summary.resumed
+    assert 0 < summary.letters <= count - before
     assert Counter(committed(fresh, count)) == Counter(map(str, range(count)))
 
 

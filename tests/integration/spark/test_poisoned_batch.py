@@ -22,10 +22,10 @@ from tests.streaming_driver import StoreDriver, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-GOOD_COUNT = 3_000
+GOOD_COUNT = 1_500
 POISONS = ("poison: convert", "poison: evaluate")
-POISONED = range(300, 2_700, 400)
-UNREADABLE = range(100, GOOD_COUNT, 1_000)
+POISONED = range(300, 1_400, 400)
+UNREADABLE = range(100, GOOD_COUNT, 500)
 
 
 class PoisonedDriver(StoreDriver):
