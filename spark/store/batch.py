@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -16,12 +15,8 @@ from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from spark.store.dead_letter_writer import DeadLetterSink
 from spark.store.halving import HalvingSearch, Position, is_of_data
+from spark.store.positions import is_at, is_within, part_of, position
 from spark.streaming.query import shortest_reason
-
-# So many records are one task, not one of each partition.
-SMALL_PART: Final = 2_000
-# So many unreadable records of a batch are looked for by offset.
-POSITIONS_MAX: Final = 5_000
 
 log = structlog.get_logger(__name__)
 
@@ -98,8 +93,9 @@ class StoreBatch:
         self._store_in_parts(records, batch_id)
 
     def _store_in_parts(self, records: DataFrame, batch_id: int) -> None:
-        # Each part would read all of the batch from Kafka.
+        # Kept, since each part would read all of the batch from Kafka, and parse it, anew.
         records = records.persist()
+        read = self._content.read(records).persist()
         try:
             if self._search is None:
                 found = records.select("partition", "offset").collect()
@@ -107,34 +103,29 @@ class StoreBatch:
                 positions = {Position(row.partition, row.offset) for row in found}
                 self._search = batch_id, HalvingSearch.of(sorted(positions - given_up))
             search = self._search[1]
+            store = self._store_read if _can_be_read(read) else self._store
+            source = read if store == self._store_read else records
             deadline = time.monotonic() + self._search_seconds
             try:
                 search.run(
-                    lambda part: self._store_part(records, part, batch_id),
+                    lambda part: store(part_of(source, part), batch_id, is_repeated=True),
                     lambda: deadline - time.monotonic(),
                 )
             finally:
                 self._give_up(records, search, batch_id)
             self._search = None
         finally:
+            read.unpersist()
             records.unpersist()
-
-    def _store_part(self, records: DataFrame, part: Sequence[Position], batch_id: int) -> None:
-        some = records.where(_is_within(part))
-        if len(part) <= SMALL_PART:
-            some = some.coalesce(1)
-        # A barrier: behind it the plan of each part is the same, so that it is compiled once.
-        some = some.observe("part", F.count(F.lit(1)).alias("records"))
-        self._store(some, batch_id, is_repeated=True)
 
     def _give_up(self, records: DataFrame, search: HalvingSearch, batch_id: int) -> None:
         """Makes dead letters of what was found."""
         while search.found:
             poison = search.found[0]
             error = shortest_reason(str(poison.error))
-            position = poison.position._asdict()
-            log.error("record_not_storable", batch_id=batch_id, error=error, **position)
-            record = records.where(_is_within([poison.position])).withColumn(
+            place = poison.position._asdict()
+            log.error("record_not_storable", batch_id=batch_id, error=error, **place)
+            record = records.where(is_within([poison.position])).withColumn(
                 "reason", F.lit(headers.NOT_STORABLE)
             )
             try:
@@ -155,15 +146,36 @@ class StoreBatch:
         One pass over the records; where some can't be read, a second one that parses only those,
         unless they are very many.
         """
+
+        def read_again(positions: Sequence[Mapping[str, int]]) -> DataFrame:
+            some = self._content.read(records.where(is_at(positions)))
+            # The barrier that the reader asks for, also where all of the batch is read again.
+            return some.observe("read_again", F.count(F.lit(1)).alias("records"))
+
+        return self._write(self._content.read(records), read_again, batch_id, is_repeated)
+
+    def _store_read(
+        self, read: DataFrame, batch_id: int, *, is_repeated: bool = False
+    ) -> dict[str, int]:
+        """The same of what was read already."""
+        return self._write(read, lambda _: read, batch_id, is_repeated)
+
+    def _write(
+        self,
+        read: DataFrame,
+        read_again: Callable[[Sequence[Mapping[str, int]]], DataFrame],
+        batch_id: int,
+        is_repeated: bool,
+    ) -> dict[str, int]:
         unreadable = F.col("reason").isNotNull()
         # Without a name: a failed pass leaves its observation behind, which would hear the next.
         seen = Observation()
-        observed = self._content.read(records).observe(
+        observed = read.observe(
             seen,
             F.count(F.lit(1)).alias("records"),
             F.count("reason").alias("unreadable"),
             # As text, since py4j hands arrays over as objects of the JVM.
-            F.to_json(F.collect_list(F.when(unreadable, _position()))).alias("positions"),
+            F.to_json(F.collect_list(F.when(unreadable, position()))).alias("positions"),
             *(column.alias(name) for name, column in self._content.observed().items()),
         )
         (
@@ -176,12 +188,8 @@ class StoreBatch:
         )
         counts = seen.get
         if counts["unreadable"]:
-            some = records.where(_is_at(orjson.loads(counts["positions"])))
-            # The barrier that the reader asks for, also where all of the batch is read again.
-            again = self._content.read(some).observe(
-                "read_again", F.count(F.lit(1)).alias("records")
-            )
-            self._dead_letters.write(again.where(unreadable), batch_id, is_repeated=is_repeated)
+            letters = read_again(orjson.loads(counts["positions"])).where(unreadable)
+            self._dead_letters.write(letters, batch_id, is_repeated=is_repeated)
         return {
             "records": counts["records"],
             "dead_letters": counts["unreadable"],
@@ -189,35 +197,12 @@ class StoreBatch:
         }
 
 
-def _position() -> Column:
-    return F.struct("partition", "offset")
-
-
-def _is_at(positions: Sequence[Mapping[str, int]]) -> Column:
-    """Whether a record of the topic is at one of these; true for all when they are very many."""
-    if len(positions) > POSITIONS_MAX:
-        return F.lit(True)
-    offsets: dict[int, list[str]] = defaultdict(list)
-    for position in positions:
-        offsets[position["partition"]].append(str(position["offset"]))
-    # As text: a thousand values one by one would be a thousand calls into the JVM.
-    return F.expr(
-        " OR ".join(
-            f"(partition = {partition} AND offset IN ({', '.join(those)}))"
-            for partition, those in offsets.items()
-        )
-    )
-
-
-def _is_within(part: Sequence[Position]) -> Column:
-    """Whether a record is one of these, which are next to each other in the batch."""
-    spans: dict[int, tuple[int, int]] = {}
-    for partition, offset in part:
-        first, last = spans.get(partition, (offset, offset))
-        spans[partition] = min(first, offset), max(last, offset)
-    return F.expr(
-        " OR ".join(
-            f"(partition = {partition} AND offset BETWEEN {first} AND {last})"
-            for partition, (first, last) in spans.items()
-        )
-    )
+def _can_be_read(read: DataFrame) -> bool:
+    """False when the reading itself fails for a record; keeps what it read."""
+    try:
+        read.count()
+    except Exception as error:
+        if not is_of_data(error):
+            raise
+        return False
+    return True

@@ -102,7 +102,8 @@ class DeadLetterSink:
         planned = planned_at_ms(self._checkpoint, batch_id)
         held_against = [self._earlier.letters(session)]
         if is_repeated and planned is not None:
-            held_against.append(self._written.since(session, planned - CLOCK_MARGIN_MS))
+            recent = self._written.since(session, planned - CLOCK_MARGIN_MS)
+            held_against.append(F.broadcast(recent))
         unreadable = unreadable.withColumn("digest", digest_of(F.col("value")))
         for letters in held_against:
             if letters is not None:

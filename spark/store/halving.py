@@ -69,7 +69,7 @@ class HalvingSearch:
 
     def run(
         self,
-        store: Callable[[Sequence[Position]], None],
+        store: Callable[[Sequence[Position]], object],
         seconds_left: Callable[[], float],
     ) -> None:
         """Stores all that is left but the records that end up in `found`.
@@ -103,7 +103,7 @@ class HalvingSearch:
                 self._unwitnessed = []
 
     def _try(
-        self, store: Callable[[Sequence[Position]], None], part: Sequence[Position]
+        self, store: Callable[[Sequence[Position]], object], part: Sequence[Position]
     ) -> Exception | None:
         try:
             store(part)
@@ -115,7 +115,7 @@ class HalvingSearch:
         return None
 
     def _look_for_witness(
-        self, store: Callable[[Sequence[Position]], None], error: Exception
+        self, store: Callable[[Sequence[Position]], object], error: Exception
     ) -> None:
         left = [position for part in self.parts for position in part]
         for position in left[:: max(1, len(left) // WITNESSES_TRIED)]:

@@ -11,8 +11,6 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 
 KNOWN_MINUTES_MAX: Final = 50_000
-# As long as its logs are kept: names of pods that are no more would pile up for ever.
-SERVICE_TTL_SECONDS: Final = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,9 @@ class ServiceActivityTable:
         self._session = session
         # The event time is the cell's own timestamp: a late event never moves last_heard back.
         self._heard = session.prepare(
-            "INSERT INTO services (service_name, last_heard) VALUES (?, ?) USING TTL "
-            + f"{SERVICE_TTL_SECONDS} AND TIMESTAMP ?"
+            # 30 days, as its logs: else names of pods that are no more pile up for ever.
+            "INSERT INTO services (service_name, last_heard) VALUES (?, ?) "
+            "USING TTL 2592000 AND TIMESTAMP ?"
         )
         self._minute = session.prepare(
             "INSERT INTO log_minutes (service_name, day, minute) VALUES (?, ?, ?)"
