@@ -96,7 +96,8 @@ def dead_letter_replay() -> None:
         from airflow.sdk import BaseHook
 
         from dags.tasks.producing import KAFKA_CONNECTION
-        from firstcause.dead_letters.replay import ReplayRequest, replay_dead_letters
+        from firstcause.dead_letters.replay import replay_dead_letters
+        from firstcause.dead_letters.request import ReplayRequest
         from firstcause.kafka.topics import ensure_topics
         from firstcause.settings import load_settings
 

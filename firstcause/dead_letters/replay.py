@@ -12,87 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.dead_letters.destination import DeadLetter, Returned, StaysUnreadable, returned
+from firstcause.dead_letters.destination import DeadLetter, StaysUnreadable, returned
 from firstcause.dead_letters.fixes import SourcePosition
-from firstcause.dead_letters.ledger import ReplayLedger, position_key, read_ledger
+from firstcause.dead_letters.ledger import ReplayLedger, read_ledger
+from firstcause.dead_letters.outgoing import Outgoing, ReturnedLetter, transactional_producer
+from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
 from firstcause.errors import FirstcauseError
-from firstcause.kafka.topic_plan import replayed_topic
-from firstcause.kafka.topic_snapshot import KAFKA_TIMEOUT_SECONDS, count_from, messages_now
+from firstcause.kafka.topic_snapshot import count_from, messages_now
 from firstcause.settings import Settings
 
-LETTERS_PER_TRANSACTION: Final = 500
-BYTES_PER_TRANSACTION: Final = 16 * 1024 * 1024
-# So often a run that sends little says how far it has come.
-LOOKED_AT_PER_TRANSACTION: Final = 20_000
-# Room for a transaction, the largest message and what librdkafka keeps beside them.
-QUEUE_KIB: Final = 131_072
-TRANSACTION_TIMEOUT_MS: Final = 60_000
 GROUP_ID: Final = "dead_letter_replay"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRequest:
-    """What to send back.
-
-    Attributes:
-        reasons: values of `dlq.reason`; empty for all but `NOT_STORABLE`, whose letters can be
-            read already, and would only come back.
-        fixes: names out of `FIXES`, applied in this order.
-        max_count: at most so many letters; nothing behind them is read, and the next run of the
-            same request goes on there.
-        dry_run: send nothing, only count what would be sent.
-    """
-
-    reasons: frozenset[str] = frozenset()
-    fixes: tuple[str, ...] = ()
-    max_count: int = 10_000
-    dry_run: bool = False
-
-    @property
-    def digest(self) -> str:
-        """The same for equal reasons and fixes."""
-        told = " ".join((*sorted(self.reasons), "/", *self.fixes))
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-    def asks_for(self, reason: str) -> bool:
-        """Whether letters with this reason are wanted."""
-        return reason in self.reasons if self.reasons else reason != dead_letter.NOT_STORABLE
-
-
-@dataclass(slots=True)
-class ReplaySummary:
-    """What became of the letters that were read.
-
-    `still_unreadable` counts by the reason they would have now; `unread` are behind `max_count`, or
-    came meanwhile; `resumed` says that the run went on where an earlier one had stopped.
-    """
-
-    resumed: bool = False
-    letters: int = 0
-    replayed: int = 0
-    replayed_before: int = 0
-    other_reasons: int = 0
-    without_source: int = 0
-    unread: int = 0
-    still_unreadable: dict[str, int] = field(default_factory=dict)
-
-    def add_unreadable(self, reason: str) -> None:
-        """Counts a letter that stays one."""
-        self.still_unreadable[reason] = self.still_unreadable.get(reason, 0) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    identity: bytes
-    source: SourcePosition
-    back: Returned
 
 
 def replay_dead_letters(
@@ -126,12 +61,12 @@ def replay_dead_letters(
 def _replay(
     settings: Settings, request: ReplayRequest, kafka_config: Mapping[str, Any]
 ) -> ReplaySummary:
-    producer = None if request.dry_run else _transactional_producer(settings, kafka_config)
+    producer = None if request.dry_run else transactional_producer(settings, kafka_config)
     # Read after the producer fenced off every earlier run, so that nothing is added meanwhile.
     with read_ledger(settings, kafka_config, request.digest, GROUP_ID) as ledger:
         positions = {} if request.dry_run else dict(ledger.positions)
         summary = ReplaySummary(resumed=bool(positions))
-        outgoing = _Outgoing(producer, settings, request, positions)
+        outgoing = Outgoing(producer, settings, request, positions)
         topic = settings.kafka_dead_letter_topic
         messages = messages_now(topic, kafka_config, group_id=GROUP_ID, starts=positions)
         for message in messages:
@@ -150,67 +85,13 @@ def _replay(
     return summary
 
 
-class _Outgoing:
-    """Sends letters a transaction at a time, each with how far the run has come."""
-
-    def __init__(
-        self,
-        producer: Producer | None,
-        settings: Settings,
-        request: ReplayRequest,
-        positions: Mapping[int, int],
-    ) -> None:
-        self._producer = producer
-        self._settings = settings
-        self._request = request
-        self._positions = positions
-        self._letters: list[_Letter] = []
-        self._bytes = 0
-        self._looked_at = 0
-
-    def add(self, letter: _Letter) -> None:
-        self._letters.append(letter)
-        self._bytes += len(letter.back.value)
-
-    def send_when_full(self) -> None:
-        """To be called once for each letter that was looked at."""
-        self._looked_at += 1
-        if (
-            len(self._letters) >= LETTERS_PER_TRANSACTION
-            or self._bytes >= BYTES_PER_TRANSACTION
-            or self._looked_at >= LOOKED_AT_PER_TRANSACTION
-        ):
-            self._send(is_complete=False)
-
-    def finish(self, *, is_complete: bool) -> None:
-        """Sends the rest. A complete run leaves no position: the next begins at the beginning."""
-        self._send(is_complete=is_complete)
-
-    def _send(self, *, is_complete: bool) -> None:
-        if self._producer is not None:
-            now_ms = str(_now_ms()).encode()
-            notes: list[tuple[bytes, bytes | None]] = [
-                (letter.identity, now_ms) for letter in self._letters
-            ]
-            notes += [
-                (
-                    position_key(self._request.digest, partition),
-                    None if is_complete else str(offset).encode(),
-                )
-                for partition, offset in self._positions.items()
-            ]
-            if notes:
-                _send(self._producer, self._letters, notes, self._settings)
-        self._letters, self._bytes, self._looked_at = [], 0, 0
-
-
 def _chosen(
     message: Message,
     settings: Settings,
     request: ReplayRequest,
     ledger: ReplayLedger,
     summary: ReplaySummary,
-) -> _Letter | None:
+) -> ReturnedLetter | None:
     summary.letters += 1
     pairs: Any = message.headers() or ()
     value = message.value()
@@ -231,7 +112,7 @@ def _chosen(
     else:
         try:
             back = returned(found, source, request.fixes, settings, _now_ms())
-            letter = _Letter(identity, source, back)
+            letter = ReturnedLetter(identity, source, back)
         except StaysUnreadable as error:
             summary.add_unreadable(error.reason)
     return letter
@@ -248,45 +129,3 @@ def _identity(source: SourcePosition, message: Message) -> bytes:
 
 def _bytes(value: bytes | str | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""
-
-
-def _send(
-    producer: Producer,
-    letters: Sequence[_Letter],
-    notes: Sequence[tuple[bytes, bytes | None]],
-    settings: Settings,
-) -> None:
-    producer.begin_transaction()
-    try:
-        for letter in letters:
-            producer.produce(
-                letter.back.topic,
-                key=letter.back.key,
-                value=letter.back.value,
-                headers={dead_letter.REPLAY_OF: str(letter.source).encode()},
-            )
-        for key, note in notes:
-            producer.produce(replayed_topic(settings), key=key, value=note)
-        producer.commit_transaction(KAFKA_TIMEOUT_SECONDS)
-    except KafkaException as error:
-        reason: KafkaError = error.args[0]
-        if reason.txn_requires_abort():
-            producer.abort_transaction(KAFKA_TIMEOUT_SECONDS)
-        raise
-
-
-def _transactional_producer(settings: Settings, kafka_config: Mapping[str, Any]) -> Producer:
-    producer = Producer(
-        {
-            **{name: kafka_config[name] for name in kafka_config if name != "message.timeout.ms"},
-            "transactional.id": f"firstcause-replay-{settings.kafka_dead_letter_topic}",
-            "message.max.bytes": settings.kafka_max_message_bytes,
-            # librdkafka wants a delivery to be given up before its transaction is.
-            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            "delivery.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            "queue.buffering.max.messages": 100_000,
-            "queue.buffering.max.kbytes": QUEUE_KIB,
-        }
-    )
-    producer.init_transactions(KAFKA_TIMEOUT_SECONDS)
-    return producer

@@ -16,7 +16,8 @@ from confluent_kafka import Producer
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.fixes import FIXES
-from firstcause.dead_letters.replay import ReplayRequest, ReplaySummary, replay_dead_letters
+from firstcause.dead_letters.replay import replay_dead_letters
+from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
 from firstcause.kafka.topic_snapshot import messages_now
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.airflow import airflow_environment
@@ -162,7 +163,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     count = 6_000
     send_letters(fresh, *((offset, NO_OFFSET, "bad_timestamp") for offset in range(count)))
     program = (
-        "from firstcause.dead_letters.replay import *\n"
+        "from firstcause.dead_letters.replay import replay_dead_letters\n"
+        "from firstcause.dead_letters.request import ReplayRequest\n"
         "from firstcause.settings import load_settings\n"
         "s = load_settings()\n"
         "replay_dead_letters(s, ReplayRequest(fixes=('add_missing_offset',)),"
