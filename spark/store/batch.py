@@ -54,6 +54,7 @@ class StoreBatch:
 
     `check` raises when a service is away. `search_seconds` bounds the search of one call for the
     records that make a batch fail; the next call with the same batch goes on where it stopped.
+    `after_batch` is called when one is stored.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class StoreBatch:
         dead_letters: DeadLetterSink,
         check: Callable[[], None],
         search_seconds: float,
+        after_batch: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._content = content
         self._dead_letters = dead_letters
         self._check = check
         self._search_seconds = search_seconds
+        self._after_batch = after_batch
         self._search: tuple[int, HalvingSearch] | None = None
 
     def __call__(self, records: DataFrame, batch_id: int) -> None:
@@ -89,8 +92,10 @@ class StoreBatch:
                 log.warning("batch_searched", batch_id=batch_id, error=shortest_reason(str(error)))
             else:
                 log.info("batch_stored", batch_id=batch_id, **figures)
+                self._after_batch()
                 return
         self._store_in_parts(records, batch_id)
+        self._after_batch()
 
     def _store_in_parts(self, records: DataFrame, batch_id: int) -> None:
         # Kept, since each part would read all of the batch from Kafka, and parse it, anew.

@@ -26,6 +26,7 @@ from firstcause.structured_logging import configure_logging
 from spark.driver.heartbeat_writer import ProgressFile, progress_path
 from spark.session import build_session, close_connections
 from spark.store.batch import Content, StoreBatch
+from spark.store.dead_letter_meter import DeadLetterMeter
 from spark.store.dead_letter_writer import DeadLetterSink
 from spark.streaming.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.streaming.query import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, stop_on_signals
@@ -150,6 +151,7 @@ def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event
                 dead_letters,
                 check=lambda: check_cassandra(cql),
                 search_seconds=SEARCH_SHARE * settings.spark_stall_seconds,
+                after_batch=DeadLetterMeter(session, settings).measure_when_due,
             )
 
             def start() -> StreamingQuery:

@@ -31,6 +31,7 @@ from confluent_kafka.admin import (
 )
 
 from firstcause.dead_letters import headers as dead_letter
+from firstcause.dead_letters.fill import read_fill
 from firstcause.events.log_event import LogEvent, UnreadableLogEvent, read_log_event
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
@@ -209,6 +210,9 @@ def test_each_message_is_a_row_or_a_dead_letter(
     assert found.keys() == expected.keys()
     for log_id, event in expected.items():
         check_row(found[log_id], event)
+    fill = read_fill(own)
+    assert fill is not None
+    assert fill.used_bytes > 0
     letters = {source_position(letter)[1:]: letter for letter in dead_letters(own)}
     assert len(letters) == len(unreadable())
     for number, message in enumerate(messages()):
