@@ -136,10 +136,10 @@ def run(session: Session, count: int, flushes: int) -> None:
         return sum(len(list(answer.result_or_exc)) for answer in found)
 
     for name, look in (("index", index), ("small table", table)) * 2:
-        took = milliseconds(look, ids, 30)
+        rounds = milliseconds(look, ids, 30)
         print(
-            f"{LOOKUPS_AT_ONCE} traces at once, {name}: median {statistics.median(took):.0f} ms, "
-            f"longest {max(took):.0f} ms"
+            f"{LOOKUPS_AT_ONCE} traces at once, {name}: median {statistics.median(rounds):.0f} ms, "
+            f"longest {max(rounds):.0f} ms"
         )
 
 

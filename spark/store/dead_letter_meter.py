@@ -6,6 +6,7 @@ The Python client can't ask a broker for sizes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import structlog
@@ -70,13 +71,13 @@ def topic_bytes(session: SparkSession, bootstrap_servers: str, topic: str) -> in
     try:
         seconds = jvm.java.util.concurrent.TimeUnit.SECONDS
         brokers = jvm.java.util.ArrayList()
-        for node in admin.describeCluster().nodes().get(KAFKA_SECONDS, seconds):
+        for node in _each(admin.describeCluster().nodes().get(KAFKA_SECONDS, seconds)):
             brokers.add(node.id())
         found = admin.describeLogDirs(brokers).allDescriptions().get(KAFKA_SECONDS, seconds)
         sizes: dict[int, int] = {}
-        for folders in found.values():
-            for folder in folders.values():
-                for entry in folder.replicaInfos().entrySet():
+        for folders in _each(found.values()):
+            for folder in _each(folders.values()):
+                for entry in _each(folder.replicaInfos().entrySet()):
                     place = entry.getKey()
                     if place.topic() == topic:
                         size, number = int(entry.getValue().size()), int(place.partition())
@@ -84,3 +85,10 @@ def topic_bytes(session: SparkSession, bootstrap_servers: str, topic: str) -> in
         return sum(sizes.values())
     finally:
         admin.close()
+
+
+def _each(collection: Any) -> Iterator[Any]:
+    """The items of a Java collection; py4j makes only lists and the like iterable."""
+    iterator = collection.iterator()
+    while iterator.hasNext():
+        yield iterator.next()
