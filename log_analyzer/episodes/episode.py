@@ -18,6 +18,7 @@ from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent
 from firstcause.events.workload import workload_of
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.redaction.redactor import cut_apart
 
 Status = Literal["open", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
@@ -100,7 +101,7 @@ class Episode:
 def title(service_name: str, template: str) -> str:
     """The one line that names an incident: where and what."""
     text = f"{service_name}: {template}"
-    return text if len(text) <= TITLE_CHARS else text[: TITLE_CHARS - 1] + "…"
+    return text if len(text) <= TITLE_CHARS else cut_apart(text, TITLE_CHARS - 1) + "…"
 
 
 def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
