@@ -46,7 +46,8 @@ def value(number: int) -> bytes:
 
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path) -> Settings:
-    return settings.model_copy(update={"firstcause_home": tmp_path})
+    # A slow machine may search as long as it takes.
+    return settings.model_copy(update={"firstcause_home": tmp_path, "spark_stall_seconds": 3_000.0})
 
 
 def test_poison_is_found_and_the_rest_is_stored(own: Settings, session: Session) -> None:
