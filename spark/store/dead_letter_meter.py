@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import structlog
-from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from firstcause.dead_letters.fill import DeadLetterFill, write_fill
@@ -18,6 +17,7 @@ from firstcause.settings import Settings
 
 EVERY_SECONDS: Final = 60.0
 KAFKA_SECONDS: Final = 10
+REASON_MAX_CHARS: Final = 300
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +41,9 @@ class DeadLetterMeter:
         topic = self._settings.kafka_dead_letter_topic
         try:
             used = topic_bytes(self._session, self._settings.kafka_bootstrap_servers, topic)
-        except Py4JError as error:
-            log.warning("dead_letters_not_measured", error=str(error).splitlines()[0])
+        except Exception as error:
+            # Whatever it is, it must not fail a batch.
+            log.warning("dead_letters_not_measured", error=repr(error)[:REASON_MAX_CHARS])
             return
         fill = DeadLetterFill(used, self._settings.kafka_dead_letter_max_bytes)
         write_fill(self._settings, fill)
@@ -60,7 +61,7 @@ def topic_bytes(session: SparkSession, bootstrap_servers: str, topic: str) -> in
     """Bytes that a topic takes, one replica of each partition counted.
 
     Raises:
-        Py4JError: Kafka does not answer within seconds, or refuses.
+        Exception: py4j's, when Kafka does not answer within seconds, or refuses.
     """
     jvm: Any = session.sparkContext._jvm
     properties = jvm.java.util.Properties()
