@@ -41,8 +41,7 @@ class DeadLetterMeter:
         topic = self._settings.kafka_dead_letter_topic
         try:
             used = topic_bytes(self._session, self._settings.kafka_bootstrap_servers, topic)
-        except Exception as error:
-            # Whatever it is, it must not fail a batch.
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not fail a batch
             log.warning("dead_letters_not_measured", error=repr(error)[:REASON_MAX_CHARS])
             return
         fill = DeadLetterFill(used, self._settings.kafka_dead_letter_max_bytes)
