@@ -6,7 +6,7 @@ The Python client can't ask a broker for sizes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -88,7 +88,10 @@ def topic_bytes(session: SparkSession, bootstrap_servers: str, topic: str) -> in
 
 
 def _each(collection: Any) -> Iterator[Any]:
-    """The items of a Java collection; py4j makes only lists and the like iterable."""
+    """The items of a Java collection; py4j makes maps, sets and lists iterable, and no others."""
+    if isinstance(collection, Iterable):
+        yield from collection
+        return
     iterator = collection.iterator()
     while iterator.hasNext():
         yield iterator.next()
