@@ -35,6 +35,7 @@ from spark.streaming.checkpoint import (
     other_topics,
     topic_made_anew,
 )
+from spark.streaming.lag import lag_messages
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +135,9 @@ def run(
                 active, works = _state(query)
                 if works:
                     outage.over()
-                progress.write(last_batch, trigger_active=active)
+                progress.write(
+                    last_batch, trigger_active=active, lag_messages=lag_messages(query.lastProgress)
+                )
                 stop.wait(POLL_SECONDS)
             if stop.is_set():
                 _stop_gracefully(query, progress, last_batch)
