@@ -49,8 +49,7 @@ def planned_topics(settings: Settings, brokers: int = 1) -> tuple[TopicPlan, ...
         settings: names, partitions, sizes.
         brokers: how many there are; decides the replicas where the settings name none.
     """
-    replicas = settings.kafka_replication_factor or min(REPLICAS_WANTED, brokers)
-    durability = {"min.insync.replicas": str(max(1, replicas - 1))} if replicas > 1 else {}
+    replicas, durability = _replicas(settings, brokers)
     partitions = settings.kafka_logs_partitions
     stamped = {
         "message.timestamp.type": "LogAppendTime",
@@ -74,6 +73,19 @@ def planned_topics(settings: Settings, brokers: int = 1) -> tuple[TopicPlan, ...
         TopicPlan(settings.kafka_alerts_topic, partitions, replicas, durability),
         TopicPlan(settings.kafka_escalations_topic, partitions, replicas, durability),
     )
+
+
+def source_topic(settings: Settings, name: str, brokers: int = 1) -> TopicPlan:
+    """A topic of another format, which the bridge reads."""
+    replicas, durability = _replicas(settings, brokers)
+    size = {"max.message.bytes": str(settings.kafka_max_message_bytes)}
+    return TopicPlan(name, settings.kafka_logs_partitions, replicas, durability | size)
+
+
+def _replicas(settings: Settings, brokers: int) -> tuple[int, dict[str, str]]:
+    replicas = settings.kafka_replication_factor or min(REPLICAS_WANTED, brokers)
+    in_sync = {"min.insync.replicas": str(max(1, replicas - 1))} if replicas > 1 else {}
+    return replicas, in_sync
 
 
 def dead_letter_bounds(settings: Settings) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -13,7 +13,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from firstcause.errors import FirstcauseError
-from firstcause.kafka.topic_plan import TopicPlan, planned_topics
+from firstcause.kafka.topic_plan import TopicPlan, planned_topics, source_topic
 from firstcause.settings import Settings
 
 ADMIN_TIMEOUT_SECONDS: Final = 30.0
@@ -21,8 +21,10 @@ ADMIN_TIMEOUT_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
 
 
-def ensure_topics(settings: Settings) -> list[str]:
+def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str]:
     """Makes the topics that are missing; warns where one that is there differs from the plan.
+
+    `sources` are further topics, of records in other formats.
 
     A topic that is there keeps its settings, but for the bounds of the dead letters, which follow
     the settings. Blocks until Kafka has answered, 30 s a request at the most. Two callers at a time
@@ -40,7 +42,9 @@ def ensure_topics(settings: Settings) -> list[str]:
     )
     try:
         known = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS)
-        plans = planned_topics(settings, len(known.brokers))
+        brokers = len(known.brokers)
+        plans = [*planned_topics(settings, brokers)]
+        plans += [source_topic(settings, name, brokers) for name in sources]
         present = [plan for plan in plans if plan.name in known.topics]
         configs = _configs(admin, [plan.name for plan in present])
         for plan in present:
