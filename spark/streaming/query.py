@@ -204,9 +204,8 @@ def _check_offsets(job: StreamingJob, settings: Settings) -> None:
 def _topic_id(settings: Settings, topic: str) -> str:
     """Kafka's own id of the topic, another one after it was deleted and made again; blocks."""
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 2})
-    asked = TopicCollection([topic])
     try:
-        [answer] = admin.describe_topics(asked, request_timeout=KAFKA_SECONDS).values()
+        [answer] = admin.describe_topics(TopicCollection([topic])).values()
         return str(answer.result(KAFKA_SECONDS).topic_id)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
