@@ -12,22 +12,28 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.log_event import LogEvent
-from firstcause.root_cause.evidence import Deviation, Piece
+from firstcause.root_cause.complaints import complaints_of
+from firstcause.root_cause.error_evidence import Control, control_of, error_evidence
+from firstcause.root_cause.evidence import Deviation, Failure, Piece, Slowness
 from firstcause.root_cause.fit import fits
+from firstcause.root_cause.learning import DEBUG_LEVELS, learn
 from firstcause.root_cause.losses import Losses
 from firstcause.root_cause.named import named_services
 from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
+from firstcause.root_cause.peer_names import PeerNames
 from firstcause.root_cause.span import Span
 from firstcause.root_cause.structure import Regularity, structural_evidence
 from firstcause.root_cause.timing import UsualTimes, slow_evidence
-from firstcause.root_cause.window import Tally, facts_of
+from firstcause.root_cause.window import Tally, TraceFacts, facts_of
 
 # Well above what fault-free minutes compared with one another reach (docs/root-cause.md).
 CONFIDENT_FROM: Final = 1.5
 # Scores nearer to one another than that leave both suspect.
 STANDS_OUT: Final = 1.4
 STARTS_EVERY_MS: Final = 30_000
+LEARNED_FROM_WINDOW=False
+EF=float(__import__("os").environ.get("EF","0.2"))
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
 # A service's score is its four best pieces of a kind: more of the same says little more.
@@ -89,7 +95,7 @@ class Ranking:
 def rank(
     window_events: Iterable[LogEvent],
     window_spans: Iterable[Span],
-    normal: Normal,
+    normal: Normal | None,
     known_start_ms: int | None = None,
 ) -> Ranking:
     """Ranks the services of a window by how much they depart from normal.
@@ -101,25 +107,31 @@ def rank(
         known_start_ms: since when something is wrong (event time, ms). If None, starts are
             tried every 30 s, and each service counts with the one that speaks most against it.
     """
-    events = list(window_events)
-    window = facts_of(events, window_spans, normal)
+    events, spans = list(window_events), list(window_spans)
+    first_day = normal is None or not normal.services
+    if first_day:
+        normal, events_, spans_, _ = _own_control(events, spans)
+    names = PeerNames(normal.services.keys() | {event.service_name for event in events})
+    window = facts_of(events_ if first_day else events, spans_ if first_day else spans, normal)
     facts = window.traces
-    if not facts:
-        return Ranking(())
-    services = normal.services.keys() | {event.service_name for event in events}
-    named = named_services(events, services)
-    regularity, usual = Regularity(normal), UsualTimes(normal)
+    every = [event.timestamp_ms for event in events]
+    early_ms = min(every)+ EF*(max(every)-min(every)) if every else 0
+    failures = _failures(events, normal, names, known_start_ms or early_ms, first_day)
+    regularity, usual = Regularity(normal, names.masked), UsualTimes(normal)
+    named = named_services(events, names)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
-    tally = Tally()
+    tally = Tally(names.masked)
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}
     added = 0
-    for start_ms in _starts(facts[-1].at_ms, facts[0].at_ms, known_start_ms):
+    for start_ms in _starts(facts, events, known_start_ms, first_day):
         while added < len(facts) and facts[added].at_ms >= start_ms:
             tally.add(facts[added])
             added += 1
-        pieces = structural_evidence(
-            tally.observed, tally.error_shares, regularity, losses, named
-        ) + slow_evidence(tally.times, tally.roles, usual)
+        pieces = (
+            structural_evidence(tally.observed, tally.error_shares, regularity, losses, named)
+            + slow_evidence(tally.times, tally.roles, usual)
+            + failures
+        )
         for service, (score, shares) in _scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
@@ -127,10 +139,52 @@ def rank(
     return Ranking(tuple(_in_order(best)), fits(steps, normal), window.clocks_moved)
 
 
-def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:
+OWN=float(__import__("os").environ.get("OWN",".35"))
+def _own_control(events,spans):
+    if not events: return Normal(),[],[],0
+    at=sorted(e.timestamp_ms for e in events)
+    cut=at[0]+OWN*(at[-1]-at[0])
+    first={}
+    for e in events:
+        if e.trace_id: first[e.trace_id]=min(e.timestamp_ms,first.get(e.trace_id,e.timestamp_ms))
+    early={t for t,ms in first.items() if ms<cut}
+    def is_early(e): return (e.trace_id in early) if e.trace_id else e.timestamp_ms<cut
+    a=[e for e in events if is_early(e)];b=[e for e in events if not is_early(e)]
+    for s in spans:
+        if s.trace_id not in first and s.start_ns//1_000_000<cut: early.add(s.trace_id)
+    return learn(a,[s for s in spans if s.trace_id in early]),b,[s for s in spans if s.trace_id not in early],cut
+
+
+def _failures(
+    events: Sequence[LogEvent], normal: Normal, names: PeerNames, start_ms: int | None, first_day: bool=False
+) -> list[Piece]:
+    every=events
+    if start_ms is not None:
+        events = [event for event in events if event.timestamp_ms >= start_ms]
+    traces: dict[str, list[LogEvent]] = defaultdict(list)
+    for event in sorted(events, key=lambda one: one.timestamp_ms):
+        if event.trace_id is not None:
+            traces[event.trace_id].append(event)
+    lines = sum(event.level not in DEBUG_LEVELS for event in events)
+    if first_day:
+        normal=learn([e for e in every if e.timestamp_ms<start_ms],[])
+    control = control_of(normal, names)
+    if first_day:
+        control = Control(control.keys, control.kinds, max(control.lines, float(lines)))
+    return error_evidence(complaints_of(events, names), traces, control, names, lines)
+
+
+def _starts(
+    facts: Sequence[TraceFacts], events: Sequence[LogEvent], known_start_ms: int | None, first_day=False
+) -> Sequence[int]:
     """The starts to try, the latest first."""
     if known_start_ms is not None:
         return (known_start_ms,)
+    if not facts:
+        return (min((event.timestamp_ms for event in events), default=0),)
+    first_ms, last_ms = facts[-1].at_ms, facts[0].at_ms
+    if not first_day:
+        first_ms += round(EF * (last_ms - first_ms))
     last_start_ms = max(first_ms, last_ms - LEAST_WINDOW_MS)
     # One stray moment long ago must not make a million of them.
     first_ms = max(first_ms, last_start_ms - _MOST_STARTS * STARTS_EVERY_MS)
@@ -170,8 +224,8 @@ def _summed(
     for name, own in found.items():
         own.sort(key=_weightiest)
         score = 0.0
-        for kind in (True, False):
-            weights = [one.weight for one in own if isinstance(one.finding, Deviation) == kind]
+        for kind in (Deviation, Slowness, Failure):
+            weights = [one.weight for one in own if isinstance(one.finding, kind)]
             score += math.fsum(
                 weight * part for weight, part in zip(weights, PIECE_WEIGHTS, strict=False)
             )
@@ -179,8 +233,11 @@ def _summed(
     return result
 
 
-def _weightiest(piece: Piece) -> tuple[float, int, int]:
-    return (-piece.weight, -piece.finding.now, -piece.finding.normal)
+def _weightiest(piece: Piece) -> tuple[float, float, float]:
+    finding = piece.finding
+    if isinstance(finding, Failure):
+        return (-piece.weight, -finding.traces, finding.before)
+    return (-piece.weight, -finding.now, -finding.normal)
 
 
 def _in_order(best: dict[str, tuple[float, int, tuple[Piece, ...]]]) -> Iterable[Suspect]:
