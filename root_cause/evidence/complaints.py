@@ -1,0 +1,126 @@
+"""What services complain of: errors, and warnings or notes that speak of a peer. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from firstcause.events.log_event import ERROR_LEVELS, LogEvent
+from root_cause.evidence.peer_names import PeerNames, head_of
+from root_cause.traces.event_key import event_key, kind_of, template
+
+# How much a line of its kind says by itself.
+ERROR_WEIGHT: Final = 1.0
+PEER_WEIGHT: Final = 0.5
+WARNING_WEIGHT: Final = 0.25
+
+# A peer that was not reached or gave no answer, in the words that clients of all kinds use.
+NOT_REACHED: Final = re.compile(
+    r"refus|unknown ?host|unavailab|tim(?:ed?|ing)[ -]?out|unreachable|no route|name resolution"
+    r"|not resolve|no such host|did(?: not|n't) (?:answer|respond)|not responding|no answer"
+    r"|no response|connection (?:was |is )?(?:reset|closed|aborted|lost|failed|error)"
+    r"|reset by|(?:can ?not|could not|can't|couldn't|failed to|unable to|error while) "
+    r"(?:connect|reach|dial)|deadline exceeded|no (?:healthy|available|instance)|bad gateway"
+    r"|broken pipe|unexpected (?:eof|end of)|max retries|circuit ?breaker|lost connection",
+    re.IGNORECASE,
+)
+# An answer of another that was no good: the failure is told, not made here.
+TOLD: Final = re.compile(
+    r"\b(?:status|http|code|answered|returned|error|response)\W{0,3}(?:code\W{0,2})?5\d\d\b"
+    r"|\b5\d\d (?:internal|bad gateway|service|server)|internal ?server ?error|remote ?error"
+    r"|server (?:has )?(?:either )?(?:erred|error|returned)|downstream|upstream|\brpc error\b"
+    r"|(?:answer|respon[sd]|reply|result) (?:from|of|by)|invalid (?:answer|response)"
+    r"|\bHTTP 4\d\d\b|call (?:of|to) \S+ failed",
+    re.IGNORECASE,
+)
+# A frame of a stack trace: the code that failed is this service's.
+_FRAME: Final = re.compile(
+    r"Traceback \(most recent call last\)|^\s*at [\w$.<>]+\(|\n\s*at [\w$.<>]+\("
+    r"|\n\s*File \"[^\"]+\", line \d+|goroutine \d+ \[|panic:",
+)
+_STACK_CHARS: Final = 4_000
+
+
+@dataclass(slots=True)
+class Complaint:
+    """Lines of one service that complain of the same, over a window.
+
+    Attributes:
+        weight: how much one line of it says, 0 to 1, by its level alone.
+        text: the first of them, for people; may hold anything.
+        not_reached: it says that a peer was not reached or did not answer in time.
+        told: it passes on that a peer's answer was an error.
+        own_code: it holds a stack trace.
+        named: how many of its lines name each other service.
+        events: its lines, in order of time.
+    """
+
+    key: str
+    service_name: str
+    level: str
+    weight: float
+    text: str
+    not_reached: bool
+    told: bool
+    own_code: bool = False
+    named: Counter[str] = field(default_factory=Counter)
+    events: list[LogEvent] = field(default_factory=list)
+
+    @property
+    def first_ms(self) -> int:
+        """When it came first (event time)."""
+        return self.events[0].timestamp_ms
+
+    @property
+    def traces(self) -> int:
+        """In how many requests it came; a line without one counts for itself."""
+        return len({event.trace_id or event.log_id for event in self.events})
+
+
+def complaint_weight(event: LogEvent, text: str) -> float:
+    """How much a line says as a complaint; 0 for what is none."""
+    if event.level in ERROR_LEVELS:
+        return ERROR_WEIGHT
+    if event.level not in ("WARN", "INFO"):
+        return 0.0
+    if NOT_REACHED.search(text):
+        return PEER_WEIGHT
+    return WARNING_WEIGHT if event.level == "WARN" else 0.0
+
+
+def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complaint]:
+    """The complaints in some events, those that came first at the front."""
+    found: dict[tuple[str, float], Complaint] = {}
+    by_text: dict[tuple[str, str], tuple[float, str]] = {}
+    for event in sorted(events, key=lambda one: (one.timestamp_ms, one.message)):
+        if event.level in ("DEBUG", "TRACE"):
+            continue
+        if event.level == "INFO" and not NOT_REACHED.search(event.message[:600]):
+            continue
+        head = head_of(event)
+        weight = complaint_weight(event, head)
+        if not weight:
+            continue
+        mark = (event_key(event), weight)
+        complaint = found.get(mark)
+        if complaint is None:
+            complaint = found[mark] = Complaint(
+                key=mark[0],
+                service_name=event.service_name,
+                level=event.level,
+                weight=weight,
+                text=head,
+                not_reached=bool(NOT_REACHED.search(head)),
+                told=bool(TOLD.search(head)),
+            )
+        complaint.events.append(event)
+        complaint.named.update(names.named(head) - {event.service_name})
+        if not complaint.own_code and event.is_error:
+            complaint.own_code = bool(
+                _FRAME.search(event.message[:_STACK_CHARS])
+                or (event.exception and _FRAME.search(event.exception[:_STACK_CHARS]))
+            )
+    return list(found.values())
