@@ -16,6 +16,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent
+from firstcause.events.workload import workload_of
 from log_analyzer.episodes.tally import Tally
 
 Status = Literal["open", "resolved"]
@@ -44,7 +45,12 @@ class ConsumedError:
     @property
     def fingerprint(self) -> UUID:
         """The group that the error belongs to."""
-        return group_fingerprint(self.event.service_name, self.template_id)
+        return group_fingerprint(self.service_name, self.template_id)
+
+    @property
+    def service_name(self) -> str:
+        """The service that it counts for: that of the event, without a replica's suffix."""
+        return workload_of(self.event.service_name)
 
     @property
     def log_key(self) -> bytes:

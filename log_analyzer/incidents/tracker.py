@@ -210,7 +210,7 @@ class IncidentTracker:
 
     @staticmethod
     def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Episode:
-        return Episode(key, error.fingerprint, error.event.service_name, error.template, opened_ms)
+        return Episode(key, error.fingerprint, error.service_name, error.template, opened_ms)
 
     def _count(self, error: ConsumedError, change: EpisodeChange, now_ms: int) -> None:
         episode = change.episode
