@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
 from root_cause.evidence.peer_names import PeerNames, head_of
-from root_cause.traces.event_key import event_key, kind_of, template
+from root_cause.normal.learner import DEBUG_LEVELS
+from root_cause.traces.event_key import event_key
 
 # How much a line of its kind says by itself.
 ERROR_WEIGHT: Final = 1.0
@@ -75,6 +76,11 @@ class Complaint:
         return self.events[0].timestamp_ms
 
     @property
+    def is_own(self) -> bool:
+        """True for a stack trace that tells of no peer: what failed is this service's code."""
+        return self.own_code and not self.not_reached and not self.told
+
+    @property
     def traces(self) -> int:
         """In how many requests it came; a line without one counts for itself."""
         return len({event.trace_id or event.log_id for event in self.events})
@@ -84,8 +90,6 @@ def complaint_weight(event: LogEvent, text: str) -> float:
     """How much a line says as a complaint; 0 for what is none."""
     if event.level in ERROR_LEVELS:
         return ERROR_WEIGHT
-    if event.level not in ("WARN", "INFO"):
-        return 0.0
     if NOT_REACHED.search(text):
         return PEER_WEIGHT
     return WARNING_WEIGHT if event.level == "WARN" else 0.0
@@ -94,11 +98,8 @@ def complaint_weight(event: LogEvent, text: str) -> float:
 def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complaint]:
     """The complaints in some events, those that came first at the front."""
     found: dict[tuple[str, float], Complaint] = {}
-    by_text: dict[tuple[str, str], tuple[float, str]] = {}
-    for event in sorted(events, key=lambda one: (one.timestamp_ms, one.message)):
-        if event.level in ("DEBUG", "TRACE"):
-            continue
-        if event.level == "INFO" and not NOT_REACHED.search(event.message[:600]):
+    for event in sorted(events, key=lambda one: (one.timestamp_ms, one.message, one.log_id)):
+        if event.level in DEBUG_LEVELS:
             continue
         head = head_of(event)
         weight = complaint_weight(event, head)

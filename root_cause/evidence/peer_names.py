@@ -21,6 +21,9 @@ _LEAST_STEM_CHARS: Final = 3
 # A word that so many of the names share is part of how services are named.
 _SHARED_BY: Final = 0.5
 _LEAST_SERVICES: Final = 3
+_PEER: Final = "<peer>"
+_REMEMBERED: Final = 20_000
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _STACK: Final = re.compile(r"\n\s*(?:at |Traceback|File \"|\.\.\. \d+ more|goroutine )|^Traceback")
 # Attributes in which instrumentations tell the peer (OpenTelemetry's, old and new).
 PEER_ATTRIBUTES: Final = (
@@ -56,9 +59,10 @@ class PeerNames:
     def __init__(self, services: Iterable[str]) -> None:
         names = sorted(set(filter(None, services)), key=lambda name: (-len(name), name))
         self._names = {name.lower(): name for name in names}
-        self._whole = _any_of(self._names, r"(?<![\w\-])(?:{})(?![\w\-])")
+        self._whole = _any_of(map(re.escape, self._names), r"(?<![\w\-])(?:{})(?![\w\-])")
         self._stems = _stems(names)
-        self._by_kind = _any_of(self._stems, rf"(?<![a-z0-9])(?:{{}})[-_ ]?{_KIND}(?![a-z0-9])")
+        stems = [_loose(stem) for stem in self._stems]
+        self._by_kind = _any_of(stems, rf"(?<![a-z0-9])(?:{{}})[-_ ]?{_KIND}(?![a-z0-9])")
         self._by_host = _any_of(
             self._stems, r"(?<=//)(?:{})(?=[:/.\s]|$)|(?<![\w\-./])(?:{})(?=:\d)"
         )
@@ -91,11 +95,6 @@ class PeerNames:
         return found
 
 
-_PEER: Final = "<peer>"
-_REMEMBERED: Final = 20_000
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
 def _spaced(text: str) -> str:
     """`OrderClient` as `Order-Client`, so that words of code are words."""
     return _CAMEL.sub("-", text)
@@ -110,7 +109,8 @@ def _loose(stem: str) -> str:
     return r"[-_ ]?".join(map(re.escape, stem.split("-")))
 
 
-def _any_of(names: Collection[str], pattern: str) -> re.Pattern[str] | None:
+def _any_of(options: Iterable[str], pattern: str) -> re.Pattern[str] | None:
+    names = list(options)
     if not names:
         return None
     options = "|".join(

@@ -28,7 +28,8 @@ class Deviation:
         instead: what comes more often now.
         expected_normal, expected_now: how often `expected` came.
         instead_now: how often `instead` came.
-        normal, now: how often anything came.
+        normal, now: how often anything came. Now in requests: one that passes here several times
+            counts once, in parts.
         log_ids: events after which it was so, at most three.
     """
 
@@ -36,10 +37,10 @@ class Deviation:
     expected: str
     instead: str
     expected_normal: int
-    expected_now: int
-    instead_now: int
+    expected_now: float
+    instead_now: float
     normal: int
-    now: int
+    now: float
     log_ids: tuple[str, ...]
 
 
@@ -115,8 +116,10 @@ def surprise(now: float, of_now: float, before: float, of_before: float) -> floa
     """How improbable a difference of two shares is by chance, in nats (half the G statistic).
 
     Args:
-        now, of_now: so many cases out of so many now.
-        before, of_before: the same in normal.
+        now: so many cases now,
+        of_now: out of so many.
+        before: so many cases in normal,
+        of_before: out of so many.
     """
     if not of_now or not of_before or now * of_before <= before * of_now:
         return 0.0
