@@ -85,7 +85,7 @@ class PromptVariables:
         return line
 
     def _ranking(self, found: NormalRanking | None) -> dict[str, Any] | None:
-        if found is None or not found.orders:
+        if found is None or not found.suspects:
             return None
         return {
             "culprit": self._line(found.culprit) if found.culprit else None,

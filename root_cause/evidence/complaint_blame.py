@@ -33,12 +33,17 @@ _LOOKED_AT: Final = 50
 # What a service keeps of the blame by doubt alone, in complaints of full weight.
 _DOUBT: Final = 0.5
 _WALK: Final = 12
+# Stands for a peer that nothing tells of.
+_NOBODY: Final = ""
 
 
 def blames_of(
     complaints: Sequence[Complaint], weights: Sequence[float], traces: Traces
 ) -> list[Blame]:
-    """Whom each complaint blames, in shares that sum to one.
+    """Whom each complaint blames, in shares that sum to one at most.
+
+    What is missing is the share of a peer that gave no answer, if the complaint does not name it and
+    it said nothing: of whom that is, the complaint tells nothing.
 
     Args:
         complaints: of a window.
@@ -87,6 +92,7 @@ def _blame(one: Complaint, failing: Mapping[str, Mapping[str, int]], traces: Tra
         blame[one.service_name] = 1 - given
         return blame
     looked_at = one.events[:_LOOKED_AT]
+    unknown = 0.0
     part = (_WAITED_FOR if relays else _MENTIONED) / len(looked_at)
     for event in looked_at:
         before = failing.get(event.trace_id or "", {})
@@ -101,7 +107,9 @@ def _blame(one: Complaint, failing: Mapping[str, Mapping[str, int]], traces: Tra
             spoke = _spoke_meanwhile(traces.get(event.trace_id or "", ()), event)
             for name in spoke:
                 blame[name] += part / len(spoke)
-    blame[one.service_name] = 1 - math.fsum(blame.values())
+            if not spoke and event.trace_id:
+                unknown += part
+    blame[one.service_name] = 1 - unknown - math.fsum(blame.values())
     return blame
 
 
@@ -160,8 +168,8 @@ def _spread(service: str, blame: Blame, levels: Levels) -> Blame:
         found[name] = share * spread(other, levels)
         caller += share * spread(one, levels)
     found[service] = blame.get(service, 0.0) * caller / math.fsum(given.values())
-    total = math.fsum(found.values())
-    return {name: share / total for name, share in found.items()}
+    known = math.fsum(blame.values()) / math.fsum(found.values())
+    return {name: share * known for name, share in found.items()}
 
 
 def _where_it_rests(
@@ -174,6 +182,7 @@ def _where_it_rests(
             known = passes.setdefault(one.service_name, {one.service_name: _DOUBT})
             for name, share in blame.items():
                 known[name] = known.get(name, 0.0) + weight * share
+            known[_NOBODY] = known.get(_NOBODY, 0.0) + weight * (1 - math.fsum(blame.values()))
     steps = {
         name: {other: share / math.fsum(known.values()) for other, share in known.items()}
         for name, known in passes.items()
@@ -201,5 +210,6 @@ def _passed_on(service: str, blame: Blame, rest: Mapping[str, Blame]) -> Blame:
         for last, part in (
             rest.get(name, {name: 1.0}).items() if name != service else ((name, 1.0),)
         ):
-            passed[last] += share * part
+            if last != _NOBODY:
+                passed[last] += share * part
     return passed

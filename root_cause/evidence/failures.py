@@ -148,11 +148,11 @@ def _onsets(
 
 
 def _early(one: Complaint, blame: Blame, onsets: Mapping[str, int]) -> float:
-    """How much is left of a complaint of itself, of who was not the first to fail."""
+    """How much of a complaint speaks of anybody; less of itself, if others failed before."""
     before = sum(
         at_ms < one.first_ms - _SAME_MS
         for name, at_ms in onsets.items()
         if name != one.service_name
     )
     own = blame.get(one.service_name, 0.0)
-    return 1 - own + own * _LATER**before
+    return math.fsum(blame.values()) - own + own * _LATER**before

@@ -110,13 +110,9 @@ def _loose(stem: str) -> str:
 
 
 def _any_of(options: Iterable[str], pattern: str) -> re.Pattern[str] | None:
-    names = list(options)
-    if not names:
-        return None
-    options = "|".join(
-        map(_loose, names) if "[-_ ]?" in pattern or "//" in pattern else map(re.escape, names)
-    )
-    return re.compile(pattern.replace("{}", options), re.IGNORECASE)
+    """The pattern with all options, which are patterns too, in place of `{}`; None for none."""
+    joined = "|".join(options)
+    return re.compile(pattern.replace("{}", joined), re.IGNORECASE) if joined else None
 
 
 def words_of(name: str) -> list[str]:

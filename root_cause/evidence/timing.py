@@ -104,7 +104,7 @@ def _slow(
     events = sum(times.values())
     if events < _LEAST_SAMPLES:
         return None
-    normal = min(events, usual.traces)
+    normal = min(events, usual.traces) if key.stretch == Stretch.GAP else events
     usual_ms, limit_ms = slow_limit_ms(times)
     limit = bin_of(limit_ms)
     slow = sorted(sample for sample in samples if bin_of(sample.ms) > limit)

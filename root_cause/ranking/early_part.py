@@ -37,9 +37,10 @@ def share_ms(events: Sequence[LogEvent], spans: Sequence[Span], share: float) ->
     return min(moments) + round(share * (max(moments) - min(moments)))
 
 
-def learned_from_itself(events: Sequence[LogEvent], spans: Sequence[Span]) -> tuple[Normal, Window]:
-    """The normal of a window's first part, and the rest of it; a trace is in one of both."""
-    until_ms = share_ms(events, spans, LEARNED)
+def learned_from_itself(
+    events: Sequence[LogEvent], spans: Sequence[Span], until_ms: int
+) -> tuple[Normal, Window]:
+    """The normal of a window before a moment, and the rest of it; a trace is in one of both."""
     began: dict[str, int] = {}
     for event in events:
         if event.trace_id is not None:

@@ -22,7 +22,7 @@ from root_cause.evidence.timing import UsualTimes, slow_evidence
 from root_cause.normal.counts import Normal
 from root_cause.normal.learner import DEBUG_LEVELS, learn
 from root_cause.normal.neighbours import Neighbours
-from root_cause.ranking.early_part import EARLY, Window, learned_from_itself, share_ms
+from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms
 from root_cause.ranking.normal_applies import fits
 from root_cause.ranking.scores import scores
 from root_cause.ranking.service_named_in_error import named_services
@@ -65,7 +65,8 @@ class Ranking:
     """The suspects, the most likely first.
 
     Attributes:
-        fits_normal: False when nearly all is new, so that nothing can be told from it.
+        fits_normal: False when nearly all is new, so that only what services complain of was
+            ranked.
         clocks_moved: True when clocks were set right by logs alone: what comes out is a hint
             then, and no more.
         has_normal: False where nothing was learned as normal, so that the window's own beginning
@@ -114,7 +115,8 @@ def rank(
     if normal is not None and has_normal:
         compared = Window(events, spans)
     else:
-        normal, compared = learned_from_itself(events, spans)
+        until_ms = known_start_ms or share_ms(events, spans, LEARNED)
+        normal, compared = learned_from_itself(events, spans, until_ms)
     names = PeerNames(normal.services.keys() | {event.service_name for event in events})
     window = facts_of(compared.events, compared.spans, normal)
     facts = window.traces
@@ -122,6 +124,8 @@ def rank(
     if begin_ms is None:
         begin_ms = share_ms(events, spans, EARLY)
     failures = _failures(events, normal if has_normal else None, names, begin_ms)
+    steps = (one.step for fact in facts for one in fact.steps)
+    fits_normal = fits(steps, normal)
     regularity, usual = Regularity(normal, names.masked), UsualTimes(normal)
     named = named_services(events, names)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
@@ -133,18 +137,17 @@ def rank(
         while added < len(facts) and facts[added].at_ms >= start_ms:
             tally.add(facts[added])
             added += 1
-        pieces = (
-            structural_evidence(tally.observed, tally.error_shares, regularity, losses, named)
-            + slow_evidence(tally.times, tally.roles, usual)
-            + failures
-        )
+        pieces = list(failures)
+        # Of a system that this normal does not know, order and time tell nothing.
+        if fits_normal:
+            pieces += structural_evidence(
+                tally.observed, tally.error_shares, regularity, losses, named
+            )
+            pieces += slow_evidence(tally.times, tally.roles, usual)
         for service, (score, shares) in scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    steps = (one.step for fact in facts for one in fact.steps)
-    return Ranking(
-        tuple(_in_order(best)), fits(steps, normal), window.clocks_moved, has_normal=has_normal
-    )
+    return Ranking(tuple(_in_order(best)), fits_normal, window.clocks_moved, has_normal=has_normal)
 
 
 def _failures(

@@ -11,7 +11,7 @@ from root_cause.evidence.piece import Deviation, Failure, Piece, Slowness
 
 # A service's score is its four best pieces of a kind: more of the same says little more.
 PIECE_WEIGHTS: Final = (1.0, 0.5, 0.25, 0.125)
-_ROUNDS: Final = 3
+_ROUNDS: Final = 6
 # Keeps a service in the running that so far explains nothing.
 _LEAST_MASS: Final = 0.1
 _KINDS: Final = (Deviation, Slowness, Failure)
