@@ -18,18 +18,13 @@ from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent
 from firstcause.events.workload import workload_of
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.redaction.redactor import cut_apart
 
 Status = Literal["open", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
 
 EVIDENCE_LIMIT: Final = 40
 TITLE_CHARS: Final = 120
-
-_SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
-_HIGH: Final = _SEVERITIES.index("high")
-MEDIUM_ERRORS: Final = 10
-HIGH_ERRORS: Final = 100
-MANY_SERVICES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ class Episode:
 def title(service_name: str, template: str) -> str:
     """The one line that names an incident: where and what."""
     text = f"{service_name}: {template}"
-    return text if len(text) <= TITLE_CHARS else text[: TITLE_CHARS - 1] + "…"
+    return text if len(text) <= TITLE_CHARS else cut_apart(text, TITLE_CHARS - 1) + "…"
 
 
 def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
@@ -124,22 +119,6 @@ def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Epis
 
     near = [episode for episode in episodes if distance(episode) <= quiet_ms]
     return min(near, key=lambda one: (distance(one), one.opened_ms, one.episode_id), default=None)
-
-
-def severity(error_count: int, fatal: bool, services: int = 1, escalations: int = 0) -> Severity:
-    """How bad, from the number of errors, FATAL ones, services that fail, and escalations.
-
-    10 errors are medium, 100 high, any FATAL is critical. Three services and more are one step
-    worse, though not critical by that alone. Any escalation is one step more, to high at least.
-    """
-    level = (error_count >= MEDIUM_ERRORS) + (error_count >= HIGH_ERRORS)
-    if services >= MANY_SERVICES:
-        level = min(level + 1, _HIGH)
-    if fatal:
-        level = len(_SEVERITIES) - 1
-    if escalations:
-        level = max(min(level + 1, len(_SEVERITIES) - 1), _HIGH)
-    return _SEVERITIES[level]
 
 
 def is_quiet(last_arrival_ms: int, now_ms: int, quiet_ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of Cassandra as the parts of an incident that people see. Pure."""
+"""Converts rows of Cassandra into the parts of an incident's view. Pure."""
 
 from __future__ import annotations
 
@@ -40,9 +40,20 @@ class EpisodeRows:
         return max([milliseconds(self.row.opened_at) or 0, *_times(self.tallies, "last_seen")])
 
     @property
-    def fatal(self) -> bool:
-        """True when any of its errors is FATAL."""
-        return any(one.fatal for one in self.tallies)
+    def last_arrival_ms(self) -> int:
+        """When its last error arrived, by the wall clock; 0 when none is counted."""
+        return max(_times(self.tallies, "last_arrival"), default=0)
+
+    @property
+    def last_fatal_ms(self) -> int | None:
+        """Event time of its last FATAL error, as far as that is kept; None without any.
+
+        Where not all of its errors are kept as evidence, its last error may have been that.
+        """
+        if not any(one.fatal for one in self.tallies):
+            return None
+        kept = [milliseconds(one.timestamp) or 0 for one in self.evidence if one.level == "FATAL"]
+        return max(kept) if kept and len(self.evidence) >= self.count else self.last_ms
 
 
 def _times(tallies: Sequence[Any], name: str) -> list[int]:
@@ -94,11 +105,18 @@ def error_minutes(episodes: Iterable[EpisodeRows]) -> tuple[ErrorMinute, ...]:
 
 
 def evidence_of(episodes: Sequence[EpisodeRows]) -> tuple[Evidence, ...]:
-    """The first errors of each episode, in event time."""
+    """The first errors of each episode and its last ones, in event time."""
     share = max(1, EVIDENCE_OF_A_VIEW // max(1, len(episodes)))
-    rows = [row for one in episodes for row in one.evidence[:share]]
+    rows = [row for one in episodes for row in _ends(one.evidence, share)]
     rows.sort(key=lambda row: (row.timestamp, row.log_id))
     return tuple(map(_evidence, rows[:EVIDENCE_OF_A_VIEW]))
+
+
+def _ends(rows: Sequence[Any], share: int) -> Sequence[Any]:
+    if len(rows) <= share:
+        return rows
+    last = share // 2
+    return [*rows[: share - last], *rows[len(rows) - last :]]
 
 
 def sent_message(row: Any) -> SentMessage:

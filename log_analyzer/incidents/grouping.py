@@ -1,4 +1,4 @@
-"""Which incident an episode belongs to. Pure: the decision, not its storage.
+"""Decides which incident an episode belongs to. Pure.
 
 Two episodes are linked when one cause explains both:
 

@@ -42,8 +42,8 @@ def blames_of(
 ) -> list[Blame]:
     """Whom each complaint blames, in shares that sum to one at most.
 
-    What is missing is the share of a peer that gave no answer, if the complaint does not name it and
-    it said nothing: of whom that is, the complaint tells nothing.
+    What is missing is the share of a peer that gave no answer, if the complaint does not name it
+    and it said nothing: of whom that is, the complaint tells nothing.
 
     Args:
         complaints: of a window.

@@ -1,4 +1,4 @@
-"""The last screen of the demo: what happened, in the words of somebody who has never seen it."""
+"""Prints the last screen of the demo: what happened, for a first-time reader."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _counts(outcome: Outcome) -> RenderableType:
 
 
 def _slack(settings: Settings, outcome: Outcome) -> RenderableType:
+    from log_analyzer.notify.messages.incident import render_notice
     from log_analyzer.notify.preview.terminal import render_for_terminal
-    from log_analyzer.notify.slack.message import render_notice
     from log_analyzer.report.deterministic import current_analysis
 
     assert outcome.incident is not None  # noqa: S101
