@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
@@ -51,8 +51,10 @@ def blames_of(
         traces: the window's events by trace, each in order of time.
     """
     failing = _failing(complaints, weights)
-    first = [_blame(one, failing, traces) for one in complaints]
-    levels = _levels(complaints, weights, first, traces)
+    calls = {call for trace in traces.values() for call in _calls(trace)}
+    callers = {caller for caller, _ in calls}
+    first = [_blame(one, failing, traces, callers) for one in complaints]
+    levels = _levels(complaints, weights, first, calls)
     spread_out = [
         blame if one.is_own else _spread(one.service_name, blame, levels)
         for one, blame in zip(complaints, first, strict=True)
@@ -79,7 +81,12 @@ def _failing(
     return failing
 
 
-def _blame(one: Complaint, failing: Mapping[str, Mapping[str, int]], traces: Traces) -> Blame:
+def _blame(
+    one: Complaint,
+    failing: Mapping[str, Mapping[str, int]],
+    traces: Traces,
+    callers: Collection[str],
+) -> Blame:
     relays = one.not_reached or one.told
     blame: dict[str, float] = defaultdict(float)
     if one.is_own:
@@ -93,6 +100,9 @@ def _blame(one: Complaint, failing: Mapping[str, Mapping[str, int]], traces: Tra
         return blame
     looked_at = one.events[:_LOOKED_AT]
     unknown = 0.0
+    # Who calls no other service means its database or the like; an address of nobody's is a
+    # partner outside. What a service alone uses is its own.
+    has_peers = one.service_name in callers and not one.outside
     part = (_WAITED_FOR if relays else _MENTIONED) / len(looked_at)
     for event in looked_at:
         before = failing.get(event.trace_id or "", {})
@@ -107,7 +117,7 @@ def _blame(one: Complaint, failing: Mapping[str, Mapping[str, int]], traces: Tra
             spoke = _spoke_meanwhile(traces.get(event.trace_id or "", ()), event)
             for name in spoke:
                 blame[name] += part / len(spoke)
-            if not spoke and event.trace_id:
+            if not spoke and has_peers:
                 unknown += part
     blame[one.service_name] = 1 - unknown - math.fsum(blame.values())
     return blame
@@ -130,12 +140,10 @@ def _levels(
     complaints: Sequence[Complaint],
     weights: Sequence[float],
     blames: Sequence[Blame],
-    traces: Traces,
+    calls: Iterable[tuple[str, str]],
 ) -> Levels:
     """How far each service fails with each partner; those that work fail by nothing."""
-    found: list[tuple[float, tuple[Role, ...]]] = [
-        (0.0, call_roles(*call)) for call in {call for t in traces.values() for call in _calls(t)}
-    ]
+    found: list[tuple[float, tuple[Role, ...]]] = [(0.0, call_roles(*call)) for call in calls]
     for one, weight, blame in zip(complaints, weights, blames, strict=True):
         for name, share in blame.items():
             if name != one.service_name:

@@ -30,7 +30,8 @@ NOT_REACHED: Final = re.compile(
 )
 # An answer of another that was no good: the failure is told, not made here.
 TOLD: Final = re.compile(
-    r"\b(?:status|http|code|answered|returned|error|response)\W{0,3}(?:code\W{0,2})?5\d\d\b"
+    r"\b(?:status|http|code|answered|returned|error|response|with)\W{1,3}"
+    r"(?:(?:status|code)\W{1,3})*5\d\d\b"
     r"|\b5\d\d (?:internal|bad gateway|service|server)|internal ?server ?error|remote ?error"
     r"|server (?:has )?(?:either )?(?:erred|error|returned)|downstream|upstream|\brpc error\b"
     r"|(?:answer|respon[sd]|reply|result) (?:from|of|by)|invalid (?:answer|response)"
@@ -54,6 +55,7 @@ class Complaint:
         text: the first of them, for people; may hold anything.
         not_reached: it says that a peer was not reached or did not answer in time.
         told: it passes on that a peer's answer was an error.
+        outside: it tells an address, and names no service.
         own_code: it holds a stack trace.
         named: how many of its lines name each other service.
         events: its lines, in order of time.
@@ -67,6 +69,7 @@ class Complaint:
     not_reached: bool
     told: bool
     own_code: bool = False
+    outside: bool = False
     named: Counter[str] = field(default_factory=Counter)
     events: list[LogEvent] = field(default_factory=list)
 
@@ -119,6 +122,7 @@ def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complain
             )
         complaint.events.append(event)
         complaint.named.update(names.named(head) - {event.service_name})
+        complaint.outside = complaint.outside or "://" in head
         if not complaint.own_code and event.is_error:
             complaint.own_code = bool(
                 _FRAME.search(event.message[:_STACK_CHARS])
