@@ -167,7 +167,8 @@ class Settings(BaseSettings):
 
     evaluation_cases_dir: Path | None = Field(
         default=None,
-        description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
+        description="Labelled cases of your own for `evaluate_root_cause`, absolute folders with a "
+        "colon between, one a system; unset: generated ones",
     )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")

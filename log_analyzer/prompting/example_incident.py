@@ -6,9 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
+from log_analyzer.incidents.records import EarlierIncident
 from log_analyzer.incidents.view import (
     ContextLog,
-    EarlierIncident,
     ErrorGroup,
     Evidence,
     IncidentContext,

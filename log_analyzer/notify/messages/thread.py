@@ -21,7 +21,7 @@ from log_analyzer.notify.messages.content import (
 )
 from log_analyzer.notify.messages.culprit import author, blamed_service, convincing_line
 from log_analyzer.notify.messages.incident_parts import evidence_line, services, step
-from log_analyzer.notify.messages.wording import duration, named_as, rate
+from log_analyzer.notify.messages.wording import duration, named_as, plural, rate
 from log_analyzer.redaction.redactor import neutral
 from log_analyzer.report.sections import suspects
 from log_analyzer.report.timeline import timeline
@@ -199,7 +199,8 @@ def _said(view: IncidentView, analysis: Analysis) -> list[Line]:
         lines.append(("It logs ", Code(line.message), " (", Code(line.log_id, ID_CHARS), ")"))
     if analysis.struck_out:
         struck = len(analysis.struck_out)
-        lines.append((f"{struck:,} cited log ids struck out: not in the evidence",))
+        what = plural(struck, "cited log id")
+        lines.append((f"{struck:,} {what} struck out: not in the evidence",))
     return lines
 
 
