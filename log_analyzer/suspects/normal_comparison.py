@@ -14,6 +14,8 @@ from firstcause.normal.composed_normal_store import LearnedNormal
 from log_analyzer.incidents.view import NormalRanking, Suspect
 from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
 from log_analyzer.suspects.window_logs import LogReading
+from root_cause.causal_path.finding import path_of
+from root_cause.causal_path.path import hop_sentence
 from root_cause.explanation import reasons
 from root_cause.ranking import ranker
 
@@ -50,7 +52,9 @@ def ranked(
         if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
     )
     start_ms = start_of_fault(first_ms, events, now_ms)
-    found = ranker.rank(events, spans, learned.normal if learned else None, start_ms)
+    normal = learned.normal if learned is not None else None
+    found = ranker.rank(events, spans, normal, start_ms)
+    path = path_of(found, events, spans, normal)
     return NormalRanking(
         culprit=found.culprit,
         suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
@@ -64,6 +68,8 @@ def ranked(
         whole=reading.whole,
         young=start_ms is not None,
         clocks_moved=found.clocks_moved,
+        path=path.services if path else (),
+        hops=tuple(map(hop_sentence, path.hops)) if path else (),
     )
 
 
