@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, cast
 
 import structlog
@@ -34,6 +35,9 @@ GARBAGE_OBJECTS: Final = 70_000
 STORE_RETRY_MAX_SECONDS: Final = 10.0
 PROCESSING_ATTEMPTS: Final = 3
 
+# What passes by itself: the loop is blocked, and tries the same again.
+_WAITED_FOR: Final = (*AWAY, LostRaceError, NotPutAsideError)
+
 _log = structlog.get_logger()
 
 
@@ -46,7 +50,8 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "partition.assignment.strategy": "cooperative-sticky",
+        # Each topic is shared out by itself: who has the escalations has no fewer of the logs.
+        "partition.assignment.strategy": "range",
         "session.timeout.ms": 6_000,
         "heartbeat.interval.ms": 2_000,
         "fetch.message.max.bytes": settings.kafka_max_message_bytes,
@@ -128,10 +133,10 @@ class LogConsumer:
         blocked = self._blocked_until is not None
         if not blocked and now - self._merged_at >= MERGE_SECONDS:
             self._merged_at = now
-            blocked = not self._guarded(self._tracker.merge)
+            blocked = not self._guarded(partial(self._kept_up, "merge", self._tracker.merge))
         if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
-            self._guarded(self._tracker.resolve_quiet)
+            self._guarded(partial(self._kept_up, "resolve", self._tracker.resolve_quiet))
 
     def _store_and_commit(self) -> None:
         if self._guarded(self._store):
@@ -145,7 +150,7 @@ class LogConsumer:
         """
         try:
             work()
-        except (*AWAY, LostRaceError, NotPutAsideError) as error:
+        except _WAITED_FOR as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
@@ -162,6 +167,17 @@ class LogConsumer:
         self._blocked_until, self._failures = None, 0
         metrics.STORE_AWAY.set(0)
         return True
+
+    @staticmethod
+    def _kept_up(name: str, work: Callable[[], None]) -> None:
+        """Does work that comes again soon: what no waiting mends is told, and the loop goes on."""
+        try:
+            work()
+        except _WAITED_FOR:
+            raise
+        except Exception:  # noqa: BLE001 - told and counted; the next turn tries again
+            metrics.LOOP_FAILURES.labels(name).inc()
+            _log.exception("loop_work_failed", work=name)
 
     def _store(self) -> None:
         if self._batch.is_empty:
@@ -181,34 +197,49 @@ class LogConsumer:
         for one in messages:
             if one.escalation is None:
                 self._dead_letters.put(one.source, dead_letter.UNREADABLE_ESCALATION)
-        readable = [one.escalation for one in messages if one.escalation is not None]
-        if readable:
-            self._tracker.escalate(readable)
-            metrics.ESCALATIONS.inc(len(readable))
+        readable = [one for one in messages if one.escalation is not None]
+        if readable and not self._escalated(readable):
+            for one in readable:
+                if not self._escalated([one]):
+                    self._dead_letters.put(one.source, dead_letter.PROCESSING_FAILED)
+
+    def _escalated(self, messages: list[ReadEscalation]) -> bool:
+        found = [one.escalation for one in messages if one.escalation is not None]
+        ids = [str(one.escalation_id) for one in found]
+        done = self._attempted(partial(self._tracker.escalate, found), escalation_ids=ids[:10])
+        metrics.ESCALATIONS.inc(len(found) if done else 0)
+        return done
 
     def _mined(self, error: ReadError) -> ConsumedError:
         template = self._miner.add(error.event.message)
         partition, offset = error.message.partition(), error.message.offset()
+        arrived_ms = error.message.timestamp()[1]
         return ConsumedError(
             error.event,
             cast(int, partition),
             cast(int, offset),
             template.text,
             template.template_id,
+            arrived_ms if arrived_ms > 0 else None,
         )
 
     def _processed(self, errors: list[ReadError]) -> bool:
+        log_ids = [error.event.log_id for error in errors[:10]]
+        record = partial(self._record, errors)
+        return self._attempted(record, log_ids=log_ids)
+
+    def _record(self, errors: list[ReadError]) -> None:
+        self._tracker.record(list(map(self._mined, errors)))
+
+    def _attempted(self, work: Callable[[], None], **told: object) -> bool:
+        """True when it was done in three attempts; what passes by itself is raised."""
         for attempt in range(PROCESSING_ATTEMPTS):
             try:
-                self._tracker.record(list(map(self._mined, errors)))
-            except (*AWAY, LostRaceError):
+                work()
+            except _WAITED_FOR:
                 raise
             except Exception:  # noqa: BLE001 - told; after three times a dead letter
-                _log.exception(
-                    "processing_failed",
-                    attempt=attempt + 1,
-                    log_ids=[error.event.log_id for error in errors[:10]],
-                )
+                _log.exception("processing_failed", attempt=attempt + 1, **told)
             else:
                 return True
         return False

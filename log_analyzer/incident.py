@@ -22,6 +22,8 @@ Status = Literal["open", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
 
 EVIDENCE_LIMIT: Final = 40
+# Clocks of hosts that are kept in step differ by less.
+CLOCKS_APART_MS: Final = 60_000
 TITLE_CHARS: Final = 120
 
 _SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
@@ -33,13 +35,29 @@ MANY_SERVICES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ConsumedError:
-    """An error to be counted: the event, its place in Kafka, its template."""
+    """An error to be counted: the event, its place in Kafka, its template.
+
+    `arrived_ms` is Kafka's own timestamp of the message, None where it has none.
+    """
 
     event: LogEvent
     partition: int
     offset: int
     template: str
     template_id: UUID
+    arrived_ms: int | None = None
+
+    @property
+    def moment_ms(self) -> int:
+        """When it happened, as far as groups go: its event time, but not after its arrival.
+
+        What is stamped ahead of its arrival (local time as UTC, a clock that jumped) happened when
+        it came. Otherwise one such error would begin a later session, and end the running one.
+        """
+        stamped_ms = self.event.timestamp_ms
+        if self.arrived_ms is None or stamped_ms <= self.arrived_ms + CLOCKS_APART_MS:
+            return stamped_ms
+        return self.arrived_ms
 
     @property
     def fingerprint(self) -> UUID:
@@ -63,7 +81,8 @@ class Episode:
     """One episode as this process knows it. Times in ms since the epoch.
 
     `incident_id` is None until the episode is placed. Counts stand with the episode, so that
-    they stay where they are when incidents merge.
+    they stay where they are when incidents merge. `elsewhere` holds the log ids that were counted
+    from partitions of other instances.
     """
 
     episode_id: UUID
@@ -73,6 +92,7 @@ class Episode:
     opened_ms: int
     incident_id: UUID | None = None
     tallies: dict[int, Tally] = field(default_factory=dict)
+    elsewhere: dict[int, frozenset[bytes]] = field(default_factory=dict)
     evidence_ids: set[str] = field(default_factory=set)
 
     @property
@@ -84,6 +104,19 @@ class Episode:
     def last_ms(self) -> int:
         """Event time of its last error."""
         return max([self.opened_ms, *(t.last_ms for t in self.tallies.values() if t.last_ms)])
+
+    @property
+    def remembered_ids(self) -> int:
+        """How many log ids it holds in memory."""
+        own = sum(len(tally.seen) for tally in self.tallies.values())
+        return own + sum(map(len, self.elsewhere.values()))
+
+    def knows_elsewhere(self, log_key: bytes, partition: int) -> bool:
+        """True for a log id that was counted from another Kafka partition than this one."""
+        if len(self.tallies) == 1:
+            return False
+        others = (tally.seen for key, tally in self.tallies.items() if key != partition)
+        return any(log_key in ids for ids in (*others, *self.elsewhere.values()))
 
     @property
     def last_arrival_ms(self) -> int:
@@ -105,6 +138,11 @@ def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
 def incident_id(first_episode: UUID) -> UUID:
     """The identity of the incident that this episode opens."""
     return derived_id("incident", str(first_episode))
+
+
+def split_incident_id(first_episode: UUID) -> UUID:
+    """The identity of the incident that this episode leads out of another one."""
+    return derived_id("split-incident", str(first_episode))
 
 
 def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Episode | None:

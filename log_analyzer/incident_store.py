@@ -58,8 +58,12 @@ _CQL: Final = {
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
-    "set_open": "UPDATE incidents SET status = 'open' WHERE incident_id = ?",
-    "resolve": "UPDATE incidents SET status = 'resolved', resolved_at = ? WHERE incident_id = ?",
+    "remembered": "SELECT kafka_partition, remembered FROM episode_tallies WHERE episode_id = ?",
+    # The arrival that a status follows from is the cells' own timestamp: what was decided before an
+    # error had come never overwrites what was decided after it, in any order, from any instance.
+    "set_open": "UPDATE incidents USING TIMESTAMP ? SET status = 'open' WHERE incident_id = ?",
+    "resolve": "UPDATE incidents USING TIMESTAMP ? SET status = 'resolved', resolved_at = ? "
+    "WHERE incident_id = ?",
     "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
     "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
     "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -136,7 +140,7 @@ class IncidentStore:
         else:
             values = (revision + 1, first.fingerprint, revision)
             batch.add(self._statements["open_next"], values)
-        at = moment(first.event.timestamp_ms)
+        at = moment(first.moment_ms)
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
@@ -161,6 +165,11 @@ class IncidentStore:
             )
         blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
         return blank
+
+    def remembered(self, episode: UUID) -> dict[int, int]:
+        """How many log ids each Kafka partition has brought to an episode, as last stored."""
+        rows = self._rows("remembered", episode)
+        return {row.kafka_partition: row.remembered or 0 for row in rows}
 
     def load_log_ids(self, episode: UUID, partition: int) -> dict[bytes, int]:
         """The log ids that an episode has counted from one Kafka partition, and their minutes."""
@@ -226,9 +235,9 @@ class IncidentStore:
             if tally.loaded
         ]
 
-    def open_statements(self, incident: UUID) -> list[Write]:
-        """Mark an incident as open."""
-        return [(self._statements["set_open"], (incident,))]
+    def open_statements(self, incident: UUID, arrival_ms: int) -> list[Write]:
+        """Mark an incident as open because of an error that arrived then (wall clock)."""
+        return [(self._statements["set_open"], (max(1, arrival_ms * 1_000), incident))]
 
     def write(self, writes: Sequence[Write]) -> None:
         """Does all of these writes, many at a time; returns when all are durable."""
@@ -260,6 +269,11 @@ class IncidentStore:
             max(milliseconds(row.last_arrival) or 0 for row in rows),
         )
 
-    def resolve(self, incident: UUID, now_ms: int) -> None:
-        """Marks an incident as resolved. An error that still belongs to it opens it again."""
-        self._rows("resolve", moment(now_ms), incident)
+    def resolve(self, incident: UUID, now_ms: int, as_of_ms: int | None = None) -> None:
+        """Marks an incident as resolved, unless an error that arrived after `as_of_ms` opened it.
+
+        An error that still belongs to it opens it again. Times are of the wall clock; without
+        `as_of_ms` it is now.
+        """
+        as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
+        self._rows("resolve", as_of_us, moment(now_ms), incident)

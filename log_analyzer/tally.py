@@ -58,7 +58,7 @@ class Tally:
     def add(self, error: ConsumedError, arrival_ms: int) -> bool:
         """Counts an error; False when it was counted before. After a batch: `end_batch`."""
         # Done for a known error too: after a crash its log id may stand without its tally.
-        moment = error.event.timestamp_ms
+        moment = error.moment_ms
         if self.first_ms is None or moment < self.first_ms:
             self.first_ms = moment
         if self.last_ms is None or moment > self.last_ms:
@@ -79,7 +79,7 @@ class Tally:
         else:
             return False
         self.batch_offset = max(self.batch_offset, error.offset)
-        self.last_arrival_ms = arrival_ms
+        self.last_arrival_ms = max(self.last_arrival_ms, arrival_ms)
         return True
 
     def end_batch(self) -> list[tuple[bytes, int]]:

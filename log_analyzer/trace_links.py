@@ -1,24 +1,26 @@
-"""Which episodes share traces, and which services the errors of one trace show to call each other.
+"""Which episodes share traces, which of them fail deepest there, and who calls whom by errors.
 
-Both are bounded memories of what has come of late; neither decides anything. Pure, no I/O.
+All of it is a bounded memory of what has come of late; nothing here decides anything. Pure.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Set
-from typing import Final
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Set
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from firstcause.log_event import LogEvent
-from log_analyzer.incident_board import pair
 
-# A trace is known by its first 8 bytes: enough that chance makes no two alike.
-TRACE_BYTES: Final = 8
-TRACE_HEX_DIGITS: Final = 2 * TRACE_BYTES
-TRACES_KEPT: Final = 100_000
-EPISODES_OF_A_TRACE: Final = 20
-PAIRS_KEPT: Final = 50_000
+TRACE_BYTES: Final = 16
+SPAN_BYTES: Final = 8
+_ENTRY_BYTES: Final = TRACE_BYTES + 2 * SPAN_BYTES
+_NO_SPAN: Final = bytes(SPAN_BYTES)
+
+TRACES_KEPT: Final = 50_000
+ENTRIES_OF_A_TRACE: Final = 5_000
+PATTERNS_KEPT: Final = 20_000
 # What one batch tells the other instances of one episode. The smallest keys are told, so that
 # two instances that see the same traces tell of the same ones.
 TRACES_OF_A_BATCH: Final = 1_000
@@ -27,57 +29,118 @@ SPANS_KEPT: Final = 50_000
 CALLS_KEPT: Final = 10_000
 
 
-def trace_key(trace_id: str) -> bytes:
-    """The first 8 bytes of a trace id (hex, any length)."""
-    return bytes.fromhex(trace_id[:TRACE_HEX_DIGITS].ljust(TRACE_HEX_DIGITS, "0"))
+class TraceSpan(NamedTuple):
+    """The span in which an error happened. `span` and `parent` are `SPAN_BYTES`; zeros are none."""
+
+    trace: bytes
+    span: bytes
+    parent: bytes
 
 
-def packed(keys: Iterable[bytes]) -> bytes:
-    """Trace keys as one blob: sorted, each once, the smallest `TRACES_OF_A_BATCH`."""
-    return b"".join(sorted(set(keys))[:TRACES_OF_A_BATCH])
+class TracePattern(NamedTuple):
+    """Episodes whose errors one trace holds, and those of them with no failing span below."""
+
+    episodes: frozenset[UUID]
+    deepest: frozenset[UUID]
 
 
-def unpacked(blob: bytes) -> list[bytes]:
-    """The trace keys of a blob."""
-    return [blob[at : at + TRACE_BYTES] for at in range(0, len(blob), TRACE_BYTES)]
+def trace_key(trace_id: str | None) -> bytes | None:
+    """The 16 bytes that stand for a trace id (hex, any length); None when it is absent or zeros.
+
+    The whole id counts: ids of 64 bits come padded with zeros on the left (B3, Jaeger, Datadog), so
+    a part of it would be the same for strangers. Of ids beyond 128 bits it is a digest.
+    """
+    return _key(trace_id, TRACE_BYTES)
+
+
+def trace_span(event: LogEvent) -> TraceSpan | None:
+    """The span of an error; None without a trace."""
+    trace = trace_key(event.trace_id)
+    if trace is None:
+        return None
+    span, parent = _key(event.span_id, SPAN_BYTES), _key(event.parent_span_id, SPAN_BYTES)
+    return TraceSpan(trace, span or _NO_SPAN, parent or _NO_SPAN)
+
+
+def packed(spans: Iterable[TraceSpan]) -> bytes:
+    """Spans as one blob: sorted, each once, the smallest `TRACES_OF_A_BATCH`."""
+    return b"".join(b"".join(one) for one in sorted(set(spans))[:TRACES_OF_A_BATCH])
+
+
+def unpacked(blob: bytes) -> list[TraceSpan]:
+    """The spans of a blob."""
+    middle = TRACE_BYTES + SPAN_BYTES
+    entries = (blob[at : at + _ENTRY_BYTES] for at in range(0, len(blob), _ENTRY_BYTES))
+    return [
+        TraceSpan(one[:TRACE_BYTES], one[TRACE_BYTES:middle], one[middle:])
+        for one in entries
+        if len(one) == _ENTRY_BYTES
+    ]
 
 
 class TraceLinks:
-    """Pairs of episodes that share a trace, as far as this process has heard."""
+    """The traces of the episodes, as far as this process has heard. Not for two threads."""
 
     def __init__(self) -> None:
-        self._episodes: OrderedDict[bytes, list[UUID]] = OrderedDict()
-        self._pairs: OrderedDict[tuple[UUID, UUID], None] = OrderedDict()
+        # By trace: which episode failed in which span, and the parents of these spans.
+        self._traces: OrderedDict[bytes, dict[tuple[UUID, bytes], bytes]] = OrderedDict()
+        self._pattern_of: dict[bytes, TracePattern] = {}
+        self._counts: Counter[TracePattern] = Counter()
+        self._stale: set[bytes] = set()
+
+    def add(self, episode: UUID, spans: Iterable[TraceSpan]) -> bool:
+        """Notes spans in which an episode's errors happened; True when something is new."""
+        is_new = False
+        for one in spans:
+            entries = self._traces.setdefault(one.trace, {})
+            key = episode, one.span
+            if key not in entries and len(entries) < ENTRIES_OF_A_TRACE:
+                entries[key] = one.parent
+                self._stale.add(one.trace)
+                is_new = True
+        while len(self._traces) > TRACES_KEPT:
+            # What it showed stays counted; the trace itself is no longer added to.
+            trace, oldest = self._traces.popitem(last=False)
+            self._settle(trace, oldest)
+            self._pattern_of.pop(trace, None)
+        return is_new
 
     @property
-    def pairs(self) -> Set[tuple[UUID, UUID]]:
-        """The pairs, the smaller id first."""
-        return self._pairs.keys()
+    def patterns(self) -> Mapping[TracePattern, int]:
+        """How many traces there are of each pattern."""
+        for trace in tuple(self._stale):
+            self._settle(trace, self._traces[trace])
+        if len(self._counts) > PATTERNS_KEPT:
+            self._counts = Counter(dict(self._counts.most_common(PATTERNS_KEPT // 2)))
+        return self._counts
 
-    def add(self, episode: UUID, keys: Iterable[bytes]) -> bool:
-        """Notes the traces of an episode; True when two episodes are tied for the first time."""
-        known = len(self._pairs)
-        for key in keys:
-            sharing = self._episodes.setdefault(key, [])
-            if episode in sharing or len(sharing) >= EPISODES_OF_A_TRACE:
-                continue
-            for other in sharing:
-                self._pairs[pair(episode, other)] = None
-            sharing.append(episode)
-        grown = len(self._pairs) > known
-        while len(self._episodes) > TRACES_KEPT:
-            self._episodes.popitem(last=False)
-        while len(self._pairs) > PAIRS_KEPT:
-            self._pairs.popitem(last=False)
-        return grown
+    def _settle(self, trace: bytes, entries: Mapping[tuple[UUID, bytes], bytes]) -> None:
+        if trace not in self._stale:
+            return
+        self._stale.discard(trace)
+        parents = {parent for parent in entries.values() if parent != _NO_SPAN}
+        # A span may log several errors, so its own id among the parents is a child's.
+        deepest = frozenset(episode for episode, span in entries if span not in parents)
+        everybody = frozenset(episode for episode, _ in entries)
+        pattern = TracePattern(everybody, deepest or everybody)
+        known = self._pattern_of.get(trace)
+        if known == pattern:
+            return
+        if known is not None:
+            self._counts[known] -= 1
+            if self._counts[known] <= 0:
+                del self._counts[known]
+        self._counts[pattern] += 1
+        self._pattern_of[trace] = pattern
 
 
 class ErrorCalls:
     """Calls between services, read off the parent spans of errors."""
 
     def __init__(self) -> None:
-        self._services: OrderedDict[str, str] = OrderedDict()
-        self._waiting: OrderedDict[str, set[str]] = OrderedDict()
+        # Span ids are unique within their trace alone.
+        self._services: OrderedDict[tuple[bytes, bytes], str] = OrderedDict()
+        self._waiting: OrderedDict[tuple[bytes, bytes], set[str]] = OrderedDict()
         self._calls: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     @property
@@ -85,24 +148,30 @@ class ErrorCalls:
         """Pairs of caller and callee, those seen of late."""
         return self._calls.keys()
 
-    def add(self, event: LogEvent) -> None:
-        """Notes an error's span; a call is known once both its ends have logged errors."""
-        span, parent, service = event.span_id, event.parent_span_id, event.service_name
-        if span is None or self._services.get(span) == service:
-            return
-        self._services[span] = service
-        for callee in self._waiting.pop(span, ()):
-            self._note(service, callee)
-        if parent is not None:
-            caller = self._services.get(parent)
-            if caller is not None:
-                self._note(caller, service)
-            else:
-                self._waiting.setdefault(parent, set()).add(service)
+    def add(self, service: str, spans: Iterable[TraceSpan]) -> None:
+        """Notes spans of a service's errors; a call is known once both its ends have failed."""
+        for one in spans:
+            self._add(service, one)
         while len(self._services) > SPANS_KEPT:
             self._services.popitem(last=False)
         while len(self._waiting) > SPANS_KEPT:
             self._waiting.popitem(last=False)
+
+    def _add(self, service: str, one: TraceSpan) -> None:
+        span = one.trace, one.span
+        if one.span == _NO_SPAN or self._services.get(span) == service:
+            return
+        self._services[span] = service
+        for callee in self._waiting.pop(span, ()):
+            self._note(service, callee)
+        if one.parent == _NO_SPAN:
+            return
+        parent = one.trace, one.parent
+        caller = self._services.get(parent)
+        if caller is not None:
+            self._note(caller, service)
+        else:
+            self._waiting.setdefault(parent, set()).add(service)
 
     def _note(self, caller: str, callee: str) -> None:
         if caller != callee:
@@ -110,3 +179,13 @@ class ErrorCalls:
             self._calls.move_to_end((caller, callee))
             while len(self._calls) > CALLS_KEPT:
                 self._calls.popitem(last=False)
+
+
+def _key(text: str | None, size: int) -> bytes | None:
+    """A hex id as `size` bytes: padded with zeros on the left, or a digest where it is longer."""
+    digits = (text or "").lstrip("0")
+    if not digits:
+        return None
+    if len(digits) > 2 * size:
+        return hashlib.blake2b(digits.encode(), digest_size=size).digest()
+    return bytes.fromhex(digits.rjust(2 * size, "0"))
