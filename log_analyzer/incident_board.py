@@ -151,8 +151,11 @@ def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]
 
 def _join_origin(
     episode: UUID, origins: Sequence[Origin], board: Board, components: _Components
-) -> UUID:
-    """Joins an episode with what it surfaces from, unless it has a place already; returns that."""
+) -> UUID | None:
+    """Joins an episode with what it surfaces from, unless it has a place already.
+
+    Returns what traces show that to be. What calls alone suggest is not kept: a trace knows better.
+    """
     traces = {one.episode_id: one.traces for one in origins}
     often = max(traces.values()) >= MANY_TRACES
     row = board.rows.get(episode)
@@ -163,9 +166,9 @@ def _join_origin(
     for one in origins:
         is_weak = one.traces < least or (often and one.traces <= FEW_TRACES)
         if not is_weak and components.are_one(episode, one.episode_id):
-            return one.episode_id
+            return one.episode_id if one.traces else None
     components.join(episode, origins[0].episode_id)
-    return origins[0].episode_id
+    return origins[0].episode_id if origins[0].traces else None
 
 
 def _standing(newcomers: Sequence[Newcomer], board: Board) -> list[Newcomer]:
