@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def evaluate(
-        folder: Annotated[
-            Path | None, typer.Argument(metavar="DIR", help="Labelled cases: cases.json and so on.")
+        folders: Annotated[
+            list[Path] | None,
+            typer.Argument(metavar="DIR...", help="Labelled cases, a folder a system."),
         ] = None,
         with_spans: Annotated[bool, typer.Option("--spans", help="With the spans.")] = False,
+        no_normal: Annotated[
+            bool, typer.Option("--no-normal", help="Learn nothing, as on the first day.")
+        ] = False,
         known_start: Annotated[
             bool, typer.Option("--known-start", help="Tell the time of the injection.")
         ] = False,
@@ -31,11 +35,22 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="Of --synthetic, --degrade and so on.")] = 1,
         degrade: Annotated[
             str | None,
-            typer.Option(help="drop, duplicate, shuffle, skew, no-source or no-span-ids."),
+            typer.Option(help="One change to the recordings, e.g. drop; --robustness has all."),
         ] = None,
         robustness: Annotated[
             bool, typer.Option("--robustness", help="The table of what each of these costs.")
         ] = False,
+        reliability: Annotated[
+            bool, typer.Option("--reliability", help="How often each score is right, by system.")
+        ] = False,
+        noise: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Rank N pairs of fault-free stretches instead."),
+        ] = None,
+        null: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Rank N simulations of noise a kind instead."),
+        ] = None,
         only: Annotated[
             str | None, typer.Option("--case", metavar="NAME", help="This case alone.")
         ] = None,
@@ -49,7 +64,8 @@ def register(app: typer.Typer) -> None:
             int, typer.Option(min=1, help="With --model: so many tokens at the most.")
         ] = 1_000_000,
         as_json: Annotated[
-            bool, typer.Option("--json", help="End with one JSON object of the shares.")
+            bool,
+            typer.Option("--json", help="End with the shares: an object a DIR, one for all."),
         ] = False,
     ) -> None:
         """Rank labelled fault cases without any service, and count how often that is right.
@@ -59,22 +75,38 @@ def register(app: typer.Typer) -> None:
         """
         from firstcause.root_cause.degradation import DEGRADATIONS
         from firstcause.root_cause.evaluation import Conditions
-        from generators.case_folder import case_folder
+        from generators.case_folder import case_folders
 
-        if (folder is None) == (synthetic is None):
-            raise typer.BadParameter("name either DIR or --synthetic N")
+        if null is not None:
+            from firstcause.cli.evaluation.noise import print_null
+
+            print_null(null, seed, as_json=as_json)
+            return
+        if bool(folders) == (synthetic is not None):
+            raise typer.BadParameter("name either DIR... or --synthetic N")
         if degrade is not None and degrade not in DEGRADATIONS:
             raise typer.BadParameter(f"{degrade!r} is none of {', '.join(DEGRADATIONS)}")
         if picture is not None and only is None:
             raise typer.BadParameter("name one --case to draw", param_hint="--picture")
         conditions = Conditions(
-            with_spans, known_start, DEGRADATIONS[degrade] if degrade else None, seed, only
+            with_spans,
+            known_start,
+            DEGRADATIONS[degrade] if degrade else None,
+            seed,
+            only,
+            no_normal,
         )
         questioner = _questioner(model_tokens) if with_model else None
-        with case_folder(folder, synthetic or 0, seed) as cases:
+        with case_folders(folders or (), synthetic or 0, seed) as systems:
+            if noise is not None:
+                from firstcause.cli.evaluation.noise import print_noise
+
+                print_noise(systems, conditions, noise, as_json=as_json)
+                return
             if robustness:
-                _print_robustness(cases, conditions)
-            _evaluate(cases, conditions, questioner, picture, as_json=as_json)
+                _print_robustness(systems, conditions)
+            found, asked = _ranked(systems, conditions, questioner, picture)
+        _print(found, asked, reliability=reliability, as_json=as_json)
 
 
 def _questioner(token_limit: int) -> CaseQuestioner:
@@ -84,35 +116,60 @@ def _questioner(token_limit: int) -> CaseQuestioner:
     return case_questioner(load_settings(), token_limit)
 
 
-def _evaluate(
-    folder: Path,
+def _ranked(
+    systems: Mapping[str, Path],
     conditions: Conditions,
     questioner: CaseQuestioner | None,
     picture: Path | None,
+) -> tuple[dict[str, list[Outcome]], dict[str, list[ModelOutcome]]]:
+    """Ranks all cases, and prints those that went wrong as it goes."""
+    from firstcause.cli.evaluation_view import print_case
+    from firstcause.cli.model_evaluation_view import print_disagreement
+    from firstcause.root_cause.evaluation import ranked_cases
+
+    found: dict[str, list[Outcome]] = {}
+    asked: dict[str, list[ModelOutcome]] = {}
+    for system, folder in systems.items():
+        found[system], asked[system] = [], []
+        for ranked in ranked_cases(folder, conditions):
+            outcome = ranked.outcome
+            found[system].append(outcome)
+            if conditions.only or not outcome.is_first or outcome.is_confident_wrong:
+                print_case(outcome)
+            if picture is not None:
+                _draw(ranked, picture)
+            if questioner is not None:
+                asked[system].append(questioner.ask(ranked))
+                print_disagreement(asked[system][-1])
+    return found, asked
+
+
+def _print(
+    found: Mapping[str, list[Outcome]],
+    asked: Mapping[str, list[ModelOutcome]],
     *,
+    reliability: bool,
     as_json: bool,
 ) -> None:
-    from firstcause.cli.evaluation_view import print_case, print_shares
-    from firstcause.cli.model_evaluation_view import print_disagreement, print_model_shares
-    from firstcause.root_cause.evaluation import ranked_cases, shares
+    import orjson
 
-    found: list[Outcome] = []
-    asked: list[ModelOutcome] = []
-    for ranked in ranked_cases(folder, conditions):
-        outcome = ranked.outcome
-        found.append(outcome)
-        if conditions.only or not outcome.is_first or outcome.is_confident_wrong:
-            print_case(outcome)
-        if picture is not None:
-            _draw(ranked, picture)
-        if questioner is not None:
-            asked.append(questioner.ask(ranked))
-            print_disagreement(asked[-1])
-    print_shares(found)
-    if asked:
-        print_model_shares(asked)
+    from firstcause.cli.evaluation.reliability import print_reliability
+    from firstcause.cli.evaluation.systems import ALL, details, figures, print_systems
+    from firstcause.cli.evaluation_view import print_shares
+    from firstcause.cli.model_evaluation_view import print_model_shares
+
+    for system, outcomes in found.items():
+        print_shares(outcomes, system if len(found) > 1 else "")
+        if asked[system]:
+            print_model_shares(asked[system])
+    print_systems(found)
+    if reliability:
+        print_reliability(found)
     if as_json:
-        typer.echo(_json(shares(found), asked))
+        typer.echo(orjson.dumps(details(found)).decode())
+        every = {**asked, ALL: [one for some in asked.values() for one in some]}
+        for row in figures(found):
+            typer.echo(orjson.dumps(row | _model_figures(every[row["system"]])).decode())
 
 
 def _draw(ranked: RankedCase, path: Path) -> None:
@@ -122,51 +179,44 @@ def _draw(ranked: RankedCase, path: Path) -> None:
     from firstcause.root_cause.labelled_cases import read_spans
 
     # The arrows come from the spans, also where the ranking does not see them.
-    spans = read_spans(ranked.outcome.case.folder / "spans.jsonl.gz")
+    path_of_spans = ranked.outcome.case.folder / "spans.jsonl.gz"
+    spans = read_spans(path_of_spans) if path_of_spans.exists() else []
     try:
         path.write_text(case_picture(case_story(ranked.outcome, ranked.events, spans)), "utf-8")
     except OSError as error:
         raise FirstcauseError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _print_robustness(folder: Path, conditions: Conditions) -> None:
+def _print_robustness(systems: Mapping[str, Path], conditions: Conditions) -> None:
     from dataclasses import replace
 
     from firstcause.cli.evaluation_view import print_robustness
     from firstcause.root_cause.degradation import DEGRADATIONS
     from firstcause.root_cause.evaluation import outcomes, shares
 
-    rows: list[tuple[str, Shares]] = []
-    for change in (None, *DEGRADATIONS.values()):
-        found = list(outcomes(folder, replace(conditions, degradation=change)))
-        rows.append((change.says if change else "as recorded", shares(found)))
-    print_robustness(rows)
+    for system, folder in systems.items():
+        rows: list[tuple[str, Shares]] = []
+        for change in (None, *DEGRADATIONS.values()):
+            found = list(outcomes(folder, replace(conditions, degradation=change)))
+            rows.append((change.says if change else "as recorded", shares(found)))
+        print_robustness(rows, system)
 
 
-def _json(total: Shares, asked: Sequence[ModelOutcome]) -> str:
-    import orjson
+def _model_figures(asked: Sequence[ModelOutcome]) -> dict[str, object]:
+    if not asked:
+        return {}
+    from log_analyzer.model_evaluation import model_shares
 
-    figures: dict[str, object] = {
-        "cases": total.cases,
-        "top1": total.top1,
-        "top3": total.top3,
-        "confident_wrong": total.confident_wrong,
-        "inconclusive": total.inconclusive,
+    model = model_shares(asked)
+    return {
+        "model_top1": model.top1,
+        "model_confident_wrong": model.confident_wrong,
+        "model_inconclusive": model.inconclusive,
+        "model_answered": model.answered,
+        "model_agreed": model.agreed,
+        "model_disagreed_model_right": model.model_right,
+        "model_disagreed_ranking_right": model.ranking_right,
+        "model_disagreed_both_wrong": model.both_wrong,
+        "model_calls": sum(one.calls for one in asked),
+        "model_tokens": sum(one.tokens for one in asked),
     }
-    if asked:
-        from log_analyzer.model_evaluation import model_shares
-
-        model = model_shares(asked)
-        figures |= {
-            "model_top1": model.top1,
-            "model_confident_wrong": model.confident_wrong,
-            "model_inconclusive": model.inconclusive,
-            "model_answered": model.answered,
-            "model_agreed": model.agreed,
-            "model_disagreed_model_right": model.model_right,
-            "model_disagreed_ranking_right": model.ranking_right,
-            "model_disagreed_both_wrong": model.both_wrong,
-            "model_calls": sum(one.calls for one in asked),
-            "model_tokens": sum(one.tokens for one in asked),
-        }
-    return orjson.dumps(figures).decode()

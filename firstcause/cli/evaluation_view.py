@@ -46,9 +46,9 @@ def _print_suspect(suspect: Suspect) -> None:
         print_line(f"     - {reason.sentence}{logs}")
 
 
-def print_shares(found: Sequence[Outcome]) -> None:
-    """The shares by type of fault, by trait, and of all."""
-    table = share_table("fault")
+def print_shares(found: Sequence[Outcome], system: str = "") -> None:
+    """The shares of a system by type of fault, by trait, and of all."""
+    table = share_table(f"{system}: fault" if system else "fault")
     table.add_column("seconds a case", justify="right")
     for name, some in by_fault(found, lambda one: one.case):
         seconds = sum(one.seconds for one in some) / len(some)
@@ -63,9 +63,9 @@ def print_shares(found: Sequence[Outcome]) -> None:
     )
 
 
-def print_robustness(rows: Sequence[tuple[str, Shares]]) -> None:
-    """The shares under each change."""
-    table = share_table("change")
+def print_robustness(rows: Sequence[tuple[str, Shares]], system: str = "") -> None:
+    """The shares of a system under each change."""
+    table = share_table(f"{system}: change" if system else "change")
     for name, some in rows:
         table.add_row(name, *share_cells(some))
     wide_console().print(table)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.event_key import END, event_key, kind_of
-from firstcause.root_cause.span_order import Follows, SpanOrder
+from firstcause.root_cause.span_order import FollowIndex, Follows, SpanOrder
 
 NOTHING_FOLLOWS: Final[Follows] = {}
 
@@ -44,9 +44,11 @@ def rows_by_time(events: Iterable[LogEvent]) -> list[Row]:
     return rows if all(row.span for row in rows) else _with_spans(rows)
 
 
-def in_order(rows: list[Row], follows: Follows) -> list[Row]:
-    """Such rows as they happened; see `rows_of`."""
-    within_span = SpanOrder(follows)
+def in_order(rows: list[Row], follows: Follows | FollowIndex) -> list[Row]:
+    """Such rows as they happened; see `rows_of`. For many traces give an index, made once."""
+    known = follows if isinstance(follows, FollowIndex) else FollowIndex(follows)
+    follows = known.follows
+    within_span = SpanOrder(known)
     ordered: list[Row] = []
     turn_of: dict[str, int] = {}
     begin = 0

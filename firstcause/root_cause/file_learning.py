@@ -13,14 +13,12 @@ from cassandra.cluster import Session
 from firstcause.log_event import LogEvent
 from firstcause.root_cause.composing import compose_in_force
 from firstcause.root_cause.composition import chosen
-from firstcause.root_cause.due_hours import hours_of
 from firstcause.root_cause.labelled_cases import read_events, read_spans
 from firstcause.root_cause.learning import learn
 from firstcause.root_cause.normal_store import NormalStore, NormalVersion
-from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.root_cause.slice_store import SliceRecord, SliceStore
 from firstcause.root_cause.span import Span
-from firstcause.root_cause.whole_traces import starting_in
+from firstcause.root_cause.whole_traces import by_hour
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -64,11 +62,8 @@ def learn_files(
         events, found = _shifted(events, found, now_ms)
     slices, normals = SliceStore(session), NormalStore(session)
     source = ", ".join(path.name for path in logs)
-    first_ms = min(event.timestamp_ms for event in events)
-    last_ms = max(event.timestamp_ms for event in events)
     records = []
-    for hour in hours_of(TimeRange(first_ms, last_ms + 1)):
-        own = starting_in((hour,), events, found)
+    for hour, own in by_hour(events, found).items():
         if own[0]:
             slices.put(hour.start_ms, (hour,), learn(*own), len(own[0]), source, now_ms)
             record = slices.record(hour.start_ms)

@@ -1,4 +1,4 @@
-"""Labelled fault cases on disk: the layout of TrainTicket's folder."""
+"""Labelled fault cases on disk: `cases.json`, a folder a case, fault-free recordings besides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -40,25 +40,52 @@ class LabelledCase:
 
     @property
     def baseline(self) -> str:
-        """The day of the fault, by which its baseline is chosen."""
+        """The day of the fault (UTC), by which its fault-free recording is chosen."""
         return datetime.fromtimestamp(self.inject_ms / 1000, UTC).date().isoformat()
+
+    @property
+    def recording(self) -> FaultFree | None:
+        """The fault-free recording of its day, else the one of any day; None where neither is."""
+        for part in (f"-{self.baseline}", ""):
+            logs = self.folder.parent / f"baseline_logs{part}.jsonl.gz"
+            if logs.exists():
+                return FaultFree(logs, self.folder.parent / f"baseline_spans{part}.jsonl.gz")
+        return None
+
+
+class FaultFree(NamedTuple):
+    """The files of a fault-free recording; that of spans may be missing."""
+
+    logs: Path
+    spans: Path
 
 
 def read_cases(folder: Path) -> list[LabelledCase]:
-    """The cases that a folder's `cases.json` lists.
+    """The cases that a folder's `cases.json` lists, at least one.
 
     Raises:
-        FirstcauseError: there is none, or it is not of this form.
+        FirstcauseError: there is no such list, it is not of this form, or it is empty.
     """
     path = folder / "cases.json"
     try:
-        return [_case(folder, row) for row in orjson.loads(path.read_bytes())]
+        found = [_case(folder, row) for row in orjson.loads(path.read_bytes())]
     except OSError as error:
         raise FirstcauseError(
             f"{path} cannot be read ({error.strerror}): name a folder of labelled cases."
         ) from error
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise FirstcauseError(f"{path} is no list of labelled cases: {error!r}.") from error
+    if not found:
+        raise FirstcauseError(f"{path} lists no case: there is nothing to evaluate.")
+    return found
+
+
+def recordings(folder: Path) -> list[FaultFree]:
+    """All fault-free recordings of a folder, in the order of their names."""
+    return [
+        FaultFree(logs, logs.with_name(logs.name.replace("_logs", "_spans", 1)))
+        for logs in sorted(folder.glob("baseline_logs*.jsonl.gz"))
+    ]
 
 
 def _case(folder: Path, row: dict[str, Any]) -> LabelledCase:

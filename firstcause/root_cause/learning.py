@@ -16,6 +16,7 @@ from firstcause.root_cause.log_clocks import log_clock_offsets
 from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal, owner_of
 from firstcause.root_cause.span import Span
+from firstcause.root_cause.span_order import FollowIndex
 from firstcause.root_cause.steps import Context, steps_of
 from firstcause.root_cause.unsure_order import likeliest_order
 
@@ -33,14 +34,16 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     events and spans makes no difference. Events without a trace are counted one by one.
     """
     spans, events = list(spans), list(events)
-    traces, _ = by_trace(events)
+    traces, untraced = by_trace(events)
     offsets = clock_offsets(spans) if spans else log_clock_offsets(traces.values())
-    traces, untraced = by_trace(on_one_clock(events, offsets))
+    if offsets:
+        traces, untraced = by_trace(on_one_clock(events, offsets))
     follows: Counter[tuple[str, str]] = Counter()
     by_time = [rows_by_time(found) for found in traces.values()]
     for found in by_time:
         count_follows(found, follows)
-    rows = [in_order(found, follows) for found in by_time]
+    index = FollowIndex(follows)
+    rows = [in_order(found, index) for found in by_time]
     normal = _of_traces(rows, follows)
     for _ in range(_REORDERED if offsets and not spans else 0):
         usual = Neighbours(normal)

@@ -29,16 +29,34 @@ class Keyed(Protocol):
 _Row = TypeVar("_Row", bound=Keyed)
 
 
+class FollowIndex:
+    """What follows what, looked at once for all traces; `follows` must not change any more."""
+
+    def __init__(self, follows: Follows) -> None:
+        self.follows = follows
+        self.known: Final = frozenset(before for before, _ in follows)
+
+    @cached_property
+    def successors(self) -> dict[str, list[tuple[str, int]]]:
+        """What came after each event at all, with how often."""
+        found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for (before, key), count in self.follows.items():
+            if count > 0:
+                found[before].append((key, count))
+        return found
+
+
 class SpanOrder:
     """Orders the rows of a trace's spans, a millisecond after the other.
 
     First comes what follows most often what the span said last, of equal ones the first given.
-    What the span said last is the last one that `follows` knows, or its very first.
+    What the span said last is the last one that the index knows, or its very first.
     """
 
-    def __init__(self, follows: Follows) -> None:
-        self._follows = follows
-        self._known = {before for before, _ in follows}
+    def __init__(self, index: FollowIndex) -> None:
+        self._index = index
+        self._follows = index.follows
+        self._known = index.known
         self._last: dict[str, str] = {}
 
     def of(self, span: str, rows: Sequence[_Row]) -> list[_Row]:
@@ -74,7 +92,7 @@ class SpanOrder:
             if last not in likeliest:
                 likeliest[last] = [
                     (-count, waiting[key][0], key)
-                    for key, count in self._successors.get(last, ())
+                    for key, count in self._index.successors.get(last, ())
                     if waiting.get(key)
                 ]
                 heapq.heapify(likeliest[last])
@@ -93,14 +111,6 @@ class SpanOrder:
         """Notes what a span said that is alone in its millisecond."""
         if key in self._known or span not in self._last:
             self._last[span] = key
-
-    @cached_property
-    def _successors(self) -> dict[str, list[tuple[str, int]]]:
-        found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for (before, key), count in self._follows.items():
-            if count > 0:
-                found[before].append((key, count))
-        return found
 
 
 def _next_of(heap: list[tuple[int, int, str]], waiting: Mapping[str, deque[int]]) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from firstcause.log_event import LogEvent
+from firstcause.root_cause.due_hours import HOUR_MS
 from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.root_cause.span import Span
 
@@ -41,6 +43,28 @@ def traces_of(events: Iterable[LogEvent], spans: Iterable[Span]) -> list[Trace]:
     for span in spans:
         found.setdefault((span.trace_id, ""), Trace()).spans.append(span)
     return list(found.values())
+
+
+def by_hour(
+    events: Sequence[LogEvent], spans: Iterable[Span]
+) -> dict[TimeRange, tuple[list[LogEvent], list[Span]]]:
+    """Events and spans by the hour (UTC) in which their trace starts, in the order of time.
+
+    Only hours in which a trace starts are there, each cut to the time between the first and the
+    last event: recordings may be months apart. There must be an event.
+    """
+    first_ms = min(event.timestamp_ms for event in events)
+    last_ms = max(event.timestamp_ms for event in events)
+    found: dict[int, tuple[list[LogEvent], list[Span]]] = defaultdict(lambda: ([], []))
+    for trace in traces_of(events, spans):
+        hour = min(max(trace.start_ms, first_ms), last_ms) // HOUR_MS
+        own_events, own_spans = found[hour]
+        own_events += trace.events
+        own_spans += trace.spans
+    return {
+        TimeRange(max(hour * HOUR_MS, first_ms), min((hour + 1) * HOUR_MS, last_ms + 1)): own
+        for hour, own in sorted(found.items())
+    }
 
 
 def starting_in(

@@ -29,6 +29,7 @@ from firstcause.root_cause.learning import (
 from firstcause.root_cause.neighbours import Neighbours
 from firstcause.root_cause.normal import Normal
 from firstcause.root_cause.span import Span
+from firstcause.root_cause.span_order import FollowIndex
 from firstcause.root_cause.steps import Context, Part, Role, Step, steps_of
 from firstcause.root_cause.structure import Example, Outcomes
 from firstcause.root_cause.timing import Sample
@@ -79,7 +80,7 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
     traces, untraced = by_trace(on_one_clock(events, offsets))
     spans_of = spans_by_trace(spans)
     by_time = {trace_id: rows_by_time(found) for trace_id, found in traces.items()}
-    follows = _follows(by_time.values(), normal)
+    follows = FollowIndex(_follows(by_time.values(), normal))
     usual = Neighbours(normal)
     facts = []
     for trace_id in traces.keys() | spans_of.keys():

@@ -20,7 +20,7 @@ from firstcause.log_event import LogEvent
 from firstcause.root_cause.degradation import DEGRADATIONS
 from firstcause.root_cause.evaluation import Conditions, outcomes, shares
 from firstcause.settings import PROJECT_ROOT
-from tests.unit.root_cause_parts import START_MS, Line, traffic
+from tests.unit.root_cause_parts import START_MS, Line, trace, traffic
 
 TRAINTICKET = PROJECT_ROOT.parent / "shared" / "data" / "trainticket"
 needs_trainticket = pytest.mark.skipif(
@@ -80,23 +80,49 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> str:
+def evaluate_app() -> typer.Typer:
     app = typer.Typer()
     evaluate.register(app)
-    result = CliRunner().invoke(app, list(arguments))
+    return app
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(evaluate_app(), list(arguments))
     assert result.exit_code == 0, result.output
     return result.output
 
 
-def test_json_ends_with_the_shares(folder: Path) -> None:
-    last = run(str(folder), "--json").splitlines()[-1]
-    assert orjson.loads(last) == {
-        "cases": 2,
-        "top1": 1.0,
-        "top3": 1.0,
-        "confident_wrong": 0.0,
-        "inconclusive": 0.0,
-    }
+SHARES = {"cases": 2, "top1": 1.0, "top3": 1.0, "confident_wrong": 0.0, "inconclusive": 0.0}
+
+
+def test_json_ends_with_the_shares_of_each_system_and_of_all(folder: Path) -> None:
+    lines = run(str(folder), "--json").splitlines()[-2:]
+    assert [orjson.loads(line) for line in lines] == [
+        {"system": folder.name, **SHARES},
+        {"system": "all", **SHARES},
+    ]
+
+
+def test_all_is_the_mean_over_systems_however_many_cases_each_has(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    loud = trace(1, [Line(0, "web", "request"), Line(5, "web", "broken", "ERROR")], INJECT_MS)
+    write_lines(other / "wrong" / "logs.jsonl.gz", [row_of(one) for one in loud])
+    case = {"case": "wrong", "service_name": "nobody", "fault": "x"}
+    case["inject_time"] = _rfc3339(INJECT_MS)
+    (other / "cases.json").write_bytes(orjson.dumps([case]))
+    lines = run(str(folder), str(other), "--json").splitlines()[-3:]
+    first, second, both = (orjson.loads(line) for line in lines)
+    assert (first["top1"], second["top1"], both["top1"]) == (1.0, 0.0, 0.5)
+    assert [one["system"] for one in (first, second)] == [folder.name, other.name]
+    assert both["cases"] == 3
+
+
+def test_a_run_without_a_case_fails(folder: Path) -> None:
+    (folder / "cases.json").write_bytes(b"[]")
+    with pytest.raises(FirstcauseError, match="lists no case"):
+        list(outcomes(folder, Conditions()))
 
 
 def test_quiet_cases_are_counted_apart(folder: Path) -> None:
@@ -111,17 +137,39 @@ def test_the_table_of_robustness_has_each_change(folder: Path) -> None:
     assert "shuffled" in table
 
 
-@pytest.mark.parametrize("name", ["duplicate", "shuffle", "no-span-ids"])
+@pytest.mark.parametrize("name", ["duplicate", "shuffle", "no-span-ids", "no-debug"])
 def test_what_bears_no_information_costs_nothing(folder: Path, name: str) -> None:
     total = shares(list(outcomes(folder, Conditions(degradation=DEGRADATIONS[name]))))
     assert (total.top1, total.quiet_unnamed) == (1.0, 1.0)
 
 
-def test_a_day_without_a_baseline_is_told(folder: Path) -> None:
-    for path in folder.glob("baseline_logs-*"):
+def test_one_recording_without_a_day_serves_all_cases(folder: Path) -> None:
+    (logs,) = folder.glob("baseline_logs-*")
+    logs.rename(folder / "baseline_logs.jsonl.gz")
+    assert shares(list(outcomes(folder, Conditions(known_start=True)))).top1 == 1.0
+
+
+def test_cases_without_a_recording_are_evaluated_without_one(folder: Path) -> None:
+    wanted = list(outcomes(folder, Conditions(without_normal=True)))
+    for path in folder.glob("baseline_*"):
         path.unlink()
-    with pytest.raises(FirstcauseError, match="fault-free recording"):
-        list(outcomes(folder, Conditions()))
+    found = list(outcomes(folder, Conditions()))
+    assert [one.ranking for one in found] == [one.ranking for one in wanted]
+    assert "Without a fault-free recording" in run(str(folder))
+
+
+def test_no_normal_learns_nothing(folder: Path) -> None:
+    table = run(str(folder), "--no-normal")
+    assert "counting ERROR lines" in table
+    (logs,) = folder.glob("baseline_logs-*")
+    logs.write_bytes(b"unreadable")
+    run(str(folder), "--no-normal")
+
+
+def test_the_reliability_of_scores_is_told_by_system(folder: Path) -> None:
+    told = run(str(folder), "--reliability")
+    assert "The bound of all systems" in told
+    assert f"{folder.name} by the bound of the others: they give none" in told
 
 
 def test_bad_usage_is_told(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What `firstcause evaluate` prints of several systems, of noise and of reliability."""
