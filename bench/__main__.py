@@ -23,11 +23,11 @@ from bench.learning import Learning, figure, measure_learning
 from bench.store_job import measure_catch_up
 from bench.storm import StormTold, measure_storms, summary
 from bench.template_miner import measure_rate
+from firstcause.kafka.topics import ensure_topics
 from firstcause.local import installation as local
 from firstcause.local.service_status import ServiceStatus, service_statuses
-from firstcause.migrations import migrate
 from firstcause.settings import PROJECT_ROOT
-from firstcause.topics import ensure_topics
+from firstcause.storage.migrations import migrate
 from tests.installation import new_installation
 from tests.streaming_driver import StoreDriver, running
 

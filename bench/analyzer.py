@@ -18,22 +18,22 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer
 
 from bench.generator import Figure
-from firstcause import cassandra
-from firstcause.migrations import migrate
+from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
-from firstcause.topics import ensure_topics
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.kafka_producer import connect_producer, produce
-from generators.message_batch import MessageBatch
-from log_analyzer.board_store import BoardStore
-from log_analyzer.call_graph import CallGraphStore
-from log_analyzer.consumer import LogConsumer, consumer_config
-from log_analyzer.dead_letters import DeadLetters
-from log_analyzer.escalations import EscalationStore
-from log_analyzer.incident_store import IncidentStore
-from log_analyzer.incident_tracker import IncidentTracker
-from log_analyzer.outbox import MessageOutbox
-from log_analyzer.templates import TemplateMiner
+from firstcause.storage import cassandra
+from firstcause.storage.migrations import migrate
+from generators.output.kafka_producer import connect_producer, produce
+from generators.output.message_batch import MessageBatch
+from generators.stream.event_stream import EventStream, GeneratorParameters
+from log_analyzer.incidents.call_graph import CallGraphStore
+from log_analyzer.incidents.escalations import EscalationStore
+from log_analyzer.incidents.stores.board import BoardStore
+from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.tracker import IncidentTracker
+from log_analyzer.intake.consumer import LogConsumer, consumer_config
+from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.notify.outbox import MessageOutbox
+from log_templates.miner import TemplateMiner
 from tests.installation import Installation, new_installation
 
 ERROR_SHARE = 0.05

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 import orjson
 from cassandra.cluster import Session
 
-from firstcause import cassandra
-from firstcause.log_partition import shard_of
 from firstcause.settings import Settings
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.kafka_producer import connect_producer, produce
-from generators.message_batch import MessageBatch, paced
+from firstcause.storage import cassandra
+from firstcause.storage.log_partition import shard_of
+from generators.output.kafka_producer import connect_producer, produce
+from generators.output.message_batch import MessageBatch, paced
+from generators.stream.event_stream import EventStream, GeneratorParameters
 
 # A driver that has just started, beside services that have just started, is behind for about a
 # minute: their compilers are at work.

@@ -26,11 +26,11 @@ from pathlib import Path
 import orjson
 from confluent_kafka.admin import AdminClient
 
+from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
-from firstcause.topics import ensure_topics
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.kafka_producer import connect_producer, produce, producer_config
-from generators.message_batch import MessageBatch
+from generators.output.kafka_producer import connect_producer, produce, producer_config
+from generators.output.message_batch import MessageBatch
+from generators.stream.event_stream import EventStream, GeneratorParameters
 
 BUILD_RATE = 300_000.0
 ROUNDS = 3

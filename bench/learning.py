@@ -24,14 +24,14 @@ from typing import Any
 import pyarrow as pa
 
 from bench.generator import Figure
-from firstcause.log_event import LogEvent, read_log_event
-from firstcause.root_cause.normal import Normal, merge
-from firstcause.root_cause.normal_codec import decode, encode
-from firstcause.root_cause.quiet_time import TimeRange
-from firstcause.stored_time import milliseconds
-from generators.event_stream import EventStream, GeneratorParameters
-from spark.normal_learner import EVENTS_OF_PARTITION, learn_partition
-from spark.stored_traces import COLUMNS, read_rows, rows_of_batches
+from firstcause.events.log_event import LogEvent, read_log_event
+from firstcause.storage.stored_time import milliseconds
+from generators.stream.event_stream import EventStream, GeneratorParameters
+from root_cause.normal.codec import decode, encode
+from root_cause.normal.counts import Normal, merge
+from root_cause.quiet_hours.quiet_stretches import TimeRange
+from spark.normal.learner import EVENTS_OF_PARTITION, learn_partition
+from spark.normal.stored_traces import COLUMNS, read_rows, rows_of_batches
 
 EVENTS_PER_SECOND = 1_000.0
 BATCH_ROWS = 10_000

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.generator import Figure, parameters
-from firstcause import cassandra
-from firstcause.migrations import migrate
+from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.topics import ensure_topics
-from generators.event_stream import EventStream
-from generators.kafka_producer import connect_producer, produce
-from generators.message_batch import MessageBatch
+from firstcause.storage import cassandra
+from firstcause.storage.migrations import migrate
+from generators.output.kafka_producer import connect_producer, produce
+from generators.output.message_batch import MessageBatch
+from generators.stream.event_stream import EventStream
 from tests.installation import Installation
 from tests.streaming_driver import StoreDriver, running
 

@@ -18,15 +18,15 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from firstcause import cassandra
-from firstcause.local.environment import settings_environment
-from firstcause.migrations import migrate
+from firstcause.kafka.topics import ensure_topics
+from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
-from firstcause.topics import ensure_topics
+from firstcause.storage import cassandra
+from firstcause.storage.migrations import migrate
 from generators.scenario import SCENARIOS_DIR
 from tests.e2e.accounting import all_standing, errors_counted, incidents
 from tests.installation import Installation, new_installation
-from tests.integration.analyzer_parts import analyzer_process, eventually
+from tests.integration.log_analyzer.analyzer_parts import analyzer_process, eventually
 from tests.storms import ERRORS, Storm, a_storm
 from tests.stubs.mistral import MistralStub
 from tests.stubs.slack import SlackStub

@@ -31,8 +31,8 @@ import orjson
 
 from bench.generator import Figure, parameters
 from firstcause.settings import PROJECT_ROOT
-from generators.event_stream import EventStream
-from log_analyzer.templates import TemplateMiner
+from generators.stream.event_stream import EventStream
+from log_templates.miner import TemplateMiner
 
 DRAIN3 = "drain3==0.9.11"
 HOME = PROJECT_ROOT / ".firstcause" / "bench"

@@ -9,10 +9,10 @@ from typing import Any
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from firstcause.dead_letter import PROCESSING_FAILED
-from firstcause.dead_letter_fixes import FIXES
-from firstcause.log_event import UnreadableReason
-from firstcause.span_event import UnreadableSpanReason
+from firstcause.dead_letters.fixes import FIXES
+from firstcause.dead_letters.headers import PROCESSING_FAILED
+from firstcause.events.log_event import UnreadableReason
+from firstcause.events.span_event import UnreadableSpanReason
 
 # Both kinds share some; each is named once.
 KINDS = dict.fromkeys(one.value for one in (*UnreadableReason, *UnreadableSpanReason))
@@ -98,10 +98,10 @@ def dead_letter_replay() -> None:
     def send_back(params: Any = None) -> dict[str, Any]:
         from airflow.sdk import BaseHook
 
-        from dags.producing import KAFKA_CONNECTION
-        from firstcause.dead_letter_replay import ReplayRequest, replay_dead_letters
+        from dags.tasks.producing import KAFKA_CONNECTION
+        from firstcause.dead_letters.replay import ReplayRequest, replay_dead_letters
+        from firstcause.kafka.topics import ensure_topics
         from firstcause.settings import load_settings
-        from firstcause.topics import ensure_topics
 
         settings = load_settings()
         ensure_topics(settings)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from dags.evaluation_tasks import SYNTHETIC, compare_with_before, evaluate_cases
+from dags.tasks.evaluation import SYNTHETIC, compare_with_before, evaluate_cases
 
 DOC = """
 ### What it does

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from dags.drill_tasks import await_incident, inject_fault
+from dags.tasks.drill import await_incident, inject_fault
 from generators.scenario import scenario_names
 
 DOC = """

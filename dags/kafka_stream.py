@@ -89,8 +89,8 @@ def kafka_stream() -> None:
         "fails**: read the last line of the log, mend Kafka, clear this task.",
     )
     def send_events(params: Any = None, dag_run: Any = None) -> dict[str, Any]:
-        from dags.producing import seed_of_run, send_live
-        from generators.event_stream import EventStream, GeneratorParameters
+        from dags.tasks.producing import seed_of_run, send_live
+        from generators.stream.event_stream import EventStream, GeneratorParameters
 
         # The run's own time, so that a retry makes the same events.
         start = dag_run.run_after

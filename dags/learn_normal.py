@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from dags.normal_tasks import choose_hours
 from dags.supervision.batch import SparkBatchOperator
+from dags.tasks.hours_to_learn import choose_hours
 
 DOC = """
 ### What it does

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from firstcause.errors import FirstcauseError
-from firstcause.printable import printable
+from firstcause.text.printable import printable
 
 
 def run(program: typer.Typer) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from generators.case_commands import generate_cases
+from generators.cases.commands import generate_cases
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
 
-    from generators.event_stream import EventStream
+    from generators.stream.event_stream import EventStream
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +56,8 @@ def generate(
     if list_scenarios:
         _print_scenarios(as_json)
         return
-    from generators.event_stream import EventStream, GeneratorParameters
-    from generators.message_batch import paced
+    from generators.output.message_batch import paced
+    from generators.stream.event_stream import EventStream, GeneratorParameters
 
     if not rate > 0 or not duration > 0:
         raise typer.BadParameter("the rate and the duration must be over 0")
@@ -70,7 +70,7 @@ def generate(
     parameters = GeneratorParameters(rate, duration, scenario, seed, begins)
     stream = EventStream(parameters, with_spans=spans)
     if out is not None:
-        from generators.json_lines import write_json_lines
+        from generators.output.json_lines import write_json_lines
 
         result: dict[str, object] = {
             "written": write_json_lines(out, stream.batches()),
@@ -88,9 +88,9 @@ def generate(
         batches = paced(batches, origin_us=parameters.start_us)
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from firstcause.kafka.topics import ensure_topics
     from firstcause.settings import load_settings
-    from firstcause.topics import ensure_topics
-    from generators.kafka_producer import connect_producer, produce
+    from generators.output.kafka_producer import connect_producer, produce
 
     settings = load_settings()
     ensure_topics(settings)
@@ -139,9 +139,9 @@ def replay(
         TimeElapsedColumn,
     )
 
+    from firstcause.kafka.topics import ensure_topics
     from firstcause.settings import load_settings
-    from firstcause.topics import ensure_topics
-    from generators.kafka_producer import connect_producer, produce
+    from generators.output.kafka_producer import connect_producer, produce
     from generators.replay import Replay, ReplayOptions
 
     settings = load_settings()

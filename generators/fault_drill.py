@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from firstcause.errors import FirstcauseError
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.message_batch import MessageBatch, paced
+from generators.output.message_batch import MessageBatch, paced
 from generators.scenario import Scenario
+from generators.stream.event_stream import EventStream, GeneratorParameters
 
 
 @dataclass(slots=True)

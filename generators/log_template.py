@@ -8,7 +8,7 @@ from typing import Any, Final
 import pydantic
 
 from firstcause.checked_yaml import StrictModel
-from firstcause.log_event import ERROR_LEVELS, LEVELS
+from firstcause.events.log_event import ERROR_LEVELS, LEVELS
 
 # One value a request: every event of the request tells the same story.
 REQUEST_VARIABLES: Final = frozenset(

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from firstcause.log_event import LogEvent
-from firstcause.root_cause.measurement.noise import Pair
+from firstcause.events.log_event import LogEvent
+from root_cause.evaluation.noise import Pair
 
 _SERVICES: Final = tuple(f"service-{letter}" for letter in "abcdefghijkl")
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"

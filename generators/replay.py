@@ -16,13 +16,13 @@ import numpy as np
 import orjson
 
 from firstcause.errors import FirstcauseError
-from firstcause.log_event import (
+from firstcause.events.log_event import (
     ERROR_LEVELS,
     LEVEL_ALIASES,
     SERVICE_NAME_MAX_CHARS,
     parse_timestamp_ms,
 )
-from generators.message_batch import MessageBatch, paced
+from generators.output.message_batch import MessageBatch, paced
 
 LINES_PER_BATCH: Final = 2_000
 # Record overhead (offsets, key, headers) beside a value, as Kafka counts a message's size.

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from firstcause.cassandra import AWAY
+from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 
 TICK_SECONDS: Final = 0.5

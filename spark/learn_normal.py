@@ -22,15 +22,15 @@ import orjson
 import structlog
 from cassandra.cluster import DriverException, NoHostAvailable
 
-from firstcause import cassandra
 from firstcause.errors import FirstcauseError
-from firstcause.root_cause.due_hours import hours_asked_for
-from firstcause.root_cause.quiet_time import TimeRange
 from firstcause.settings import Settings, load_settings
-from firstcause.stored_time import milliseconds
+from firstcause.storage import cassandra
+from firstcause.storage.stored_time import milliseconds
 from firstcause.structured_logging import configure_logging
-from spark.checkpoint import CheckpointLock
-from spark.normal_learner import JOB, NormalLearner
+from root_cause.quiet_hours.due_hours import hours_asked_for
+from root_cause.quiet_hours.quiet_stretches import TimeRange
+from spark.normal.learner import JOB, NormalLearner
+from spark.streaming.checkpoint import CheckpointLock
 
 CASSANDRA_SECONDS: Final = 60.0
 

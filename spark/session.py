@@ -8,7 +8,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings
-from spark.json_records import SESSION_OPTIONS
+from spark.records.json_records import SESSION_OPTIONS
 
 # Rows of one Cassandra partition travel together: fewer, bigger mutations.
 BATCH_BYTES: Final = 64 * 1024

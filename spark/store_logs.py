@@ -1,6 +1,6 @@
 """The store job: every log event of the topic `logs` into Cassandra, once.
 
-What can't be read goes to the dead-letter topic. `spark.store_job` says how both are kept safe.
+What can't be read goes to the dead-letter topic. `spark.store.job` says how both are kept safe.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
-from spark.log_events import LogEventReader
-from spark.service_activity import ServiceActivityTable, activity_of
-from spark.store_batch import Content
-from spark.store_job import StoreJob, run_until_stopped
+from spark.records.log_events import LogEventReader
+from spark.store.batch import Content
+from spark.store.job import StoreJob, run_until_stopped
+from spark.store.service_activity import ServiceActivityTable, activity_of
 
 JOB: Final = "store_logs"
 

@@ -13,11 +13,11 @@ from cassandra.cluster import Session
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from firstcause.dead_letter import SPAN_CONSUMER
+from firstcause.dead_letters.headers import SPAN_CONSUMER
 from firstcause.settings import Settings
-from spark.span_events import SpanReader
-from spark.store_batch import Content
-from spark.store_job import StoreJob, run_until_stopped
+from spark.records.span_events import SpanReader
+from spark.store.batch import Content
+from spark.store.job import StoreJob, run_until_stopped
 
 JOB: Final = SPAN_CONSUMER
 

@@ -28,11 +28,11 @@ os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are import
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
-from firstcause.local.environment import settings_environment
-from firstcause.migrations import migrate
+from firstcause.kafka.topics import ensure_topics
+from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
-from firstcause.topics import ensure_topics
+from firstcause.storage import cassandra
+from firstcause.storage.migrations import migrate
 from tests.installation import Installation, new_installation
 
 KEPT_SETTINGS = {"JARS_DIR"}

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstcause.local.environment import settings_environment
+from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
 from tests.command_line import firstcause
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from log_analyzer.incident_view import (
+from log_analyzer.incidents.view import (
     Analysis,
     EarlierIncident,
     ErrorGroup,
@@ -27,10 +27,10 @@ from log_analyzer.incident_view import (
     Suspect,
     TimelineEntry,
 )
-from log_analyzer.notice import NoticeOptions, render_notice
-from log_analyzer.picture import draw_picture
-from log_analyzer.report import deterministic_report
-from log_analyzer.thread_notice import DETAIL, render_reply
+from log_analyzer.notify.picture import draw_picture
+from log_analyzer.notify.slack.message import NoticeOptions, render_notice
+from log_analyzer.notify.slack.thread_message import DETAIL, render_reply
+from log_analyzer.report.deterministic import deterministic_report
 
 START_MS = 1_780_308_124_000
 MINUTE_MS = 60_000

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from firstcause.settings import Settings
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.kafka_producer import connect_producer, produce
-from generators.message_batch import MessageBatch
+from generators.output.kafka_producer import connect_producer, produce
+from generators.output.message_batch import MessageBatch
+from generators.stream.event_stream import EventStream, GeneratorParameters
 
 ERRORS = 10_000
 # Traffic of a shop in which every scenario makes so many errors within its own time.

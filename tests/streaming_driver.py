@@ -21,8 +21,8 @@ import psutil
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
-from spark.checkpoint import committed_offsets
-from spark.driver import (
+from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
+from spark.driver.process import (
     SUBMIT_CONF,
     DriverFiles,
     at_its_priority,
@@ -32,8 +32,8 @@ from spark.driver import (
     start_driver,
     stop_driver,
 )
-from spark.driver_progress import Progress, StallLimits, StallWatch
-from spark.restart_budget import RestartBudget
+from spark.driver.restart_budget import RestartBudget
+from spark.streaming.checkpoint import committed_offsets
 
 JOB = "store_logs"
 POLL_SECONDS = 0.1

@@ -18,7 +18,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver import DriverFiles, start_driver, stop_driver
+from spark.driver.process import DriverFiles, start_driver, stop_driver
 
 
 class SparkBatchOperator(BaseOperator):

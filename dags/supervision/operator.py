@@ -26,7 +26,8 @@ from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver import (
+from spark.driver.heartbeat_reader import Progress, StallLimits
+from spark.driver.process import (
     SUBMIT_CONF,
     DriverFiles,
     at_its_priority,
@@ -35,8 +36,7 @@ from spark.driver import (
     start_driver,
     stop_driver,
 )
-from spark.driver_progress import Progress, StallLimits
-from spark.restart_budget import RestartBudget
+from spark.driver.restart_budget import RestartBudget
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.
 FINISH_GRACE_SECONDS = 60.0

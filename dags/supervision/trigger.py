@@ -17,8 +17,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from firstcause.local.process_record import ProcessRecord
-from spark.driver import DriverFiles, stop_driver
-from spark.driver_progress import Progress, StallLimits, StallWatch
+from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
+from spark.driver.process import DriverFiles, stop_driver
 
 # A person who marks a run failed wants the driver gone; what it had in hand is done again.
 KILL_GRACE_SECONDS = 0.5

@@ -17,18 +17,10 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from firstcause.cli import (
-        demo,
-        evaluate,
-        evaluations,
-        history,
-        migrate,
-        normal,
-        services,
-        spans,
-    )
+    from firstcause.cli import demo, history, migrate, normal, services, spans
+    from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
-    from log_analyzer import commands as analyzer_commands
+    from log_analyzer.commands import analyzer as analyzer_commands
 
     for module in (
         services,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firstcause.printable import printable
+from firstcause.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
 
-    from firstcause.log_history import LogHistory, LogQuery, LogRow
+    from firstcause.storage.log_history import LogHistory, LogQuery, LogRow
 
 _LEVEL_STYLES = {"ERROR": "red", "FATAL": "bold red", "WARN": "yellow", "DEBUG": "dim"}
 _DEFAULT_SPAN = timedelta(hours=1)
@@ -45,9 +45,9 @@ def register(app: typer.Typer) -> None:
 
         The next page: call again with --to set to the last timestamp shown.
         """
-        from firstcause import cassandra
-        from firstcause.log_history import LogHistory
         from firstcause.settings import load_settings
+        from firstcause.storage import cassandra
+        from firstcause.storage.log_history import LogHistory
 
         if (service is None) == (trace is None):
             raise typer.BadParameter("name either --service or --trace")
@@ -65,9 +65,9 @@ def register(app: typer.Typer) -> None:
 def _query(
     service: str, start: str | None, end: str | None, level: str | None, status_code: int | None
 ) -> LogQuery:
-    from firstcause.log_event import LEVEL_ALIASES
-    from firstcause.log_history import LogQuery
-    from firstcause.since import parse_since
+    from firstcause.events.log_event import LEVEL_ALIASES
+    from firstcause.storage.log_history import LogQuery
+    from firstcause.text.typed_time import parse_since
 
     now = datetime.now(UTC)
     try:

@@ -11,8 +11,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def migrate() -> None:
         """Apply what is new in cassandra/migrations/, each migration once."""
-        from firstcause.migrations import migrate as apply_migrations
         from firstcause.settings import load_settings
+        from firstcause.storage.migrations import migrate as apply_migrations
 
         applied = apply_migrations(load_settings())
         for migration in applied:

@@ -31,13 +31,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what is normal for a service: what follows what, how long it takes, usual errors."""
-    from firstcause import cassandra
     from firstcause.cli.normal_view import print_summary, summary_json
     from firstcause.errors import FirstcauseError
-    from firstcause.root_cause.normal_store import NormalStore
-    from firstcause.root_cause.normal_summary import summary_of
+    from firstcause.normal.normal_store import NormalStore
     from firstcause.settings import load_settings
-    from firstcause.since import parse_since
+    from firstcause.storage import cassandra
+    from firstcause.text.typed_time import parse_since
+    from root_cause.explanation.normal_summary import summary_of
 
     now = datetime.now(UTC)
     try:
@@ -73,11 +73,11 @@ def list_hours(
     as_json: AsJson = False,
 ) -> None:
     """List the hours that were learned, newest first, and why others were refused."""
-    from firstcause import cassandra
     from firstcause.cli.normal_view import print_hours, record_json
-    from firstcause.root_cause.normal_store import NormalStore
-    from firstcause.root_cause.slice_store import SliceStore
+    from firstcause.normal.learned_hour_store import SliceStore
+    from firstcause.normal.normal_store import NormalStore
     from firstcause.settings import load_settings
+    from firstcause.storage import cassandra
 
     with cassandra.session(load_settings()) as session:
         records = [one for one in SliceStore(session).records(days) if one.refused or not refused]
@@ -105,10 +105,10 @@ def learn(
 
     Needs Cassandra, neither Spark nor Airflow. Each hour replaces what was learned of it before.
     """
-    from firstcause import cassandra
     from firstcause.cli.normal_view import print_hours, record_json
-    from firstcause.root_cause.file_learning import learn_files
+    from firstcause.normal.file_learning import learn_files
     from firstcause.settings import load_settings
+    from firstcause.storage import cassandra
     from firstcause.structured_logging import configure_logging
 
     settings = load_settings()

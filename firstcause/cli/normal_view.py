@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from firstcause.printable import printable
-from firstcause.root_cause.due_hours import HOUR_MS
-from firstcause.root_cause.normal_store import NormalVersion
-from firstcause.root_cause.normal_summary import ServiceSummary
-from firstcause.root_cause.slice_store import SliceRecord
-from firstcause.stored_time import moment
+from firstcause.normal.learned_hour_store import SliceRecord
+from firstcause.normal.normal_store import NormalVersion
+from firstcause.storage.stored_time import moment
+from firstcause.text.printable import printable
+from root_cause.explanation.normal_summary import ServiceSummary
+from root_cause.quiet_hours.due_hours import HOUR_MS
 
 _WIDTH: Final = 120
 _SECOND_MS: Final = 1_000.0

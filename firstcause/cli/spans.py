@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from firstcause.printable import printable
+from firstcause.text.printable import printable
 
 if TYPE_CHECKING:
-    from firstcause.root_cause.span import Span
+    from firstcause.events.span import Span
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -24,10 +24,10 @@ def spans(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the stored spans of one trace: each below its caller, with its duration."""
-    from firstcause import cassandra
+    from firstcause.events.span_tree import in_tree_order
     from firstcause.settings import load_settings
-    from firstcause.span_history import spans_of_traces
-    from firstcause.span_tree import in_tree_order
+    from firstcause.storage import cassandra
+    from firstcause.storage.span_history import spans_of_traces
     from firstcause.structured_logging import configure_logging
 
     settings = load_settings()

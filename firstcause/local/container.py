@@ -15,10 +15,10 @@ from urllib.parse import urljoin
 import typer
 
 from firstcause.error_exit import run
-from firstcause.local import airflow
-from firstcause.migrations import migrate
+from firstcause.kafka.topics import ensure_topics
+from firstcause.local.daemons import airflow
 from firstcause.settings import Settings, load_settings
-from firstcause.topics import ensure_topics
+from firstcause.storage.migrations import migrate
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from firstcause import migrations, topics
 from firstcause.errors import FirstcauseError
-from firstcause.local.airflow import airflow_database_task, airflow_services
-from firstcause.local.analyzer import analyzer_service
-from firstcause.local.cassandra_node import cassandra_service
-from firstcause.local.kafka import kafka_service
+from firstcause.kafka import topics
+from firstcause.local.daemons.airflow import airflow_database_task, airflow_services
+from firstcause.local.daemons.analyzer import analyzer_service
+from firstcause.local.daemons.cassandra_node import cassandra_service
+from firstcause.local.daemons.kafka import kafka_service
 from firstcause.local.service import Service, Task
 from firstcause.settings import Settings
+from firstcause.storage import migrations
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
 

@@ -18,7 +18,7 @@ from typing import Final
 import psutil
 
 from firstcause.errors import FirstcauseError
-from firstcause.local.java import find_java
+from firstcause.local.daemons.java import find_java
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import Service, record_path
 from firstcause.settings import Settings

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.errors import FirstcauseError
-from firstcause.log_event import ERROR_LEVELS
+from firstcause.events.log_event import ERROR_LEVELS
 from generators.cases.draw import Draw
-from generators.cases.fault import FaultSetting
-from generators.cases.fault_types import FAULT_TYPES
-from generators.cases.harmless import KINDS, add_harmless_change
+from generators.cases.faults.fault import FaultSetting
+from generators.cases.faults.harmless import KINDS, add_harmless_change
+from generators.cases.faults.kinds import FAULT_TYPES
 from generators.cases.plan import CasePlan
-from generators.cases.records import Records
-from generators.cases.simulation import SECOND_US, error_services, simulate, usual_world
-from generators.cases.system import CaseSystem
+from generators.cases.simulation.records import Records
+from generators.cases.simulation.run import SECOND_US, error_services, simulate, usual_world
+from generators.cases.system.model import CaseSystem
 from generators.log_template import spoken
 
 SECONDS_BEFORE: Final = 60

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from generators.cases.draw import Draw
-from generators.cases.fault_types import FAULT_TYPES
+from generators.cases.faults.kinds import FAULT_TYPES
 
 QUIET_SHARE: Final = 0.1
 SILENT_SHARE: Final = 0.25

@@ -21,14 +21,14 @@ import orjson
 from cassandra.cluster import Session
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from firstcause import dead_letter
+from firstcause.dead_letters import headers as dead_letter
+from firstcause.kafka.topic_snapshot import messages_now
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.topic_snapshot import messages_now
-from generators.event_stream import EventStream, GeneratorParameters
-from generators.kafka_producer import connect_producer, produce
-from generators.message_batch import MessageBatch, paced
-from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import IncidentView
+from generators.output.kafka_producer import connect_producer, produce
+from generators.output.message_batch import MessageBatch, paced
+from generators.stream.event_stream import EventStream, GeneratorParameters
+from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incidents.view import IncidentView
 from tests.hostile import HOSTILE
 from tests.stubs.slack import CHANNEL_ID
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from firstcause import cassandra
-from firstcause.local.cassandra_node import cassandra_answers
-from firstcause.local.environment import settings_environment
+from firstcause.kafka.topics import ensure_topics
+from firstcause.local.daemons.cassandra_node import cassandra_answers
+from firstcause.local.daemons.environment import settings_environment
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
-from firstcause.migrations import migrate
 from firstcause.settings import Settings
-from firstcause.topics import ensure_topics
-from spark.driver_progress import Progress, StallLimits, StallWatch
+from firstcause.storage import cassandra
+from firstcause.storage.migrations import migrate
+from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
 from tests.e2e.accounting import (
     Account,
     AnalyzerProcess,
@@ -32,7 +32,7 @@ from tests.e2e.accounting import (
     slack_process,
 )
 from tests.installation import Installation
-from tests.integration.analyzer_parts import eventually
+from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

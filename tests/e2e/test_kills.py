@@ -17,10 +17,10 @@ import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Consumer, TopicPartition
 
-from firstcause.log_event import UnreadableLogEvent, read_log_event
+from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
-from spark.checkpoint import committed_offsets
-from spark.driver_progress import Progress
+from spark.driver.heartbeat_reader import Progress
+from spark.streaming.checkpoint import committed_offsets
 from tests.e2e.accounting import (
     Account,
     AnalyzerProcess,
@@ -32,7 +32,7 @@ from tests.e2e.accounting import (
     send,
     slack_process,
 )
-from tests.integration.analyzer_parts import eventually
+from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, Supervisor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

@@ -14,7 +14,12 @@ from cassandra.cluster import Session
 from firstcause.settings import Settings
 from tests.e2e.accounting import all_standing, incidents
 from tests.installation import free_ports
-from tests.integration.analyzer_parts import an_event, analyzer_process, eventually, send
+from tests.integration.log_analyzer.analyzer_parts import (
+    an_event,
+    analyzer_process,
+    eventually,
+    send,
+)
 from tests.stubs.mistral import MistralStub
 from tests.stubs.slack import SlackStub
 

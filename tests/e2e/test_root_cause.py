@@ -13,19 +13,19 @@ from uuid import UUID
 import pytest
 from cassandra.cluster import Session
 
-from firstcause.root_cause.labelled_cases import read_cases, read_events
-from firstcause.root_cause.learning import learn
-from firstcause.root_cause.ranking import rank
+from firstcause.cli.demo.stream_audit import StreamAudit, Tally
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.stream_audit import StreamAudit, Tally
-from generators.event_stream import EventStream, GeneratorParameters
 from generators.fault_drill import FaultDrill
-from generators.kafka_producer import connect_producer, produce
+from generators.output.kafka_producer import connect_producer, produce
 from generators.replay import Replay, ReplayOptions
-from log_analyzer.fault_drill import DrillExpectation, await_finding
+from generators.stream.event_stream import EventStream, GeneratorParameters
+from log_analyzer.commands.drill_incident import DrillExpectation, await_finding
+from root_cause.evaluation.labelled_cases import read_cases, read_events
+from root_cause.normal.learner import learn
+from root_cause.ranking.ranker import rank
 from tests.command_line import firstcause
 from tests.e2e.accounting import SlackProcess, incident_of, slack_process
-from tests.integration.analyzer_parts import analyzer_process, eventually
+from tests.integration.log_analyzer.analyzer_parts import analyzer_process, eventually
 from tests.streaming_driver import StoreDriver, running
 
 TRAINTICKET = PROJECT_ROOT.parent / "shared" / "data" / "trainticket"

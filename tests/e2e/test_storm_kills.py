@@ -19,7 +19,7 @@ from cassandra.cluster import Session
 
 from firstcause.settings import Settings
 from generators.scenario import SCENARIOS_DIR
-from log_analyzer.incident_view import IncidentView
+from log_analyzer.incidents.view import IncidentView
 from tests.e2e.accounting import (
     AnalyzerProcess,
     all_standing,
@@ -29,7 +29,7 @@ from tests.e2e.accounting import (
     incidents,
     slack_process,
 )
-from tests.integration.analyzer_parts import eventually
+from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.storms import a_storm
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

@@ -7,11 +7,11 @@ import random
 import pytest
 from typer.testing import CliRunner
 
-from firstcause.root_cause.degradation import Recording
-from firstcause.root_cause.measurement.noise import WINDOW_MS, fault_free_pairs, ranked
 from generators.null_traffic import NULL_ROWS, NullRow, null_pairs
-from tests.unit.root_cause_parts import Line, traffic
-from tests.unit.test_root_cause_evaluation import evaluate_app
+from root_cause.evaluation.log_damage import Recording
+from root_cause.evaluation.noise import WINDOW_MS, fault_free_pairs, ranked
+from tests.unit.cli.test_evaluate import evaluate_app
+from tests.unit.root_cause.small_traces import Line, traffic
 
 
 def usual(_: int, dice: random.Random) -> list[Line]:

@@ -7,9 +7,9 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcause.log_event import LogEvent
-from log_analyzer import trace_links
-from log_analyzer.trace_links import (
+from firstcause.events.log_event import LogEvent
+from log_analyzer.incidents import trace_links
+from log_analyzer.incidents.trace_links import (
     ErrorCalls,
     TraceLinks,
     TraceSpan,

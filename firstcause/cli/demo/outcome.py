@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from firstcause.stream_audit import Tally
-    from log_analyzer.incident_view import IncidentView
+    from firstcause.cli.demo.stream_audit import Tally
+    from log_analyzer.incidents.view import IncidentView
 
 
 @dataclass(frozen=True, slots=True)

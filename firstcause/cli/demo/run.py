@@ -13,14 +13,14 @@ import orjson
 from cassandra.cluster import Session
 from rich.console import Console
 
-from firstcause import cassandra
 from firstcause.cli.demo.outcome import Outcome
-from firstcause.local.airflow_api import AirflowApi
+from firstcause.cli.demo.stream_audit import StreamAudit, Tally
+from firstcause.local.daemons.airflow_api import AirflowApi
 from firstcause.settings import Settings
-from firstcause.stream_audit import StreamAudit, Tally
-from log_analyzer.fault_drill import stored_at_ms
-from log_analyzer.incident_reader import IncidentReader
-from log_analyzer.incident_view import IncidentView
+from firstcause.storage import cassandra
+from log_analyzer.commands.drill_incident import stored_at_ms
+from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incidents.view import IncidentView
 
 HEALTHY: Final = {"rate": 40, "seconds": 20}
 DRILL: Final = {"rate": 60, "seconds": 25, "timeout_seconds": 90}
@@ -101,7 +101,7 @@ class _Demo:
         )
 
     def with_file(self, path: Path) -> Outcome:
-        from generators.kafka_producer import connect_producer, produce
+        from generators.output.kafka_producer import connect_producer, produce
         from generators.replay import Replay, ReplayOptions
 
         self._console.rule("Streams")

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from firstcause.cli.demo.outcome import Outcome
-from firstcause.log_partition import EVERY_SHARD
 from firstcause.settings import Settings
+from firstcause.storage.log_partition import EVERY_SHARD
 
 
 def show_outcome(settings: Settings, outcome: Outcome, console: Console, *, kept: bool) -> None:
@@ -53,9 +53,9 @@ def _counts(outcome: Outcome) -> RenderableType:
 
 
 def _slack(settings: Settings, outcome: Outcome) -> RenderableType:
-    from log_analyzer.notice import render_notice
-    from log_analyzer.report import current_analysis
-    from log_analyzer.terminal import render_for_terminal
+    from log_analyzer.notify.preview.terminal import render_for_terminal
+    from log_analyzer.notify.slack.message import render_notice
+    from log_analyzer.report.deterministic import current_analysis
 
     assert outcome.incident is not None  # noqa: S101
     with_model = settings.mistral_api_key is not None
@@ -64,7 +64,7 @@ def _slack(settings: Settings, outcome: Outcome) -> RenderableType:
 
 
 def _verdict(outcome: Outcome) -> RenderableType:
-    from log_analyzer.report_sections import suspect_names
+    from log_analyzer.report.sections import suspect_names
 
     assert outcome.incident is not None  # noqa: S101
     named = suspect_names(outcome.incident)[0]
@@ -82,7 +82,7 @@ def _verdict(outcome: Outcome) -> RenderableType:
 
 
 def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
-    from log_analyzer.report_sections import suspect_names
+    from log_analyzer.report.sections import suspect_names
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
-from firstcause.cli.evaluation_view import print_line, wide_console
-from firstcause.root_cause.evaluation import Conditions, fault_free_recordings
-from firstcause.root_cause.measurement.noise import NoiseRanking, fault_free_pairs, ranked
+from firstcause.cli.evaluation.view import print_line, wide_console
 from generators.null_traffic import NULL_ROWS, null_pairs
+from root_cause.evaluation.measure import Conditions, fault_free_recordings
+from root_cause.evaluation.noise import NoiseRanking, fault_free_pairs, ranked
 
 
 def print_noise(

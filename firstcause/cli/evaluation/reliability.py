@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from firstcause.cli.evaluation_view import print_line, wide_console
-from firstcause.root_cause.evaluation import Outcome
-from firstcause.root_cause.measurement.reliability import (
+from firstcause.cli.evaluation.view import print_line, wide_console
+from root_cause.evaluation.measure import Outcome
+from root_cause.evaluation.reliability import (
     CurvePoint,
     FirstSuspect,
     bound_of,
@@ -17,7 +17,7 @@ from firstcause.root_cause.measurement.reliability import (
     left_out,
     point,
 )
-from firstcause.root_cause.ranking import STANDS_OUT
+from root_cause.ranking.ranker import STANDS_OUT
 
 
 def print_reliability(systems: Mapping[str, Sequence[Outcome]]) -> None:

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from firstcause.cli.evaluation_view import print_line, wide_console
-from firstcause.root_cause.evaluation import Outcome, Shares, mean_shares, shares
-from firstcause.root_cause.measurement.intervals import Interval, interval_of
-from firstcause.root_cause.measurement.references import REFERENCES, share_within
+from firstcause.cli.evaluation.view import print_line, wide_console
+from root_cause.evaluation.intervals import Interval, interval_of
+from root_cause.evaluation.measure import Outcome, Shares, mean_shares, shares
+from root_cause.evaluation.references import REFERENCES, share_within
 
 ALL: Final = "all"
 _FIRST_THREE: Final = 3

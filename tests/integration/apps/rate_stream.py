@@ -12,8 +12,8 @@ import threading
 from pyspark.sql import SparkSession
 
 from firstcause.settings import Settings, load_settings
-from spark.checkpoint import CheckpointLock
-from spark.progress import ProgressFile, progress_path
+from spark.driver.heartbeat_writer import ProgressFile, progress_path
+from spark.streaming.checkpoint import CheckpointLock
 
 JOB = "rate_stream"
 

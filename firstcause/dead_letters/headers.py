@@ -1,0 +1,25 @@
+"""What a dead letter carries beside its unchanged bytes: the names of its headers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASON: Final = "dlq.reason"
+TOPIC: Final = "dlq.topic"
+PARTITION: Final = "dlq.partition"
+OFFSET: Final = "dlq.offset"
+CONSUMER: Final = "dlq.consumer"
+# All that a dead letter's writer sets.
+HEADERS: Final = (REASON, TOPIC, PARTITION, OFFSET, CONSUMER)
+
+# Who puts spans there: its letters go back to the topic of spans, all others to that of logs.
+SPAN_CONSUMER: Final = "store_spans"
+
+# On a message that was a dead letter and was sent again: its source topic/partition/offset.
+REPLAY_OF: Final = "dlq.replay_of"
+
+# The analyzer's reasons: a readable error that could not be processed; a message on the topic of
+# escalations that is none. The store jobs' are `UnreadableReason` of `firstcause.events.log_event`
+# and `UnreadableSpanReason` of `firstcause.events.span_event`.
+PROCESSING_FAILED: Final = "processing_failed"
+UNREADABLE_ESCALATION: Final = "unreadable_escalation"

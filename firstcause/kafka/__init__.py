@@ -1,0 +1,1 @@
+"""Kafka: the topics, and what one holds now."""

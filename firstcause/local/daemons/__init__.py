@@ -1,0 +1,1 @@
+"""The local services one by one: Kafka, Cassandra, Airflow, the analyzer."""

@@ -1,0 +1,227 @@
+"""The local Airflow: four processes on SQLite with LocalExecutor, below FIRSTCAUSE_HOME/airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from cryptography.fernet import Fernet
+
+from firstcause.errors import FirstcauseError
+from firstcause.local.daemons.environment import process_environment, settings_environment
+from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS
+from firstcause.local.service import Service, Task, last_log_lines
+from firstcause.settings import PROJECT_ROOT, Settings
+
+DATABASE_TASK: Final = "airflow-database"
+MIGRATE_TIMEOUT_SECONDS: Final = 300.0
+# So long one of Airflow's processes waits until another has written. SQLite's own 5 s are too short
+# for the first minute of all of them on a small machine; the API's callers wait 20 s.
+SQLITE_WAIT_SECONDS: Final = 15
+
+# Component names as the health endpoint spells them, by service name.
+HEALTH_KEYS: Final = {
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag_processor",
+    "airflow-triggerer": "triggerer",
+}
+
+COMMANDS: Final = {
+    "airflow-api-server": ("api-server",),
+    # The log servers would listen on all interfaces; the logs lie on this disk anyway.
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+SECRET_NAMES: Final = ("fernet_key", "jwt_secret", "api_secret_key")
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """What Airflow and its tasks need beside the caller's own environment. Pure.
+
+    Holds all settings (so that a task reads the same ones), Airflow's configuration and the
+    connections `kafka_default` (to produce) and `spark_default`. Airflow reads its own secrets
+    from the files that `create_secrets` made.
+    """
+    home = settings.firstcause_home / "airflow"
+    url = f"http://127.0.0.1:{settings.airflow_port}"
+    configuration = {
+        "CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(home / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "CORE__FERNET_KEY_CMD": _read_secret(home, "fernet_key"),
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(settings.airflow_port),
+        "API__BASE_URL": url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY_CMD": _read_secret(home, "api_secret_key"),
+        "API_AUTH__JWT_SECRET_CMD": _read_secret(home, "jwt_secret"),
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}"
+        f"?timeout={SQLITE_WAIT_SECONDS}",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
+        "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "dag-processor-logs"),
+        "LOGGING__COLORED_CONSOLE_LOG": "False",
+        # A killed task worker is noticed within seconds, not after five minutes.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+    }
+    connections = {
+        "KAFKA_DEFAULT": _connection("kafka", extra=_producer_config(settings)),
+        "SPARK_DEFAULT": _connection(
+            "spark",
+            host=settings.spark_master,
+            extra={"deploy-mode": "client", "spark-binary": "spark-submit"},
+        ),
+    }
+    return {
+        **settings_environment(settings),
+        "AIRFLOW_HOME": str(home),
+        # Without it Spark's workers take the system's Python and miss our packages.
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        **{f"AIRFLOW__{name}": value for name, value in configuration.items()},
+        **{f"AIRFLOW_CONN_{name}": value for name, value in connections.items()},
+    }
+
+
+def airflow_services(settings: Settings) -> list[Service]:
+    """The api-server, which serves the UI, the scheduler, the dag-processor, the triggerer."""
+    return [_service(settings, name, command) for name, command in COMMANDS.items()]
+
+
+def airflow_database_task(settings: Settings) -> Task:
+    """Makes Airflow's secrets and database, or brings them up to this version of Airflow."""
+    log_file = settings.logs_dir / f"{DATABASE_TASK}.log"
+    return Task(DATABASE_TASK, lambda: _migrate_database(settings, log_file), log_file)
+
+
+def airflow_program() -> Path:
+    """The `airflow` command of this Python's environment."""
+    return Path(sys.executable).parent / "airflow"
+
+
+def airflow_health(base_url: str) -> dict[str, Any]:
+    """What the health endpoint says; empty while it does not answer within 3 s."""
+    url = f"{base_url.rstrip('/')}/api/v2/monitor/health"
+    try:
+        response = httpx.get(url, timeout=3.0, trust_env=False)
+        health = response.json() if response.status_code == httpx.codes.OK else {}
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return health if isinstance(health, dict) else {}
+
+
+def is_healthy(health: dict[str, Any], service_name: str, since: float) -> bool:
+    """Whether a process started at `since` (seconds since the epoch) is healthy.
+
+    Airflow keeps a component healthy for a while after its last heartbeat, so a heartbeat of
+    the process before this one does not count. The api-server is healthy when its database is.
+    """
+    key = HEALTH_KEYS.get(service_name)
+    if key is None:
+        return bool((health.get("metadatabase") or {}).get("status") == "healthy")
+    component = health.get(key) or {}
+    heartbeat = component.get(f"latest_{key}_heartbeat")
+    if component.get("status") != "healthy" or not heartbeat:
+        return False
+    return datetime.fromisoformat(heartbeat).timestamp() >= since - CREATE_TIME_TOLERANCE_SECONDS
+
+
+def create_secrets(settings: Settings) -> None:
+    """Makes the keys that Airflow signs and encrypts with, once; readable by the owner alone."""
+    folder = settings.firstcause_home / "airflow" / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in SECRET_NAMES:
+        # 64 bytes: what HS512, which signs Airflow's tokens, asks for.
+        text = Fernet.generate_key().decode() if name == "fernet_key" else secrets.token_hex(32)
+        path = folder / name
+        if path.exists() and path.stat().st_size:
+            continue
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+
+def _service(settings: Settings, name: str, command: tuple[str, ...]) -> Service:
+    is_api = name == "airflow-api-server"
+    address = f"http://127.0.0.1:{settings.airflow_port}"
+    # Only the scheduler starts runs, so only it waits for what runs need.
+    needs = {DATABASE_TASK} | ({"topics", "migrations"} if name == "airflow-scheduler" else set())
+    return Service(
+        name=name,
+        command=(str(airflow_program()), *command),
+        env={**process_environment(settings), **airflow_environment(settings)},
+        ports={"AIRFLOW_PORT": settings.airflow_port} if is_api else {},
+        address=address if is_api else "",
+        log_file=settings.logs_dir / f"{name}.log",
+        is_ready=lambda record: is_healthy(airflow_health(address), name, record.create_time),
+        depends_on=frozenset(needs),
+        start_timeout_seconds=240.0,
+        stop_rank=0,
+        # The triggerer would wait 10 s for its runner; triggers are kept in the database.
+        stop_grace_seconds=3.0 if name == "airflow-triggerer" else 10.0,
+    )
+
+
+def _read_secret(home: Path, name: str) -> str:
+    return f"cat {shlex.quote(str(home / 'secrets' / name))}"
+
+
+def _connection(conn_type: str, *, host: str | None = None, extra: dict[str, Any]) -> str:
+    fields = {"conn_type": conn_type, "host": host, "extra": extra}
+    return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+def _producer_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "acks": "all",
+        "enable.idempotence": True,
+        "message.max.bytes": settings.kafka_max_message_bytes,
+        "compression.type": "lz4",
+        # As Kafka's own clients choose, so that a service has one partition whoever sends.
+        "partitioner": "murmur2_random",
+        "delivery.timeout.ms": 120_000,
+    }
+
+
+def _migrate_database(settings: Settings, log_file: Path) -> None:
+    home = settings.firstcause_home / "airflow"
+    create_secrets(settings)
+    done = home / f"database-{version('apache-airflow')}"
+    if done.exists():
+        return
+    if not any(home.glob("database-*")):
+        # A first migration that was killed half-way cannot be repeated; nothing is lost by it.
+        (home / "airflow.db").unlink(missing_ok=True)
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        result = subprocess.run(
+            [str(airflow_program()), "db", "migrate"],
+            env={**process_environment(settings), **airflow_environment(settings)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=MIGRATE_TIMEOUT_SECONDS,
+            check=False,
+        )
+    if result.returncode != 0:
+        why = " | ".join(last_log_lines(log_file, 3))
+        raise FirstcauseError(f"Airflow's database could not be made: {why} (see {log_file})")
+    done.touch()

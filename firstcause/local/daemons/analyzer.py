@@ -1,0 +1,38 @@
+"""The analyzer as a local service."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import httpx
+
+from firstcause.local.daemons.environment import process_environment
+from firstcause.local.service import Service
+from firstcause.settings import Settings
+
+
+def analyzer_service(settings: Settings) -> Service:
+    """`firstcause analyzer`, once Kafka has its topics and Cassandra its tables."""
+    return Service(
+        name="analyzer",
+        command=(str(Path(sys.executable).parent / "firstcause"), "analyzer"),
+        env=process_environment(settings),
+        ports={"ANALYZER_METRICS_PORT": settings.analyzer_metrics_port},
+        address=f"http://127.0.0.1:{settings.analyzer_metrics_port}",
+        log_file=settings.logs_dir / "analyzer.log",
+        is_ready=lambda _record: analyzer_answers(settings),
+        depends_on=frozenset({"topics", "migrations"}),
+        start_timeout_seconds=60.0,
+        stop_rank=1,
+        stop_grace_seconds=20.0,
+    )
+
+
+def analyzer_answers(settings: Settings) -> bool:
+    """Whether its metrics page answers within 3 s."""
+    try:
+        url = f"http://127.0.0.1:{settings.analyzer_metrics_port}/"
+        return httpx.get(url, timeout=3.0, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

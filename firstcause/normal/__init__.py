@@ -1,0 +1,1 @@
+"""What is learned as normal, in Cassandra; and the times that must not be learned."""

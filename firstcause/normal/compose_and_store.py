@@ -1,0 +1,98 @@
+"""Composes the normal in force from the stored slices, and stores it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from firstcause.errors import FirstcauseError
+from firstcause.normal.learned_hour_store import SliceStore, digest
+from firstcause.normal.normal_store import NormalStore, NormalVersion
+from root_cause.normal.codec import decode, encode
+from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
+from root_cause.normal.counts import Normal
+
+log = structlog.get_logger(__name__)
+
+# Of the rules of composition: others make another version of the same slices.
+RULES: Final = b"1"
+# Slices are replaced while they are read only where two learn at the same time.
+ATTEMPTS: Final = 3
+
+
+def compose_in_force(slices: SliceStore, normals: NormalStore) -> NormalVersion | None:
+    """Composes all that is learned and puts it in force; None while nothing is learned.
+
+    Blocks: reads at most 288 slices, a service at a time, so that memory holds one service's. The
+    version's name derives from the slices: where it is in force already nothing is written. A
+    repetition after a crash writes the same rows. Where another process replaces slices meanwhile
+    it begins anew, so that a version holds exactly what its name says.
+
+    Raises:
+        DriverException, NoHostAvailable: the driver's; what was in force stays in force.
+        FirstcauseError: a slice cannot be read, or slices were replaced at each attempt.
+    """
+    for _ in range(ATTEMPTS):
+        hours = _chosen(slices)
+        if not hours:
+            return None
+        version, slots = _name(hours), own_slots(hours)
+        known = normals.versions()
+        if known and known[0].version == version:
+            return known[0]
+        is_whole = _write_rows(slices, normals, version, hours, slots)
+        if is_whole and _chosen(slices) == hours:
+            composed = normals.put_in_force(version, slots, hours)
+            log.info("normal_composed", version=version, hours=len(hours), slots=slots)
+            return composed
+        log.warning("slices_replaced_meanwhile", version=version)
+        normals.drop_unnamed(version, slots)
+    raise FirstcauseError(
+        "Another process learns at the same time and replaces what is composed: run this again "
+        "when it is done."
+    )
+
+
+def _chosen(slices: SliceStore) -> list[LearnedHour]:
+    return chosen(one.learned for one in slices.records() if one.learned is not None)
+
+
+def _write_rows(
+    slices: SliceStore,
+    normals: NormalStore,
+    version: str,
+    hours: list[LearnedHour],
+    slots: list[str],
+) -> bool:
+    """Writes a version's rows, service by service; False when a slice has gone meanwhile."""
+    hours_of: dict[str, list[LearnedHour]] = {}
+    for hour in hours:
+        names = slices.services(hour)
+        if not names:
+            return False
+        for name in names:
+            hours_of.setdefault(name, []).append(hour)
+    for name, own in sorted(hours_of.items()):
+        learned = []
+        for hour, row in zip(own, slices.profiles(own, name), strict=True):
+            if row is None:
+                return False
+            learned.append((hour, decode({name: row})))
+        normals.put_rows(version, _rows(name, compose(learned, hours[-1].hour_ms, slots)))
+    return True
+
+
+def _rows(name: str, composed: dict[str, Normal]) -> dict[tuple[str, str], bytes]:
+    """The rows by (slot, service). Every normal encodes its total too; only one row has it."""
+    rows = {}
+    for slot, normal in composed.items():
+        encoded = encode(normal)
+        if name in encoded:
+            rows[slot, name] = encoded[name]
+    return rows
+
+
+def _name(hours: list[LearnedHour]) -> str:
+    parts = [f"{hour.hour_ms} {hour.revision}".encode() for hour in hours]
+    return digest([RULES, *parts])

@@ -1,0 +1,246 @@
+"""What was learned of each hour, in Cassandra (migration 0009)."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+
+from firstcause.storage.cassandra import prepare_all, rows_of_each
+from firstcause.storage.stored_time import milliseconds, moment
+from root_cause.normal.codec import encode
+from root_cause.normal.composition import LearnedHour
+from root_cause.normal.counts import VERSION, Normal
+from root_cause.normal.request_mix import Mix, mix_of
+from root_cause.quiet_hours.due_hours import HOUR_MS
+from root_cause.quiet_hours.quiet_stretches import TimeRange
+from root_cause.quiet_hours.soundness import TOO_LITTLE
+
+# Profiles are large rows: few at a time.
+ROWS_AT_ONCE: Final = 8
+
+_CQL: Final = {
+    "days": "SELECT day FROM normal_days WHERE scope = 'all' LIMIT ?",
+    "of_day": "SELECT * FROM normal_hours WHERE day = ?",
+    "hour": "SELECT * FROM normal_hours WHERE day = ? AND hour = ?",
+    "put_day": "INSERT INTO normal_days (scope, day) VALUES ('all', ?)",
+    "put_hour": "INSERT INTO normal_hours (day, hour, revision, learned_at, stretches, events, "
+    "traces, source, refused, mix) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "put_row": "INSERT INTO normal_slices (hour, revision, service_name, profile) "
+    "VALUES (?, ?, ?, ?)",
+    "drop_slice": "DELETE FROM normal_slices WHERE hour = ? AND revision = ?",
+    "names": "SELECT service_name FROM normal_slices WHERE hour = ? AND revision = ?",
+    "row": "SELECT profile FROM normal_slices WHERE hour = ? AND revision = ? AND service_name = ?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRecord:
+    """One hour: what was learned of it, or why nothing was.
+
+    Attributes:
+        hour_ms: its beginning (event time).
+        stretches: the quiet times that were learned from.
+        events: log events in traces that start in them.
+        source: `FROM_LOGS`, `VOUCHED_FOR`, or the name of a file.
+        refused: why nothing was learned, for people; None where something was.
+        revision: names the slice's rows; None where it was refused.
+        learned_at_ms: wall clock.
+    """
+
+    hour_ms: int
+    stretches: tuple[TimeRange, ...]
+    events: int
+    traces: int
+    source: str
+    refused: str | None
+    revision: str | None
+    learned_at_ms: int
+    mix: Mix
+
+    @property
+    def learned(self) -> LearnedHour | None:
+        """The hour as composition wants it; None if refused, or of counts of another meaning."""
+        if self.revision is None or not is_current(self.revision):
+            return None
+        return LearnedHour(self.hour_ms, self.revision, self.mix)
+
+    @property
+    def is_final(self) -> bool:
+        """False when it has to be learned again.
+
+        There was too little to learn, and more logs may have come since; or counts of another
+        meaning were learned.
+        """
+        if self.revision is not None:
+            return is_current(self.revision)
+        return self.refused is None or not self.refused.startswith(TOO_LITTLE)
+
+    def replaces(self, known: SliceRecord | None) -> bool:
+        """True where it takes the place of what is known of its hour.
+
+        Not where it says the same; and that there is too little, as when the logs are deleted by
+        now, is no reason to forget what was learned.
+        """
+        if known is None:
+            return True
+        if known.revision is not None and self.revision is None and not self.is_final:
+            return False
+        return not _same(known, self)
+
+
+def is_current(revision: str) -> bool:
+    """True when counts under this revision mean what they mean now."""
+    return revision.startswith(f"{VERSION}-")
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """A short name for these bytes in this order, with the version of what counts mean."""
+    content = hashlib.sha256()
+    for part in parts:
+        content.update(len(part).to_bytes(8, "big") + part)
+    return f"{VERSION}-{content.hexdigest()[:16]}"
+
+
+# Where the counts of an hour come from: what a person vouched for is not learned again.
+FROM_LOGS: Final = "logs"
+VOUCHED_FOR: Final = "logs, vouched for"
+
+
+class SliceStore:
+    """Writes and reads slices. All methods block and raise the driver's errors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+
+    def records(self, days: int = 60) -> list[SliceRecord]:
+        """The hours of the newest days that have any, newest first."""
+        found = []
+        for day in self._session.execute(self._statements["days"], (days,)):
+            found += [_record(row) for row in self._execute("of_day", day.day)]
+        return sorted(found, key=lambda one: -one.hour_ms)
+
+    def record(self, at_ms: int) -> SliceRecord | None:
+        """What is known of the hour that holds `at_ms`."""
+        hour = moment(at_ms // HOUR_MS * HOUR_MS)
+        rows = self._execute("hour", hour.date(), hour)
+        return _record(rows[0]) if rows else None
+
+    def put(
+        self,
+        at_ms: int,
+        stretches: Sequence[TimeRange],
+        normal: Normal,
+        events: int,
+        source: str,
+        now_ms: int,
+    ) -> bool:
+        """Stores what was learned of the hour that holds `at_ms`, in place of what was before.
+
+        Returns False when it was stored already, exactly so; then nothing is written. A repetition
+        after a crash writes the same rows.
+        """
+        rows = encode(normal)
+        revision = digest(part for name in sorted(rows) for part in (name.encode(), rows[name]))
+        record = SliceRecord(
+            hour_ms=at_ms // HOUR_MS * HOUR_MS,
+            stretches=tuple(stretches),
+            events=events,
+            traces=normal.traces,
+            source=source,
+            refused=None,
+            revision=revision,
+            learned_at_ms=now_ms,
+            mix=mix_of(normal),
+        )
+        return self._replace(record, rows)
+
+    def refuse(
+        self, at_ms: int, stretches: Sequence[TimeRange], why: str, source: str, now_ms: int
+    ) -> bool:
+        """Notes why nothing was learned of the hour that holds `at_ms`; as `put` besides.
+
+        That there was too little is not noted where something was learned before: returns False.
+        """
+        hour_ms = at_ms // HOUR_MS * HOUR_MS
+        record = SliceRecord(hour_ms, tuple(stretches), 0, 0, source, why, None, now_ms, {})
+        return self._replace(record, {})
+
+    def services(self, hour: LearnedHour) -> list[str]:
+        """The names of the rows of a slice, "" among them."""
+        rows = self._execute("names", moment(hour.hour_ms), hour.revision)
+        return [row.service_name for row in rows]
+
+    def profiles(self, hours: Sequence[LearnedHour], name: str) -> list[bytes | None]:
+        """The row of one service in each of these slices; None where it has none."""
+        keys = [(moment(hour.hour_ms), hour.revision, name) for hour in hours]
+        found = rows_of_each(self._session, self._statements["row"], keys)
+        return [rows[0].profile if rows else None for rows in found]
+
+    def _replace(self, record: SliceRecord, rows: Mapping[str, bytes]) -> bool:
+        known = self.record(record.hour_ms)
+        if not record.replaces(known):
+            return False
+        hour = moment(record.hour_ms)
+        if record.revision is not None:
+            execute_concurrent_with_args(
+                self._session,
+                self._statements["put_row"],
+                [(hour, record.revision, name, row) for name, row in rows.items()],
+                concurrency=ROWS_AT_ONCE,
+                raise_on_first_error=True,
+            )
+        stretches = [(moment(one.start_ms), moment(one.end_ms)) for one in record.stretches]
+        values = (
+            hour.date(),
+            hour,
+            record.revision,
+            moment(record.learned_at_ms),
+            stretches,
+            record.events,
+            record.traces,
+            record.source,
+            record.refused,
+            zlib.compress(orjson.dumps(record.mix)),
+        )
+        self._execute("put_hour", *values)
+        self._execute("put_day", hour.date())
+        if known is not None and known.revision not in (None, record.revision):
+            self._execute("drop_slice", hour, known.revision)
+        return True
+
+    def _execute(self, name: str, *values: object) -> list[Any]:
+        return list(self._session.execute(self._statements[name], values))
+
+
+def _same(one: SliceRecord, other: SliceRecord) -> bool:
+    return (one.revision, one.refused, one.stretches, one.events, one.source) == (
+        other.revision,
+        other.refused,
+        other.stretches,
+        other.events,
+        other.source,
+    )
+
+
+def _record(row: Any) -> SliceRecord:
+    return SliceRecord(
+        hour_ms=milliseconds(row.hour),
+        stretches=tuple(
+            TimeRange(milliseconds(start), milliseconds(end)) for start, end in row.stretches or ()
+        ),
+        events=row.events,
+        traces=row.traces,
+        source=row.source,
+        refused=row.refused,
+        revision=row.revision,
+        learned_at_ms=milliseconds(row.learned_at),
+        mix=orjson.loads(zlib.decompress(row.mix)),
+    )

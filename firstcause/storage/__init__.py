@@ -1,0 +1,1 @@
+"""Cassandra: sessions, migrations, and reading what is stored."""

@@ -1,0 +1,166 @@
+"""Reads stored logs: of a service between two times, or of one trace."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+
+from firstcause.storage.log_partition import SHARDS
+
+PAGE_ROWS: Final = 500
+
+COLUMNS: Final = (
+    "log_id",
+    "timestamp",
+    "service_name",
+    "level",
+    "message",
+    "instance",
+    "logger",
+    "region",
+    "cloud_provider",
+    "request_id",
+    "user_id",
+    "session_id",
+    "error_code",
+    "exception",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "status_code",
+    "latency_ms",
+    "attributes",
+    "anomaly",
+)
+
+LogRow = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Logs of one service in [start, end], both aware datetimes.
+
+    Optionally only those of one level, one status code or one anomaly.
+    """
+
+    service_name: str
+    start: datetime
+    end: datetime
+    level: str | None = None
+    status_code: int | None = None
+    anomaly: str | None = None
+
+
+class LogHistory:
+    """Reads the tables `logs`, `log_minutes` and `services` through one session.
+
+    All methods block; they raise the Cassandra driver's errors.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        names = ", ".join(COLUMNS)
+        partition = "service_name = ? AND minute = ? AND shard = ?"
+        times = "timestamp >= ? AND timestamp <= ?"
+        self._minutes = session.prepare(
+            "SELECT minute FROM log_minutes WHERE service_name = ? AND day = ? "
+            "AND minute >= ? AND minute <= ?"
+        )
+        self._by_filter = {
+            column: session.prepare(
+                f"SELECT {names} FROM logs WHERE {partition} AND {times}"  # noqa: S608
+                + (f" AND {column} = ? ALLOW FILTERING" if column else "")
+            )
+            for column in ("", "level", "status_code", "anomaly")
+        }
+        self._trace = session.prepare(
+            f"SELECT {names} FROM logs WHERE trace_id = ? LIMIT ?"  # noqa: S608
+        )
+
+    def of_service(self, query: LogQuery) -> Iterator[LogRow]:
+        """Logs as dicts by column (absent ones left out), newest first, read as they are taken.
+
+        Asks for the minutes in which the service logged, newest first, and for each of them
+        merges its shards: a page costs what it shows, not what the time span holds.
+        """
+        for minute in self._minutes_of(query):
+            yield from self._of_minute(query, minute)
+
+    def of_trace(self, trace_id: str, limit: int = 10_000) -> list[LogRow]:
+        """Logs of one trace over all services, oldest first; at most `limit`."""
+        rows = [_present(row) for row in self._session.execute(self._trace, (trace_id, limit))]
+        return sorted(rows, key=lambda row: (row["timestamp"], str(row["log_id"])))
+
+    def services(self) -> dict[str, datetime]:
+        """When each service was last heard (event time, UTC), by name."""
+        rows = self._session.execute("SELECT service_name, last_heard FROM services")
+        return {row.service_name: row.last_heard.replace(tzinfo=UTC) for row in rows}
+
+    def _minutes_of(self, query: LogQuery) -> Iterator[datetime]:
+        first = query.start.astimezone(UTC).replace(second=0, microsecond=0)
+        for day in _days_back(query.start, query.end):
+            arguments = (query.service_name, day, first, query.end)
+            for row in self._session.execute(self._minutes, arguments):
+                yield row.minute
+
+    def _of_minute(self, query: LogQuery, minute: datetime) -> Iterator[LogRow]:
+        column, value = next(
+            (
+                (name, wanted)
+                for name in ("level", "status_code", "anomaly")
+                if (wanted := getattr(query, name)) is not None
+            ),
+            ("", None),
+        )
+        tail = () if value is None else (value,)
+        arguments = [
+            (query.service_name, minute, shard, query.start, query.end, *tail)
+            for shard in range(SHARDS)
+        ]
+        results = execute_concurrent_with_args(
+            self._session, self._by_filter[column], arguments, raise_on_first_error=True
+        )
+        merged = heapq.merge(
+            *(result.result_or_exc for result in results),
+            key=lambda row: row.timestamp,
+            reverse=True,
+        )
+        for row in map(_present, merged):
+            if _fits(query, row):
+                yield row
+
+
+def _days_back(start: datetime, end: datetime) -> Iterator[date]:
+    last = end.astimezone(UTC).date()
+    for back in itertools.count():
+        day = last - timedelta(days=back)
+        if day < start.astimezone(UTC).date():
+            return
+        yield day
+
+
+def _fits(query: LogQuery, row: LogRow) -> bool:
+    """Cassandra filters by one column; the others are checked here."""
+    return all(
+        wanted is None or row.get(name) == wanted
+        for name, wanted in (
+            ("level", query.level),
+            ("status_code", query.status_code),
+            ("anomaly", query.anomaly),
+        )
+    )
+
+
+def _present(row: Any) -> LogRow:
+    found = {name: item for name, item in row._asdict().items() if item is not None}
+    found["timestamp"] = found["timestamp"].replace(tzinfo=UTC)
+    if "attributes" in found:
+        found["attributes"] = dict(found["attributes"])
+    return found

@@ -1,0 +1,62 @@
+"""The minutes in which services logged, from the tables that lead readers to the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from cassandra.cluster import Session
+from cassandra.query import PreparedStatement
+
+from firstcause.storage.cassandra import rows_of_each
+from firstcause.storage.stored_time import days_between, moment
+
+_MINUTE_MS: Final = 60_000
+
+# A service, and the beginning of a minute (UTC).
+ServiceMinute = tuple[str, datetime]
+
+
+class LogMinutes:
+    """The minutes in which services logged. Keep one where it is asked again and again."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statement: PreparedStatement = session.prepare(
+            "SELECT service_name, minute FROM log_minutes WHERE service_name = ? AND day = ? "
+            "AND minute >= ? AND minute < ?"
+        )
+
+    def of(
+        self,
+        services: Sequence[str],
+        start_ms: int,
+        end_ms: int,
+        timeout_seconds: float | None = None,
+    ) -> list[ServiceMinute]:
+        """The minutes of these services that touch a time, service by service, oldest first.
+
+        Blocks as `rows_of_each` does.
+
+        Raises:
+            DriverException, NoHostAvailable: the driver's.
+        """
+        first, end = moment(start_ms // _MINUTE_MS * _MINUTE_MS), moment(end_ms)
+        days = days_between(start_ms, end_ms)
+        asked = [(name, day, first, end) for name in services for day in days]
+        return [
+            (row.service_name, row.minute.replace(tzinfo=UTC))
+            for rows in rows_of_each(self._session, self._statement, asked, timeout_seconds)
+            for row in rows
+        ]
+
+
+def minutes_between(session: Session, start_ms: int, end_ms: int) -> list[ServiceMinute]:
+    """The minutes in which each service logged, as far as they touch a time. Blocks.
+
+    Raises:
+        DriverException, NoHostAvailable: the driver's.
+    """
+    names = [row.service_name for row in session.execute("SELECT service_name FROM services")]
+    return LogMinutes(session).of(names, start_ms, end_ms)

@@ -1,0 +1,220 @@
+"""Numbered CQL migrations: each applied once, in order, its checksum kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlparse
+import stamina
+from cassandra.cluster import DriverException, Session
+from cassandra.protocol import ConfigurationException, ErrorMessage, ServerError
+
+from firstcause.errors import FirstcauseError
+from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.storage import cassandra
+
+MIGRATIONS_DIR: Final = PROJECT_ROOT / "cassandra" / "migrations"
+
+STATEMENT_TIMEOUT_SECONDS: Final = 60
+# Renewed before each statement; longer than a statement, its schema agreement (10 s in the
+# driver) and the renewal together. After a killed `migrate` the next one waits so long at most.
+LOCK_SECONDS: Final = 150
+
+_FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.cql$")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its number, name, the CQL statements and the SHA-256 of its text."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+    checksum: str
+
+
+def read_migrations(folder: Path = MIGRATIONS_DIR) -> list[Migration]:
+    """All migrations of a folder, in order.
+
+    Raises:
+        FirstcauseError: a file is not named NNNN_name.cql, or two have the same number.
+    """
+    migrations: list[Migration] = []
+    for path in sorted(folder.glob("*.cql")):
+        match = _FILE_NAME.match(path.name)
+        if match is None:
+            raise FirstcauseError(f"Migration {path.name}: name it NNNN_what_it_does.cql.")
+        text = path.read_text(encoding="utf-8")
+        migrations.append(
+            Migration(
+                version=int(match[1]),
+                name=match[2],
+                statements=split_statements(text),
+                checksum=hashlib.sha256(text.encode()).hexdigest(),
+            )
+        )
+    versions = [migration.version for migration in migrations]
+    if len(set(versions)) != len(versions):
+        raise FirstcauseError(f"Two migrations in {folder} have the same number: rename one.")
+    return migrations
+
+
+def split_statements(text: str) -> tuple[str, ...]:
+    """The statements of a CQL text, without its comments (`--`, `/* */`) and closing semicolons."""
+    bare = (sqlparse.format(part, strip_comments=True) for part in sqlparse.split(text))
+    return tuple(cql for part in bare if (cql := part.strip().rstrip(";").strip()))
+
+
+def pending(migrations: Iterable[Migration], applied: dict[int, str]) -> list[Migration]:
+    """The migrations that are not applied yet.
+
+    Args:
+        migrations: what the folder holds.
+        applied: checksum by version, as kept in Cassandra.
+
+    Raises:
+        FirstcauseError: an applied migration was edited since.
+    """
+    todo = []
+    for migration in migrations:
+        checksum = applied.get(migration.version)
+        if checksum is None:
+            todo.append(migration)
+        elif checksum != migration.checksum:
+            raise FirstcauseError(
+                f"Migration {migration.version:04d}_{migration.name} was edited after it was "
+                "applied: put it back as it was and write the change as a new migration."
+            )
+    return todo
+
+
+def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration]:
+    """Applies what is new; returns it. Blocks; two at a time are safe, one waits for the other.
+
+    A killed run leaves its lock for `LOCK_SECONDS` and a migration half applied; as every
+    statement says IF NOT EXISTS, the next run completes it.
+
+    Raises:
+        FirstcauseError: Cassandra does not answer, or refuses a statement; an applied
+            migration was edited; or another run holds the lock for too long.
+    """
+    migrations = read_migrations(folder)
+    with cassandra.session(
+        settings, keyspace="", request_timeout_seconds=STATEMENT_TIMEOUT_SECONDS
+    ) as session:
+        _prepare_keyspace(session, settings)
+        owner = uuid.uuid4()
+        _lock(session, owner)
+        try:
+            _change_schema(
+                session,
+                "CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text, "
+                "checksum text, applied_at timestamp)",
+            )
+            todo = pending(migrations, _applied(session))
+            for migration in todo:
+                _apply(session, migration, owner)
+        finally:
+            session.execute("DELETE FROM migration_lock WHERE name = 'all' IF owner = %s", (owner,))
+    return todo
+
+
+def _prepare_keyspace(session: Session, settings: Settings) -> None:
+    """Makes what the lock needs: the only statements that two runs may send at a time."""
+    factor = settings.cassandra_replication_factor
+    replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': " + str(factor) + "}"
+    _create_unlocked(
+        session,
+        f"CREATE KEYSPACE IF NOT EXISTS {settings.cassandra_keyspace} "
+        f"WITH replication = {replication}",
+    )
+    session.set_keyspace(settings.cassandra_keyspace)
+    _create_unlocked(
+        session, "CREATE TABLE IF NOT EXISTS migration_lock (name text PRIMARY KEY, owner uuid)"
+    )
+
+
+# What a node answers when another one makes the same thing at the same time.
+@stamina.retry(on=(ConfigurationException, ServerError), attempts=2)
+def _create_unlocked(session: Session, statement: str) -> None:
+    _change_schema(session, statement)
+
+
+def _change_schema(session: Session, statement: str) -> None:
+    """Executes; the driver then waits up to 10 s for all nodes to have the same schema."""
+    result = session.execute(statement)
+    if not result.response_future.is_schema_agreed:
+        raise FirstcauseError(
+            "The nodes of Cassandra do not agree on the schema: look at `nodetool "
+            "describecluster`, then run `firstcause migrate` again."
+        )
+
+
+def _applied(session: Session) -> dict[int, str]:
+    rows: Sequence[tuple[int, str]] = session.execute(
+        "SELECT version, checksum FROM migrations"
+    ).all()
+    return dict(rows)
+
+
+def _apply(session: Session, migration: Migration, owner: uuid.UUID) -> None:
+    for statement in migration.statements:
+        _renew_lock(session, owner)
+        try:
+            _change_schema(session, statement)
+        except (DriverException, ErrorMessage) as error:
+            raise FirstcauseError(
+                f"Cassandra did not apply {migration.version:04d}_{migration.name}: {error}"
+            ) from error
+    _renew_lock(session, owner)
+    session.execute(
+        "INSERT INTO migrations (version, name, checksum, applied_at) "
+        "VALUES (%s, %s, %s, toTimestamp(now()))",
+        (migration.version, migration.name, migration.checksum),
+    )
+
+
+class _LockHeldError(Exception):
+    """Another run holds the lock."""
+
+
+def _lock(session: Session, owner: uuid.UUID) -> None:
+    try:
+        for attempt in stamina.retry_context(
+            on=_LockHeldError,
+            attempts=None,
+            timeout=LOCK_SECONDS * 2,
+            wait_initial=0.2,
+            wait_max=2.0,
+        ):
+            with attempt:
+                result = session.execute(
+                    "INSERT INTO migration_lock (name, owner) VALUES ('all', %s) "
+                    "IF NOT EXISTS USING TTL %s",
+                    (owner, LOCK_SECONDS),
+                )
+                if not result.was_applied:
+                    raise _LockHeldError
+    except _LockHeldError:
+        raise FirstcauseError(
+            f"Another `firstcause migrate` has been running for {LOCK_SECONDS * 2} s: "
+            "wait for it to end, then run this again."
+        ) from None
+
+
+def _renew_lock(session: Session, owner: uuid.UUID) -> None:
+    result = session.execute(
+        "UPDATE migration_lock USING TTL %s SET owner = %s WHERE name = 'all' IF owner = %s",
+        (LOCK_SECONDS, owner, owner),
+    )
+    if not result.was_applied:
+        raise FirstcauseError(
+            f"This `firstcause migrate` did nothing for {LOCK_SECONDS} s, and another one may "
+            "have taken over: run it again."
+        )

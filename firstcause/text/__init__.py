@@ -1,0 +1,1 @@
+"""Text that people type or read in a terminal."""

@@ -1,0 +1,1 @@
+"""The faults of labelled cases, and what each does to a request."""

@@ -1,0 +1,1 @@
+"""Runs a simulated system: walks, visits, and the records that they leave."""

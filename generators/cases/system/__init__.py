@@ -1,0 +1,1 @@
+"""The simulated system of a labelled case."""

@@ -1,0 +1,1 @@
+"""Where events go: a Kafka topic or a JSON Lines file."""

@@ -1,0 +1,1 @@
+"""The seeded stream of log events and spans: requests walk the call graph."""

@@ -1,0 +1,1 @@
+"""The commands `firstcause analyzer`, `incidents` and `prompts`, and what they print."""

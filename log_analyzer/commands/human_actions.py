@@ -1,0 +1,140 @@
+"""`firstcause incidents ack`, `silence` and `feedback`: what the buttons in Slack do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+if TYPE_CHECKING:
+    from log_analyzer.handling.human_actions import Action
+    from log_analyzer.incidents.view import IncidentView
+
+LONGEST_SILENCE = timedelta(days=90)
+
+IncidentId = Annotated[str, typer.Argument(help="The incident's id.", show_default=False)]
+By = Annotated[str, typer.Option(help="Who does it; your login name by default.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the commands to `incidents`."""
+    group.command("ack")(acknowledge)
+    group.command()(silence)
+    group.command()(feedback)
+
+
+def acknowledge(incident: IncidentId, by: By = "") -> None:
+    """Tell the others that you take care of an incident."""
+    from log_analyzer.handling.human_actions import Acknowledgement
+
+    person = _person(by)
+    _apply(Acknowledgement(incident_id(incident), person, _now_ms()))
+    typer.echo(f"Acknowledged by {person}.")
+
+
+def silence(
+    incident: IncidentId,
+    span: Annotated[str, typer.Option("--for", help="How long: 30m, 8h, 2d.")] = "1h",
+    off: Annotated[bool, typer.Option("--off", help="End the silence now.")] = False,
+    by: By = "",
+) -> None:
+    """Post nothing about new incidents of the same errors for a time; they are stored."""
+    from firstcause.text.typed_time import parse_span
+    from log_analyzer.handling.human_actions import Silence
+    from log_analyzer.notify.slack.message_parts import when
+
+    try:
+        length = timedelta() if off else parse_span(span)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from error
+    if length > LONGEST_SILENCE or (not off and not length):
+        raise typer.BadParameter("from 1s to 90d", param_hint="--for")
+    key, now_ms = incident_id(incident), _now_ms()
+    until_ms = now_ms + length // timedelta(milliseconds=1)
+    _apply(Silence(key, _person(by), now_ms, until_ms))
+    typer.echo("The silence has ended." if off else f"Silenced until {when(until_ms)}.")
+
+
+def feedback(
+    incident: IncidentId,
+    verdict: Annotated[str, typer.Argument(help="right or wrong.")],
+    by: By = "",
+) -> None:
+    """Say whether the analysis that an incident shows now is right."""
+    from firstcause.settings import load_settings
+    from log_analyzer.handling.human_actions import Feedback
+    from log_analyzer.report.deterministic import current_analysis
+
+    if verdict not in ("right", "wrong"):
+        raise typer.BadParameter("right or wrong", param_hint="VERDICT")
+    key = incident_id(incident)
+    with_model = load_settings().mistral_api_key is not None
+    judged = current_analysis(_view(key), model_configured=with_model)
+    said = Feedback(
+        key,
+        _person(by),
+        _now_ms(),
+        "right" if verdict == "right" else "wrong",
+        judged.source,
+        judged.analysed_ms,
+    )
+    _apply(said)
+    typer.echo(f"Analysis ({judged.source}) marked {verdict}.")
+
+
+def incident_id(text: str) -> UUID:
+    """The id that a person typed.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as error:
+        message = f"{text!r} is no incident's id: see `firstcause incidents`"
+        raise typer.BadParameter(message, param_hint="INCIDENT") from error
+
+
+def _apply(action: Action) -> None:
+    from firstcause.settings import load_settings
+    from firstcause.storage import cassandra
+    from log_analyzer.handling.human_actions_store import HandlingStore
+
+    with cassandra.session(load_settings()) as session:
+        if not HandlingStore(session).apply(action):
+            raise _unknown(action.incident_id)
+
+
+def _view(key: UUID) -> IncidentView:
+    from firstcause.settings import load_settings
+    from firstcause.storage import cassandra
+    from log_analyzer.incident_history.reader import IncidentReader
+
+    with cassandra.session(load_settings()) as session:
+        view = IncidentReader(session).read(key)
+    if view is None:
+        raise _unknown(key)
+    return view
+
+
+def _unknown(key: UUID) -> Exception:
+    from firstcause.errors import FirstcauseError
+
+    return FirstcauseError(f"There is no incident {key}: see `firstcause incidents`.")
+
+
+def _person(by: str) -> str:
+    from getpass import getuser
+
+    from log_analyzer.handling.human_actions import PERSON_CHARS
+    from log_analyzer.notify.slack.text import plain
+
+    return plain(by or getuser(), PERSON_CHARS)
+
+
+def _now_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""The context of an incident: logs and traces around it, gathered from Cassandra."""

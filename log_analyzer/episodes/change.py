@@ -1,0 +1,34 @@
+"""What one batch of errors changes about an episode, until it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from log_analyzer.episodes.episode import ConsumedError, Episode
+from log_analyzer.incidents.trace_links import TraceSpan
+
+
+@dataclass(slots=True)
+class EpisodeChange:
+    """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches.
+
+    `previous` is an earlier episode of the group whose incident this one may return to;
+    `superseded` tells that there is a later one.
+    """
+
+    episode: Episode
+    low_ms: int
+    high_ms: int
+    new: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
+    evidence: list[ConsumedError] = field(default_factory=list)
+    spans: set[TraceSpan] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    previous: Episode | None = None
+    must_ensure: bool = False
+    must_open: bool = False
+    must_write: bool = False
+    reopens: bool = False
+    partitions: set[int] = field(default_factory=set)
+    counted: int = 0
+    looked_elsewhere: bool = False
+    superseded: bool = False

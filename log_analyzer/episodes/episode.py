@@ -1,0 +1,179 @@
+"""Groups, episodes and incidents: what they are made of, and the decisions about one of them. Pure.
+
+A group is a service and a message template. An episode is a session of one group in event time:
+its errors with no gap longer than the quiet time; an error within the quiet time of an episode,
+before or after, belongs to it, so a late or replayed error finds its own. An incident is the set
+of episodes that one cause explains: see `incident_board`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from uuid import UUID
+
+from firstcause.derived_ids import derived_id
+from firstcause.events.log_event import LogEvent
+from log_analyzer.episodes.tally import Tally
+
+Status = Literal["open", "resolved"]
+Severity = Literal["critical", "high", "medium", "low"]
+
+EVIDENCE_LIMIT: Final = 40
+# Clocks of hosts that are kept in step differ by less.
+CLOCKS_APART_MS: Final = 60_000
+TITLE_CHARS: Final = 120
+
+_SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
+_HIGH: Final = _SEVERITIES.index("high")
+MEDIUM_ERRORS: Final = 10
+HIGH_ERRORS: Final = 100
+MANY_SERVICES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedError:
+    """An error to be counted: the event, its place in Kafka, its template.
+
+    `arrived_ms` is Kafka's own timestamp of the message, None where it has none.
+    """
+
+    event: LogEvent
+    partition: int
+    offset: int
+    template: str
+    template_id: UUID
+    arrived_ms: int | None = None
+
+    @property
+    def moment_ms(self) -> int:
+        """When it happened, as far as groups go: its event time, but not after its arrival.
+
+        What is stamped ahead of its arrival (local time as UTC, a clock that jumped) happened when
+        it came. Otherwise one such error would begin a later session, and end the running one.
+        """
+        stamped_ms = self.event.timestamp_ms
+        if self.arrived_ms is None or stamped_ms <= self.arrived_ms + CLOCKS_APART_MS:
+            return stamped_ms
+        return self.arrived_ms
+
+    @property
+    def fingerprint(self) -> UUID:
+        """The group that the error belongs to."""
+        return group_fingerprint(self.event.service_name, self.template_id)
+
+    @property
+    def log_key(self) -> bytes:
+        """The 16 bytes of its log id."""
+        return bytes.fromhex(self.event.log_id.replace("-", ""))
+
+
+@functools.lru_cache(maxsize=10_000)
+def group_fingerprint(service_name: str, template_id: UUID) -> UUID:
+    """The identity of a group: the service and the message template."""
+    return derived_id("group", service_name, str(template_id))
+
+
+@dataclass(slots=True)
+class Episode:
+    """One episode as this process knows it. Times in ms since the epoch.
+
+    `incident_id` is None until the episode is placed. Counts stand with the episode, so that
+    they stay where they are when incidents merge. `elsewhere` holds the log ids that were counted
+    from partitions of other instances.
+    """
+
+    episode_id: UUID
+    fingerprint: UUID
+    service_name: str
+    template: str
+    opened_ms: int
+    incident_id: UUID | None = None
+    tallies: dict[int, Tally] = field(default_factory=dict)
+    elsewhere: dict[int, frozenset[bytes]] = field(default_factory=dict)
+    evidence_ids: set[str] = field(default_factory=set)
+
+    @property
+    def first_ms(self) -> int:
+        """Event time of its first error."""
+        return min([self.opened_ms, *(t.first_ms for t in self.tallies.values() if t.first_ms)])
+
+    @property
+    def last_ms(self) -> int:
+        """Event time of its last error."""
+        return max([self.opened_ms, *(t.last_ms for t in self.tallies.values() if t.last_ms)])
+
+    @property
+    def remembered_ids(self) -> int:
+        """How many log ids it holds in memory."""
+        own = sum(len(tally.seen) for tally in self.tallies.values())
+        return own + sum(map(len, self.elsewhere.values()))
+
+    def knows_elsewhere(self, log_key: bytes, partition: int) -> bool:
+        """True for a log id that was counted from another Kafka partition than this one."""
+        if len(self.tallies) == 1:
+            return False
+        others = (tally.seen for key, tally in self.tallies.items() if key != partition)
+        return any(log_key in ids for ids in (*others, *self.elsewhere.values()))
+
+    @property
+    def last_arrival_ms(self) -> int:
+        """When its last error arrived, by the wall clock; 0 before the first is counted."""
+        return max((tally.last_arrival_ms for tally in self.tallies.values()), default=0)
+
+
+def title(service_name: str, template: str) -> str:
+    """The one line that names an incident: where and what."""
+    text = f"{service_name}: {template}"
+    return text if len(text) <= TITLE_CHARS else text[: TITLE_CHARS - 1] + "…"
+
+
+def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
+    """The identity of the episode that this error opens."""
+    return derived_id("episode", str(fingerprint), first_log_id)
+
+
+def incident_id(first_episode: UUID) -> UUID:
+    """The identity of the incident that this episode opens."""
+    return derived_id("incident", str(first_episode))
+
+
+def split_incident_id(first_episode: UUID) -> UUID:
+    """The identity of the incident that this episode leads out of another one."""
+    return derived_id("split-incident", str(first_episode))
+
+
+def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Episode | None:
+    """The episode that an error at `moment_ms` belongs to, or None: it opens a new one.
+
+    Of two it takes the nearer, of two equally near the earlier, so that all instances agree.
+    """
+
+    def distance(episode: Episode) -> int:
+        return max(episode.first_ms - moment_ms, moment_ms - episode.last_ms, 0)
+
+    near = [episode for episode in episodes if distance(episode) <= quiet_ms]
+    return min(near, key=lambda one: (distance(one), one.opened_ms, one.episode_id), default=None)
+
+
+def severity(error_count: int, fatal: bool, services: int = 1, escalations: int = 0) -> Severity:
+    """How bad, from the number of errors, FATAL ones, services that fail, and escalations.
+
+    10 errors are medium, 100 high, any FATAL is critical. Three services and more are one step
+    worse, though not critical by that alone. Any escalation is one step more, to high at least.
+    """
+    level = (error_count >= MEDIUM_ERRORS) + (error_count >= HIGH_ERRORS)
+    if services >= MANY_SERVICES:
+        level = min(level + 1, _HIGH)
+    if fatal:
+        level = len(_SEVERITIES) - 1
+    if escalations:
+        level = max(min(level + 1, len(_SEVERITIES) - 1), _HIGH)
+    return _SEVERITIES[level]
+
+
+def is_quiet(last_arrival_ms: int, now_ms: int, quiet_ms: int) -> bool:
+    """True when nothing of an incident has arrived for the quiet time by the wall clock."""
+    return now_ms - last_arrival_ms >= quiet_ms

@@ -1,0 +1,85 @@
+"""What people may do with an incident, and how a click in Slack says so. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from log_analyzer.notify.slack.text import plain
+
+ACKNOWLEDGE: Final = "firstcause_acknowledge"
+SILENCE_1H: Final = "firstcause_silence_1h"
+SILENCE_24H: Final = "firstcause_silence_24h"
+FEEDBACK_RIGHT: Final = "firstcause_feedback_right"
+FEEDBACK_WRONG: Final = "firstcause_feedback_wrong"
+
+Verdict = Literal["right", "wrong"]
+
+PERSON_CHARS: Final = 60
+_SILENCES_SECONDS: Final = {SILENCE_1H: 3_600, SILENCE_24H: 86_400}
+_VERDICTS: Final[dict[str, Verdict]] = {FEEDBACK_RIGHT: "right", FEEDBACK_WRONG: "wrong"}
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody takes care of the incident. `at_ms` since the epoch, as in the others."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody wants to hear of the incident's groups until `until_ms`."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Somebody judges the analysis that the message showed: its source and its time."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+    verdict: Verdict
+    analysis_source: str
+    analysed_ms: int
+
+
+Action = Acknowledgement | Silence | Feedback
+
+
+def button_value(incident: UUID, analysis_source: str, analysed_ms: int) -> str:
+    """What a feedback button carries: the incident, and the analysis that stands beside it."""
+    return f"{incident} {analysis_source} {analysed_ms}"
+
+
+def action_of_click(payload: Mapping[str, Any]) -> Action | None:
+    """The action that an interaction payload of Slack asks for; None when it is none of ours.
+
+    Its time is that of the click, so that the same click told twice is one action.
+    https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+    """
+    try:
+        click = payload["actions"][0]
+        kind, words = str(click["action_id"]), str(click["value"]).split()
+        incident, at_ms = UUID(words[0]), int(float(click["action_ts"]) * 1_000)
+        user = payload["user"]
+        by = plain(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
+        if kind == ACKNOWLEDGE:
+            return Acknowledgement(incident, by, at_ms)
+        if kind in _SILENCES_SECONDS:
+            return Silence(incident, by, at_ms, at_ms + _SILENCES_SECONDS[kind] * 1_000)
+        if kind in _VERDICTS:
+            source = "mistral" if words[1] == "mistral" else "deterministic"
+            return Feedback(incident, by, at_ms, _VERDICTS[kind], source, int(words[2]))
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError):
+        return None
+    return None

@@ -1,0 +1,110 @@
+"""What people did with incidents, in Cassandra: plain upserts, the last word counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from cassandra.cluster import Session
+
+from firstcause.storage.cassandra import prepare_all, rows_of_each
+from firstcause.storage.stored_time import moment
+from log_analyzer.handling.human_actions import Acknowledgement, Action, Feedback, Silence
+from log_analyzer.incidents.stores.episodes import Write, milliseconds, write_all
+from log_analyzer.incidents.view import Handling
+
+LONGEST_SILENCE_SECONDS: Final = 7_776_000
+
+_CQL: Final = {
+    "fingerprint": "SELECT fingerprint FROM incidents WHERE incident_id = ?",
+    "acknowledge": "INSERT INTO incident_handling (incident_id, acknowledged_by, acknowledged_at) "
+    "VALUES (?, ?, ?)",
+    "feedback": "INSERT INTO incident_handling (incident_id, feedback, feedback_by, feedback_at, "
+    "feedback_source, feedback_analysed_at) VALUES (?, ?, ?, ?, ?, ?)",
+    "silence": "INSERT INTO silences (fingerprint, silenced_by, silenced_at, silenced_until, "
+    "incident_id) VALUES (?, ?, ?, ?, ?) USING TTL ?",
+    "unsilence": "DELETE FROM silences WHERE fingerprint = ?",
+    "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
+    "group": "SELECT fingerprint FROM episodes WHERE episode_id = ?",
+    "handling": "SELECT * FROM incident_handling WHERE incident_id = ?",
+    "silenced": "SELECT * FROM silences WHERE fingerprint = ?",
+}
+
+
+class HandlingStore:
+    """Handling of incidents. Every method blocks and raises the driver's errors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+
+    def _row(self, name: str, *values: object) -> Any:
+        return self._session.execute(self._statements[name], values).one()
+
+    def apply(self, action: Action) -> bool:
+        """Stores an action; doing it again changes nothing. False: there is no such incident."""
+        found = self._row("fingerprint", action.incident_id)
+        if found is None or found.fingerprint is None:
+            return False
+        match action:
+            case Acknowledgement(incident, by, at_ms):
+                self._row("acknowledge", incident, by, moment(at_ms))
+            case Silence(incident):
+                self._silence(self._groups_of(incident, found.fingerprint), action)
+            case Feedback(incident, by, at_ms, verdict, source, analysed_ms):
+                analysed = moment(analysed_ms) if analysed_ms else None
+                at = moment(at_ms)
+                self._row("feedback", incident, verdict, by, at, source, analysed)
+        return True
+
+    def _rows_of_all(self, name: str, keys: Iterable[UUID]) -> list[Any]:
+        """The row of each key or None, asked for at the same time."""
+        found = rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
+        return [rows[0] if rows else None for rows in found]
+
+    def _groups_of(self, incident: UUID, first: UUID) -> list[UUID]:
+        members = self._session.execute(self._statements["members"], (incident,))
+        rows = self._rows_of_all("group", [member.episode_id for member in members])
+        return list(dict.fromkeys([first, *(row.fingerprint for row in rows if row)]))
+
+    def _silence(self, fingerprints: Sequence[UUID], silence: Silence) -> None:
+        seconds = (silence.until_ms - silence.at_ms) // 1_000
+        writes: list[Write] = []
+        for fingerprint in fingerprints:
+            if seconds <= 0:
+                writes.append((self._statements["unsilence"], (fingerprint,)))
+                continue
+            values = (
+                fingerprint,
+                silence.by,
+                moment(silence.at_ms),
+                moment(silence.until_ms),
+                silence.incident_id,
+                min(seconds, LONGEST_SILENCE_SECONDS),
+            )
+            writes.append((self._statements["silence"], values))
+        write_all(self._session, writes)
+
+    def of(self, incident: UUID, fingerprints: Sequence[UUID]) -> Handling:
+        """What people did with an incident of these groups (one at least).
+
+        It is silenced as long as all of its groups are; a silence that has ended is none.
+        """
+        row, by, until_ms = self._row("handling", incident), None, None
+        # Silences are rare: one row tells, as a rule.
+        if self._row("silenced", fingerprints[0]) is not None:
+            silences = self._rows_of_all("silenced", fingerprints)
+            if all(silences):
+                first = min(silences, key=lambda one: one.silenced_until)
+                by, until_ms = first.silenced_by, milliseconds(first.silenced_until)
+        return Handling(
+            acknowledged_by=row.acknowledged_by if row else None,
+            acknowledged_ms=milliseconds(row.acknowledged_at) if row else None,
+            silenced_by=by,
+            silenced_until_ms=until_ms,
+            feedback=row.feedback if row else None,
+            feedback_by=row.feedback_by if row else None,
+            feedback_source=row.feedback_source if row else None,
+            feedback_analysed_ms=milliseconds(row.feedback_analysed_at) or 0 if row else 0,
+        )

@@ -1,0 +1,1 @@
+"""Incidents read whole from Cassandra, the same for all doors."""

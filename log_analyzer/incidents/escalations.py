@@ -1,0 +1,135 @@
+"""Escalations of the streams: read from their topic, kept by service, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from cassandra.cluster import Session
+
+from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.stored_time import moment
+from log_analyzer.incidents.stores.episodes import milliseconds, write_all
+from log_analyzer.incidents.view import Escalation
+
+# An escalation belongs to an incident of its service that it overlaps, give or take so much.
+OVERLAP_MS: Final = 300_000
+# No escalation lasts longer: so far back a reader looks for its beginning.
+LONGEST_MS: Final = 86_400_000
+
+_CQL: Final = {
+    # Of two versions of one escalation the one with the later last alert stays, in any order.
+    "write": "INSERT INTO service_escalations (service_name, first_alert_at, escalation_id, "
+    "alert_count, last_alert_at) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
+    "read": "SELECT * FROM service_escalations WHERE service_name = ? "
+    "AND first_alert_at >= ? AND first_alert_at <= ?",
+}
+
+
+class UnreadableEscalation(ValueError):
+    """The bytes are no escalation; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedEscalation:
+    """An escalation as it came. Event times in ms since the epoch."""
+
+    escalation_id: UUID
+    service_name: str
+    alert_count: int
+    first_alert_ms: int
+    last_alert_ms: int
+
+    def overlaps(self, start_ms: int, end_ms: int) -> bool:
+        """True when any of it lies between two times."""
+        return self.first_alert_ms <= end_ms and self.last_alert_ms >= start_ms
+
+
+def read_escalation(value: bytes | None) -> ConsumedEscalation:
+    """Reads one message of the topic of escalations.
+
+    Raises:
+        UnreadableEscalation: it is none. Nothing else is raised, whatever the bytes.
+    """
+    try:
+        fields = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        raise UnreadableEscalation("not JSON") from None
+    if not isinstance(fields, dict):
+        raise UnreadableEscalation("not a JSON object")
+    try:
+        escalation_id = UUID(fields["escalation_id"])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise UnreadableEscalation("escalation_id is no UUID") from None
+    service_name, count = fields.get("service_name"), fields.get("alert_count")
+    if not isinstance(service_name, str) or not 0 < len(service_name) <= SERVICE_NAME_MAX_CHARS:
+        raise UnreadableEscalation("service_name is no name")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count < 2**31:
+        raise UnreadableEscalation("alert_count is no count")
+    first_ms = _time(fields, "first_alert_at")
+    last_ms = _time(fields, "last_alert_at")
+    if last_ms < first_ms:
+        raise UnreadableEscalation("last_alert_at is before first_alert_at")
+    return ConsumedEscalation(escalation_id, service_name, count, first_ms, last_ms)
+
+
+def _time(fields: dict[str, Any], name: str) -> int:
+    text = fields.get(name)
+    found = parse_timestamp_ms(text) if isinstance(text, str) else None
+    if found is None:
+        raise UnreadableEscalation(f"{name} is no RFC 3339 time")
+    return found
+
+
+class EscalationStore:
+    """Escalations in Cassandra. Methods block and raise the driver's errors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+
+    def write(self, escalations: Iterable[ConsumedEscalation]) -> None:
+        """Stores escalations; the same again, or an older version of it, changes nothing."""
+        write_all(
+            self._session,
+            [
+                (
+                    self._statements["write"],
+                    (
+                        one.service_name,
+                        moment(one.first_alert_ms),
+                        one.escalation_id,
+                        one.alert_count,
+                        moment(one.last_alert_ms),
+                        max(1, one.last_alert_ms * 1_000),
+                    ),
+                )
+                for one in escalations
+            ],
+        )
+
+    def overlapping(
+        self, services: Iterable[str], start_ms: int, end_ms: int
+    ) -> tuple[Escalation, ...]:
+        """The escalations of these services that overlap a time, each once, oldest first."""
+        found: dict[UUID, Escalation] = {}
+        for service in services:
+            values = (service, moment(start_ms - LONGEST_MS), moment(end_ms))
+            for row in self._session.execute(self._statements["read"], values):
+                one = Escalation(
+                    row.escalation_id,
+                    row.service_name,
+                    row.alert_count or 0,
+                    milliseconds(row.first_alert_at) or 0,
+                    milliseconds(row.last_alert_at) or 0,
+                )
+                known = found.get(one.escalation_id)
+                if one.last_alert_ms >= start_ms and (
+                    known is None or one.last_alert_ms > known.last_alert_ms
+                ):
+                    found[one.escalation_id] = one
+        return tuple(sorted(found.values(), key=lambda one: (one.first_alert_ms, one.service_name)))

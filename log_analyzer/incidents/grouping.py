@@ -1,0 +1,249 @@
+"""Which incident an episode belongs to. Pure: the decision, not its storage.
+
+Incidents are made by the ties of `incident_links`: equals are together, and an episode that
+surfaces from others joins one of them, the likeliest, and stays there. What stands on the board
+together stays together, unless somebody holds an episode apart.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+from log_analyzer.episodes.episode import incident_id, split_incident_id
+from log_analyzer.incidents.links import ORIGIN_SHARE, Links, Origin, Ties
+
+# A place that an episode surfaced from once or twice is forgotten for one that it does from often.
+FEW_TRACES: Final = 2
+MANY_TRACES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One episode on the board. `incident_id` changes by merging; `placed_in` by a split alone.
+
+    Attributes:
+        placed_at_revision: the board's revision that placed it: the order of opening, on no clock.
+        names: the services, hosts and resources that its first errors name.
+        surfaces_from: the episode whose failure it is where it was seen to surface from one.
+        held_apart: its service was split out: nothing ties it to other episodes any more.
+        split_from: the incident that it left when that was split.
+    """
+
+    episode_id: UUID
+    incident_id: UUID
+    placed_in: UUID
+    placed_at_revision: int
+    fingerprint: UUID
+    service_name: str
+    template: str
+    opened_ms: int
+    names: frozenset[str] = frozenset()
+    surfaces_from: UUID | None = None
+    held_apart: bool = False
+    split_from: UUID | None = None
+
+    @property
+    def founds(self) -> bool:
+        """True for the episode that opened its incident."""
+        return self.placed_in in (incident_id(self.episode_id), split_incident_id(self.episode_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """An episode to place. `returns_to` is the incident whose own group it continues, if any."""
+
+    episode_id: UUID
+    fingerprint: UUID
+    service_name: str
+    template: str
+    opened_ms: int
+    returns_to: UUID | None = None
+    names: frozenset[str] = frozenset()
+
+
+Member = BoardRow | Newcomer
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The rows as of a revision."""
+
+    revision: int = 0
+    rows: Mapping[UUID, BoardRow] = field(default_factory=dict)
+
+    def incident_of(self, episode: UUID) -> UUID | None:
+        """The incident that an episode belongs to now; None when it is not on the board."""
+        row = self.rows.get(episode)
+        return row.incident_id if row else None
+
+
+def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[BoardRow]:
+    """The rows that a new revision of the board adds or changes; none when nothing changes.
+
+    Newcomers join the incidents that they are tied to, or open new ones together; incidents
+    that turn out to be tied merge into the one opened first. Of a new incident the row that opens
+    it comes before the others.
+    """
+    revision = board.revision + 1
+    fresh = _standing([one for one in newcomers if one.episode_id not in board.rows], board)
+    everybody: list[Member] = [*board.rows.values(), *fresh]
+    components = _Components(board.rows.values())
+    for newcomer in fresh:
+        components.add(newcomer)
+    tied = [one for one in everybody if isinstance(one, Newcomer) or not one.held_apart]
+    ties = Ties(tied, links)
+    for one, other in ties.equals():
+        components.join(one, other)
+    surfaces_from = {
+        episode: _join_origin(episode, origins, board, components)
+        for episode, origins in ties.origins()
+    }
+    placed: list[BoardRow] = []
+    for members in components.sets(everybody):
+        target = _target(members, board)
+        for member in members:
+            origin = surfaces_from.get(member.episode_id)
+            if isinstance(member, Newcomer):
+                placed.append(_row(member, target, revision, origin))
+            elif member.incident_id != target or (origin and not member.surfaces_from):
+                origin = member.surfaces_from or origin
+                placed.append(replace(member, incident_id=target, surfaces_from=origin))
+    return placed
+
+
+def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]:
+    """The rows that part one service's episodes from the rest of an incident.
+
+    The part that opened the incident keeps it; the other becomes a new one, named by its earliest
+    episode. The service's episodes are held apart: no tie brings them back. None when the service
+    has no episode there, or all of them.
+    """
+    members = [row for row in board.rows.values() if row.incident_id == incident]
+    own = [row for row in members if row.service_name == service_name]
+    rest = [row for row in members if row.service_name != service_name]
+    if not own or not rest:
+        return []
+    leaving = rest if any(row.placed_in == incident and row.founds for row in own) else own
+    first = min(leaving, key=lambda row: (row.opened_ms, row.episode_id))
+    target = split_incident_id(first.episode_id)
+    if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
+        return []
+    changed = []
+    for row in members:
+        held = replace(row, held_apart=True) if row in own else row
+        if row in leaving:
+            held = replace(
+                held,
+                incident_id=target,
+                placed_in=target,
+                placed_at_revision=board.revision + 1,
+                surfaces_from=None,
+                split_from=incident,
+            )
+        if held != row:
+            changed.append(held)
+    return changed
+
+
+def _join_origin(
+    episode: UUID, origins: Sequence[Origin], board: Board, components: _Components
+) -> UUID | None:
+    """Joins an episode with what it surfaces from, unless it has a place already.
+
+    Returns what traces show that to be. What calls alone suggest is not kept: a trace knows better.
+    """
+    traces = {one.episode_id: one.traces for one in origins}
+    often = max(traces.values()) >= MANY_TRACES
+    row = board.rows.get(episode)
+    known = row.surfaces_from if row is not None else None
+    if known is not None and not (often and 0 < traces.get(known, 0) <= FEW_TRACES):
+        return known
+    least = ORIGIN_SHARE * max(traces.values())
+    for one in origins:
+        is_weak = one.traces < least or (often and one.traces <= FEW_TRACES)
+        if not is_weak and components.are_one(episode, one.episode_id):
+            return one.episode_id if one.traces else None
+    components.join(episode, origins[0].episode_id)
+    return origins[0].episode_id if origins[0].traces else None
+
+
+def _standing(newcomers: Sequence[Newcomer], board: Board) -> list[Newcomer]:
+    """The newcomers in event time, returning to what their incidents were merged into since.
+
+    In event time, so that the earliest of those that open an incident together names it.
+    """
+    merged = {row.placed_in: row.incident_id for row in board.rows.values() if row.founds}
+    standing = [
+        replace(one, returns_to=merged.get(one.returns_to, one.returns_to))
+        if one.returns_to is not None
+        else one
+        for one in newcomers
+    ]
+    return sorted(standing, key=lambda one: (one.opened_ms, one.episode_id))
+
+
+def _row(newcomer: Newcomer, target: UUID, revision: int, origin: UUID | None) -> BoardRow:
+    return BoardRow(
+        newcomer.episode_id,
+        target,
+        target,
+        revision,
+        newcomer.fingerprint,
+        newcomer.service_name,
+        newcomer.template,
+        newcomer.opened_ms,
+        newcomer.names,
+        origin,
+    )
+
+
+def _target(members: Sequence[Member], board: Board) -> UUID:
+    """The incident of a component: the oldest on the board, the one returned to, or a new one."""
+    known = [one for one in members if isinstance(one, BoardRow)]
+    returned = [one.returns_to for one in members if isinstance(one, Newcomer) and one.returns_to]
+    if returned:
+        # It is older than all that its return has brought about.
+        standing = {row.incident_id for row in board.rows.values()}
+        return min(returned, key=lambda one: (one not in standing, one))
+    if known:
+        oldest = min(known, key=lambda row: (row.placed_at_revision, row.opened_ms, row.episode_id))
+        return oldest.incident_id
+    return incident_id(members[0].episode_id)
+
+
+class _Components:
+    """Disjoint sets of episodes; those of one incident are together from the start."""
+
+    def __init__(self, rows: Iterable[BoardRow]) -> None:
+        self._parent: dict[UUID, UUID] = {}
+        for row in rows:
+            self._parent[row.episode_id] = row.incident_id
+            self._parent.setdefault(row.incident_id, row.incident_id)
+
+    def add(self, newcomer: Newcomer) -> None:
+        self._parent[newcomer.episode_id] = newcomer.episode_id
+        if newcomer.returns_to is not None:
+            self._parent.setdefault(newcomer.returns_to, newcomer.returns_to)
+            self.join(newcomer.episode_id, newcomer.returns_to)
+
+    def join(self, one: UUID, other: UUID) -> None:
+        self._parent[self._root(one)] = self._root(other)
+
+    def are_one(self, one: UUID, other: UUID) -> bool:
+        return self._root(one) == self._root(other)
+
+    def sets(self, everybody: Iterable[Member]) -> list[list[Member]]:
+        found: dict[UUID, list[Member]] = defaultdict(list)
+        for one in everybody:
+            found[self._root(one.episode_id)].append(one)
+        return list(found.values())
+
+    def _root(self, key: UUID) -> UUID:
+        while self._parent[key] != key:
+            self._parent[key] = self._parent[self._parent[key]]
+            key = self._parent[key]
+        return key

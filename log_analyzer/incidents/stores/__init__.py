@@ -1,0 +1,1 @@
+"""Episodes, incidents and the board in Cassandra."""

@@ -1,0 +1,185 @@
+"""Errors become episodes, and episodes incidents: the state that the consumer loop keeps.
+
+The order of what is stored, and why a kill between any two of them loses and doubles nothing:
+
+1. an episode is opened (transaction on its group): it is found again, and still has no incident
+2. the batch's traces are told: they expire, and tell the same again
+3. the episode is placed (transaction on the board): the decision stands there for whoever looks
+4. what follows from the board is published: incident, episode, membership; any instance does it
+5. evidence, 6. log ids, 7. tallies: an error whose id is stored is not looked at again; a tally
+   never speaks of more than is remembered; both are mended by what is redelivered
+8. the outbox is told, 9. the offset is committed. Until then Kafka sends the batch again, and an
+   episode that is read back has its incident opened and its message ensured again
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from log_analyzer import metrics
+from log_analyzer.episodes.change import EpisodeChange
+from log_analyzer.episodes.counter import EpisodeCounter
+from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.incidents.board_access import BoardAccess
+from log_analyzer.incidents.board_writer import IncidentPlacer
+from log_analyzer.incidents.call_graph import CallGraph
+from log_analyzer.incidents.escalations import ConsumedEscalation, EscalationStore
+from log_analyzer.incidents.lifecycle import IncidentLifecycle, Outbox
+from log_analyzer.incidents.stores.episodes import IncidentStore
+
+
+class IncidentTracker:
+    """Counts errors into episodes, each log id once, and has them placed. Owned by one thread.
+
+    Writes go by episode, not by error: a row of log ids and a tally an episode, all episodes of a
+    batch at once. When a write fails, what was held of these groups is forgotten and read again.
+
+    Args:
+        store: episodes in Cassandra.
+        board: the board of incidents in Cassandra.
+        escalations: escalations in Cassandra.
+        outbox: where messages wait.
+        load_graph: reads which services call which.
+        quiet_ms: gap in event time that ends an episode.
+        reopen_ms: beyond it, an incident's group that returns within this time reopens it.
+        gather_ms: time for the groups of one cause to find each other before the first message.
+        changed: called with the id of each incident that was written.
+        clock_ms: the wall clock, ms since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IncidentStore,
+        board: BoardAccess,
+        escalations: EscalationStore,
+        outbox: Outbox,
+        load_graph: Callable[[], CallGraph],
+        quiet_ms: int,
+        reopen_ms: int,
+        gather_ms: int,
+        changed: Callable[[UUID], None] = lambda _: None,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._store = store
+        self._escalations = escalations
+        self._outbox = outbox
+        self._quiet_ms = quiet_ms
+        self._gather_ms = gather_ms
+        self._changed = changed
+        self._clock_ms = clock_ms
+        self._placer = IncidentPlacer(board, load_graph)
+        self._lifecycle = IncidentLifecycle(
+            store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
+        )
+        self._counter = EpisodeCounter(store, self._lifecycle.adopt, quiet_ms, clock_ms)
+
+    def record(self, errors: Iterable[ConsumedError]) -> None:
+        """Counts these errors. When it returns, all that follows from them is stored.
+
+        Safe to repeat with the same errors, whole or in part, in this process or another.
+
+        Raises:
+            LostRaceError: other instances kept changing the same groups or the board.
+            Exception: the driver's, when Cassandra is away; nothing may be committed either way.
+        """
+        groups: dict[UUID, list[ConsumedError]] = defaultdict(list)
+        for error in errors:
+            groups[error.fingerprint].append(error)
+        changes: dict[UUID, EpisodeChange] = {}
+        services = self._placer.services()
+        try:
+            for fingerprint, members in groups.items():
+                members.sort(key=lambda error: (error.moment_ms, error.event.log_id))
+                own = self._counter.count(fingerprint, members, services)
+                for change in own.values():
+                    self._settle_status(change)
+                changes |= own
+            self._placer.tell(
+                {
+                    key: (change.episode.service_name, change.spans)
+                    for key, change in changes.items()
+                }
+            )
+            self._lifecycle.place(changes.values())
+            self._write(changes)
+        except BaseException:
+            self._counter.forget(groups)
+            raise
+        self._counter.shrink(groups)
+
+    def escalate(self, escalations: list[ConsumedEscalation]) -> None:
+        """Stores escalations and has their incidents' messages updated. Safe to repeat."""
+        self._escalations.write(escalations)
+        self._lifecycle.escalate(escalations)
+
+    def forget(self) -> None:
+        """Drops all that is held; what other instances store meanwhile is read afresh."""
+        self._counter.forget()
+        self._lifecycle.forget()
+
+    def merge(self) -> None:
+        """Merges incidents that prove to share a cause. Blocks; raises the driver's errors."""
+        self._lifecycle.merge()
+
+    def resolve_quiet(self) -> None:
+        """Resolves what has been quiet by the wall clock. Blocks; raises the driver's errors."""
+        self._lifecycle.resolve_quiet()
+
+    def split(self, incident: UUID, service_name: str) -> set[UUID]:
+        """Parts a service from an incident (see `IncidentPlacer.split`); both stay open if it was.
+
+        Returns the two incidents; empty when there is nothing to part.
+        """
+        return self._lifecycle.split(incident, service_name)
+
+    def _settle_status(self, change: EpisodeChange) -> None:
+        episode = change.episode
+        current = self._placer.incident_of(episode.episode_id)
+        if current is not None:
+            episode.incident_id = current
+        resolved = self._lifecycle.is_resolved(episode.incident_id)
+        goes_on = self._lifecycle.goes_on(episode.incident_id, change.high_ms)
+        if (change.reopens or (change.counted and resolved)) and (not change.superseded or goes_on):
+            change.must_open = change.must_ensure = change.must_write = True
+
+    def _write(self, changes: dict[UUID, EpisodeChange]) -> None:
+        """All groups' writes together: three waves, whatever the number of errors and groups."""
+        store = self._store
+        evidence, log_ids, rows = [], [], []
+        for key, change in changes.items():
+            evidence += store.evidence_statements(key, change.evidence)
+            for partition, entries in change.new.items():
+                log_ids += store.error_statements(key, partition, entries)
+            if change.counted or change.must_write:
+                rows += store.tally_statements(change.episode)
+        incidents: dict[UUID, bool] = {}
+        for change in changes.values():
+            if change.episode.incident_id is not None:
+                ensured = incidents.get(change.episode.incident_id, False)
+                incidents[change.episode.incident_id] = ensured or change.must_ensure
+            if change.must_open and change.episode.incident_id is not None:
+                arrival_ms = change.episode.last_arrival_ms or self._clock_ms()
+                rows += store.open_statements(change.episode.incident_id, arrival_ms)
+                self._lifecycle.note_open(change.episode.incident_id)
+        for wave in (evidence, log_ids, rows):
+            store.write(wave)
+        for change in changes.values():
+            self._end_previous(change)
+            metrics.ERRORS_COUNTED.inc(change.counted)
+        not_before_ms = self._clock_ms() + self._gather_ms
+        for incident, must_ensure in incidents.items():
+            if must_ensure:
+                self._outbox.ensure(incident, not_before_ms)
+            self._changed(incident)
+
+    def _end_previous(self, change: EpisodeChange) -> None:
+        """A later episode of the group ends the earlier one's incident, unless it is the same."""
+        previous = self._lifecycle.current_incident(change.previous) if change.previous else None
+        if previous is None or not change.must_open or previous == change.episode.incident_id:
+            return
+        if not self._lifecycle.is_resolved(previous):
+            self._lifecycle.end_earlier(previous, change.episode.first_ms)

@@ -1,0 +1,284 @@
+"""One incident as people see it, whole: what all doors show alike. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from uuid import UUID
+
+from log_analyzer.episodes.episode import Severity, Status
+
+# Earlier incidents of the same groups: so many are looked for, the newest first.
+EARLIER_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One error kept with an incident; event time in ms since the epoch."""
+
+    log_id: str
+    timestamp_ms: int
+    service_name: str
+    level: str
+    message: str
+    error_code: str | None
+    trace_id: str | None
+    span_id: str | None
+    parent_span_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was said about an incident. `note` tells why the model's answer is missing.
+
+    `state` is the digest of the incident's state that this answers for good, empty while it may
+    be asked again. `originals` are the values of those placeholders in the text that may be put
+    back into what goes to Slack, where a setting allows it.
+    """
+
+    source: str
+    root_cause: str
+    culprit_service: str
+    confidence: str
+    evidence: tuple[str, ...]
+    actions: tuple[str, ...]
+    struck_out: tuple[str, ...] = ()
+    note: str = ""
+    model: str = ""
+    llm_calls: int = 0
+    llm_tokens: int = 0
+    analysed_ms: int = 0
+    state: str = ""
+    originals: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """Where an incident's message stands."""
+
+    state: str
+    channel: str | None
+    ts: str | None
+    sends: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """The errors of one service and one template within an incident."""
+
+    fingerprint: UUID
+    service_name: str
+    template: str
+    error_count: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMinute:
+    """How many errors of an incident one service logged in one minute of event time."""
+
+    service_name: str
+    minute_ms: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierIncident:
+    """An earlier incident of the same fingerprint, and what it was."""
+
+    incident_id: UUID
+    first_ms: int
+    last_ms: int
+    culprit_service: str
+    root_cause: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An escalation of one of the incident's services while it lasted."""
+
+    escalation_id: UUID
+    service_name: str
+    alert_count: int
+    first_alert_ms: int
+    last_alert_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What people did with an incident. `feedback` judges one analysis.
+
+    `feedback_source` and `feedback_analysed_ms` name it; that of the rules has no time: 0. The
+    incident is silenced while all of its groups are.
+    """
+
+    acknowledged_by: str | None = None
+    acknowledged_ms: int | None = None
+    silenced_by: str | None = None
+    silenced_until_ms: int | None = None
+    feedback: Literal["right", "wrong"] | None = None
+    feedback_by: str | None = None
+    feedback_source: str | None = None
+    feedback_analysed_ms: int = 0
+
+    def judges(self, source: str, analysed_ms: int) -> bool:
+        """True when the feedback is about this analysis."""
+        judged = (self.feedback_source, self.feedback_analysed_ms)
+        return self.feedback is not None and judged == (source, analysed_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A service that may be the cause, and why, as sentences with figures and log ids.
+
+    `score` is the share of the failing traces that blame it; `departure` is its score against
+    normal, 0 where nothing was compared; `log_ids` are the lines that show it.
+    """
+
+    service_name: str
+    reasons: tuple[str, ...]
+    score: float = 0.0
+    log_ids: tuple[str, ...] = ()
+    departure: float = 0.0
+
+
+# Of a quiet time, the first in a ranking mostly departs by less (docs/root-cause.md).
+LEAST_DEPARTURE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NormalRanking:
+    """What came of comparing an incident's time with normal.
+
+    Attributes:
+        culprit: the service that departs so clearly that it is named; None is inconclusive.
+        suspects: all that depart, the clearest first.
+        fits_normal: False when nearly all was new, so that nothing can be told from it.
+        normal_version, learned_ms: which normal, and when it was composed (wall clock).
+        start_ms, end_ms: the event time that was compared.
+        events, spans: how many were read of it.
+        whole: False when they are a sample of its traces.
+        young: True when the fault's first minute was not over; a later ranking knows more.
+        clocks_moved: True when clocks were set right by logs alone: suspects are a hint then.
+    """
+
+    culprit: str | None
+    suspects: tuple[Suspect, ...]
+    fits_normal: bool
+    normal_version: str
+    learned_ms: int
+    start_ms: int
+    end_ms: int
+    events: int
+    spans: int = 0
+    whole: bool = True
+    young: bool = False
+    clocks_moved: bool = False
+
+    @property
+    def orders(self) -> bool:
+        """True when it says more of the suspects than the incident's traces do.
+
+        One that does not fit normal says nothing, nor one in which hardly anything departs.
+        """
+        if not self.fits_normal or not self.suspects:
+            return False
+        return self.culprit is not None or self.suspects[0].departure >= LEAST_DEPARTURE
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened; `log_id` where one log line shows it."""
+
+    timestamp_ms: int
+    service_name: str
+    text: str
+    log_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLog:
+    """A log line of any level that helps to understand an incident."""
+
+    log_id: str
+    timestamp_ms: int
+    service_name: str
+    level: str
+    message: str
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """A template that a suspect logs more or less often than in the hour before, per minute.
+
+    The rates are those of samples; the seconds say of how much event time on each side.
+    """
+
+    service_name: str
+    level: str
+    template: str
+    before_per_minute: float
+    now_per_minute: float
+    before_seconds: float = 0.0
+    now_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentContext:
+    """What a person would look at: fetched from the stored logs, kept with the incident.
+
+    `ranking` is None where nothing was learned as normal yet, or could not be read in time.
+    """
+
+    gathered_ms: int
+    suspects: tuple[Suspect, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    trace_logs: tuple[ContextLog, ...] = ()
+    logs_before: tuple[ContextLog, ...] = ()
+    rate_changes: tuple[RateChange, ...] = ()
+    ranking: NormalRanking | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident whole. Times in ms since the epoch.
+
+    `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
+    it resolved last, by the wall clock, also after it opened again (`reopened`).
+    """
+
+    incident_id: UUID
+    fingerprint: UUID
+    status: Status
+    service_name: str
+    template: str
+    title: str
+    severity: Severity
+    suspects: tuple[str, ...]
+    services: tuple[str, ...]
+    error_count: int
+    first_ms: int
+    last_ms: int
+    evidence: tuple[Evidence, ...]
+    analyses: tuple[Analysis, ...]
+    message: SentMessage | None
+    groups: tuple[ErrorGroup, ...] = ()
+    error_minutes: tuple[ErrorMinute, ...] = ()
+    earlier: tuple[EarlierIncident, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    handling: Handling = Handling()
+    context: IncidentContext | None = None
+    merged_into: UUID | None = None
+    reopened: bool = False
+    resolved_ms: int | None = None
+
+    @property
+    def stored_analysis(self) -> Analysis | None:
+        """The model's last answer, or the last word on why there is none; None before either."""
+        answers = [one for one in self.analyses if one.source == "mistral"] or self.analyses
+        return max(answers, key=lambda one: one.analysed_ms, default=None)

@@ -1,0 +1,1 @@
+"""From Kafka into the process: read, counted, committed after the fact."""

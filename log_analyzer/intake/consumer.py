@@ -1,0 +1,312 @@
+"""The consumer loop: from Kafka into incidents, offsets committed after the fact."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from firstcause.dead_letters import headers
+from firstcause.settings import Settings
+from firstcause.storage.cassandra import AWAY
+from log_analyzer import metrics
+from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.tracker import IncidentTracker
+from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
+from log_analyzer.intake.message_reader import MessageIntake
+from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
+from log_templates.miner import TemplateMiner
+
+FETCH_MESSAGES: Final = 5_000
+FETCH_SECONDS: Final = 0.1
+COMMIT_SECONDS: Final = 1.0
+HOUSEKEEPING_SECONDS: Final = 2.0
+# Incidents of one cause should find each other before their first messages go out.
+MERGE_SECONDS: Final = 0.5
+GARBAGE_OBJECTS: Final = 70_000
+STORE_RETRY_MAX_SECONDS: Final = 10.0
+PROCESSING_ATTEMPTS: Final = 3
+
+# What passes by itself: the loop is blocked, and tries the same again.
+_WAITED_FOR: Final = (*AWAY, LostRaceError, NotPutAsideError)
+
+_log = structlog.get_logger()
+
+
+def consumer_config(settings: Settings) -> dict[str, Any]:
+    """How the analyzer reads Kafka. A killed instance is replaced after the session's 6 s."""
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "group.id": settings.analyzer_group,
+        "client.id": "firstcause-analyzer",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Each topic is shared out by itself: who has the escalations has no fewer of the logs.
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 2_000,
+        "fetch.message.max.bytes": settings.kafka_max_message_bytes,
+        "topic.metadata.refresh.interval.ms": 10_000,
+        "reconnect.backoff.max.ms": 2_000,
+    }
+
+
+class LogConsumer:
+    """Consumes `logs` and `incident_escalations` until told to stop.
+
+    Owned by one thread; `alive_at` is read by others.
+
+    While Cassandra is away it pauses its partitions, stays in the group, commits nothing and
+    tries the same batch again. An unreadable message is counted and passed: the store job has
+    its own position on the same topic and puts it on the dead-letter topic. A readable error that
+    can't be processed, three times, and an unreadable escalation go there from here.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        tracker: IncidentTracker,
+        dead_letters: DeadLetters,
+        miner: TemplateMiner,
+        consumer: Consumer | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
+        self._tracker = tracker
+        self._dead_letters = dead_letters
+        self._miner = miner
+        self._monotonic = monotonic
+        self._consumer = consumer or Consumer(consumer_config(settings))
+        self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
+        self._committed_at = monotonic()
+        self._housekept_at = monotonic()
+        self._merged_at = monotonic()
+        self._blocked_until: float | None = None
+        self._failures = 0
+        self.alive_at = monotonic()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+        try:
+            with _rare_garbage_collection():
+                while not stopping.is_set():
+                    self.alive_at = self._monotonic()
+                    self._turn()
+                self._store_and_commit()
+        finally:
+            self._consumer.close()
+
+    def _turn(self) -> None:
+        if self._blocked_until is not None:
+            # Newly assigned partitions are paused too; what was fetched before is kept.
+            self._consumer.pause(self._consumer.assignment())
+            self._intake.take(self._consumer.consume(1, FETCH_SECONDS))
+            if self._monotonic() >= self._blocked_until:
+                self._store_and_commit()
+            return
+        messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
+        self._intake.take(messages)
+        now = self._monotonic()
+        if self._batch.is_due(now, more_waits=len(messages) == FETCH_MESSAGES):
+            self._guarded(self._store)
+        # In a storm one commit covers several batches: each is a round trip of its own.
+        if self._batch.is_empty and now - self._committed_at >= COMMIT_SECONDS:
+            self._commit()
+        # Not when the batch was just refused: its success would end the block.
+        blocked = self._blocked_until is not None
+        if not blocked and now - self._merged_at >= MERGE_SECONDS:
+            self._merged_at = now
+            blocked = not self._guarded(partial(self._kept_up, "merge", self._tracker.merge))
+        if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
+            self._housekept_at = now
+            self._guarded(partial(self._kept_up, "resolve", self._tracker.resolve_quiet))
+
+    def _store_and_commit(self) -> None:
+        if self._guarded(self._store):
+            self._commit()
+
+    def _guarded(self, work: Callable[[], None]) -> bool:
+        """Does what needs Cassandra; False when it is away, and the loop is blocked then.
+
+        A race lost to other instances, and Kafka refusing a dead letter, are no different:
+        blocked, tried again, nothing committed.
+        """
+        try:
+            work()
+        except _WAITED_FOR as error:
+            self._failures += 1
+            pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
+            self._blocked_until = self._monotonic() + pause
+            metrics.STORE_AWAY.set(isinstance(error, AWAY))
+            _log.warning(
+                _reason_to_wait(error),
+                again_in_seconds=pause,
+                reason=f"{type(error).__name__}: {error}"[:300],
+            )
+            return False
+        if self._blocked_until is not None:
+            self._consumer.resume(self._consumer.assignment())
+            _log.info("store_back", after_attempts=self._failures)
+        self._blocked_until, self._failures = None, 0
+        metrics.STORE_AWAY.set(0)
+        return True
+
+    @staticmethod
+    def _kept_up(name: str, work: Callable[[], None]) -> None:
+        """Does work that comes again soon: what no waiting mends is told, and the loop goes on."""
+        try:
+            work()
+        except _WAITED_FOR:
+            raise
+        except Exception:  # noqa: BLE001 - told and counted; the next turn tries again
+            metrics.LOOP_FAILURES.labels(name).inc()
+            _log.exception("loop_work_failed", work=name)
+
+    def _store(self) -> None:
+        if self._batch.is_empty:
+            return
+        errors = self._batch.errors
+        with metrics.BATCH_SECONDS.time():
+            if errors and not self._processed(errors):
+                # One of them can't be processed: find it, so that the others go on.
+                for error in errors:
+                    if not self._processed([error]):
+                        self._dead_letters.put(error.source, headers.PROCESSING_FAILED)
+            self._store_escalations(self._batch.escalations)
+        metrics.BATCH_ERRORS.observe(len(errors))
+        self._batch.stored()
+
+    def _store_escalations(self, messages: list[ReadEscalation]) -> None:
+        for one in messages:
+            if one.escalation is None:
+                self._dead_letters.put(one.source, headers.UNREADABLE_ESCALATION)
+        readable = [one for one in messages if one.escalation is not None]
+        if readable and not self._escalated(readable):
+            for one in readable:
+                if not self._escalated([one]):
+                    self._dead_letters.put(one.source, headers.PROCESSING_FAILED)
+
+    def _escalated(self, messages: list[ReadEscalation]) -> bool:
+        found = [one.escalation for one in messages if one.escalation is not None]
+        ids = [str(one.escalation_id) for one in found]
+        done = self._attempted(partial(self._tracker.escalate, found), escalation_ids=ids[:10])
+        metrics.ESCALATIONS.inc(len(found) if done else 0)
+        return done
+
+    def _mined(self, error: ReadError) -> ConsumedError:
+        template = self._miner.add(error.event.message)
+        partition, offset = error.message.partition(), error.message.offset()
+        arrived_ms = error.message.timestamp()[1]
+        return ConsumedError(
+            error.event,
+            cast(int, partition),
+            cast(int, offset),
+            template.text,
+            template.template_id,
+            arrived_ms if arrived_ms > 0 else None,
+        )
+
+    def _processed(self, errors: list[ReadError]) -> bool:
+        log_ids = [error.event.log_id for error in errors[:10]]
+        record = partial(self._record, errors)
+        return self._attempted(record, log_ids=log_ids)
+
+    def _record(self, errors: list[ReadError]) -> None:
+        self._tracker.record(list(map(self._mined, errors)))
+
+    def _attempted(self, work: Callable[[], None], **told: object) -> bool:
+        """True when it was done in three attempts; what passes by itself is raised."""
+        for attempt in range(PROCESSING_ATTEMPTS):
+            try:
+                work()
+            except _WAITED_FOR:
+                raise
+            except Exception:  # noqa: BLE001 - told; after three times a dead letter
+                _log.exception("processing_failed", attempt=attempt + 1, **told)
+            else:
+                return True
+        return False
+
+    def _commit(self) -> None:
+        """Commits what is stored; what Kafka refuses stays to be committed with the next."""
+        self._committed_at = self._monotonic()
+        offsets = [TopicPartition(*key, offset) for key, offset in self._batch.positions.items()]
+        if not offsets:
+            return
+        try:
+            answers = self._consumer.commit(offsets=offsets, asynchronous=False) or []
+        except KafkaException as error:
+            # Mostly a group that is balancing anew. No later message need come to these
+            # partitions, so nobody else would commit them.
+            _log.warning("commit_failed", reason=str(error))
+            return
+        refused = [one for one in answers if one.error is not None]
+        for one in refused:
+            _log.warning("commit_failed", partitions=_named([one]), reason=str(one.error))
+        self._batch.committed(_places(offsets) - _places(refused))
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("partitions_assigned", partitions=_named(partitions))
+        self._tracker.forget()
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Still the owner: what is in hand is stored and committed, or left to the next owner."""
+        _log.info("partitions_revoked", partitions=_named(partitions))
+        if self._blocked_until is None:
+            self._store_and_commit()
+        self._batch.drop(_places(partitions))
+        self._tracker.forget()
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """No longer the owner: nothing of it may be written any more."""
+        _log.warning("partitions_lost", partitions=_named(partitions))
+        self._batch.drop(_places(partitions))
+        self._tracker.forget()
+
+
+@contextlib.contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Looks for cycles a hundred times less often, and not among what is there already.
+
+    Messages make none. By default Python looks after each 700 of them, which costs as much as
+    reading them.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _reason_to_wait(error: Exception) -> str:
+    if isinstance(error, LostRaceError):
+        return "race_lost"
+    return "store_away" if isinstance(error, AWAY) else "dead_letter_refused"
+
+
+def _places(partitions: list[TopicPartition]) -> set[tuple[str, int]]:
+    return {(one.topic, one.partition) for one in partitions}
+
+
+def _named(partitions: list[TopicPartition]) -> list[str]:
+    return [f"{one.topic}/{one.partition}" for one in partitions]

@@ -1,0 +1,1 @@
+"""Mistral: one question an incident, its budget, its cache, its circuit breaker."""

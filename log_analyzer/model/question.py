@@ -1,0 +1,258 @@
+"""One question to the model about one incident, by the rules: cache, limits, budget, breaker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import structlog
+from cassandra.cluster import Session
+
+from firstcause.settings import Settings
+from firstcause.text.event_time import clock
+from log_analyzer import metrics
+from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incidents.view import Analysis, IncidentView
+from log_analyzer.model.analysis_state import evidence_digest
+from log_analyzer.model.breaker import CircuitBreaker
+from log_analyzer.model.budget import Charge, ModelBudget, Outcome, OverBudgetError, model_budget
+from log_analyzer.model.cache import AnswerCache
+from log_analyzer.model.mistral_client import (
+    MistralModel,
+    ModelAnswer,
+    ModelFailedError,
+    RootCause,
+    call_tokens,
+)
+from log_analyzer.prompting.renderer import Prompt, PromptTemplates
+from log_analyzer.redaction.redactor import PLACEHOLDER
+from log_analyzer.report.deterministic import deterministic_report
+from log_analyzer.report.sections import suspect_names
+
+RETRY_FIRST_MS: Final = 15_000
+
+_log = structlog.get_logger()
+
+
+class Model(Protocol):
+    """What is asked for a root cause."""
+
+    name: str
+
+    def ask(self, prompt: str, log_ids: set[str], services: set[str]) -> ModelAnswer:
+        """One checked answer; blocks. Raises ModelFailedError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a question. `again_ms`: the state was not answered; ask again after so long."""
+
+    analysis: Analysis
+    again_ms: int | None = None
+
+
+class Questioner:
+    """Asks about one incident at a time in each thread; blocks up to two minutes.
+
+    The order keeps the bill low: an earlier answer to the same question, the incident's own limit
+    of calls, the budget, the breaker, and only then a call.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        prompts: PromptTemplates,
+        budget: ModelBudget,
+        cache: AnswerCache,
+        breaker: CircuitBreaker,
+        reader: IncidentReader,
+        calls_per_incident: int,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._budget = budget
+        self._cache = cache
+        self._breaker = breaker
+        self._reader = reader
+        self._calls_per_incident = calls_per_incident
+        self._clock_ms = clock_ms
+
+    def ask(self, view: IncidentView, state: str) -> Reply:
+        """The analysis of an incident's state. Raises the driver's errors."""
+        prompt = self._prompts.render(view)
+        question = f"{self._model.name} {prompt.template} {prompt.templates}"
+        digest = evidence_digest(view, question)
+        earlier = self._earlier(view, state, digest)
+        if earlier is not None:
+            return Reply(earlier)
+        if self._budget.calls_of(view.incident_id) >= self._calls_per_incident:
+            metrics.MODEL_CALLS.labels(outcome="call_limit").inc()
+            limit = f"its {self._calls_per_incident} calls are used up"
+            return Reply(self._without_model(view, limit, state=state))
+        if self._breaker.wait_seconds() > 0:
+            return self._not_now(view)
+        estimate = call_tokens(prompt.text)
+        try:
+            charge = self._budget.reserve(view.incident_id, self._model.name, estimate, "analysis")
+        except OverBudgetError as error:
+            metrics.MODEL_CALLS.labels(outcome="over_budget").inc()
+            wait_ms = int(error.free_at.timestamp() * 1000) - self._clock_ms()
+            why = f"the budget of {error} is used up"
+            return Reply(self._without_model(view, why), max(RETRY_FIRST_MS, wait_ms))
+        if not self._breaker.allow():
+            self._budget.settle(charge, "unavailable", 0)
+            return self._not_now(view)
+        return self._call(view, state, prompt, charge, digest)
+
+    def _call(
+        self, view: IncidentView, state: str, prompt: Prompt, charge: Charge, digest: str
+    ) -> Reply:
+        healthy = False
+        asked_seconds: float | None = None
+        estimate = call_tokens(prompt.text)
+        try:
+            with metrics.MODEL_CALLS_RUNNING.track_inprogress():
+                answer = self._model.ask(
+                    prompt.text,
+                    set(prompt.log_ids),
+                    {view.service_name, *view.services, *suspect_names(view)},
+                )
+            healthy = True
+        except ModelFailedError as error:
+            healthy, asked_seconds = not error.unavailable, error.asked_seconds
+            return self._failed(view, state, charge, estimate, error)
+        finally:
+            if healthy:
+                self._breaker.succeeded()
+            else:
+                self._breaker.failed(asked_seconds)
+        self._budget.settle(
+            charge,
+            "answered",
+            answer.tokens,
+            requests=answer.calls,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+        )
+        metrics.MODEL_CALLS.labels(outcome="answered").inc()
+        analysis = self._answered(state, prompt, answer)
+        if _fits_another(view, answer):
+            self._cache.keep(
+                view.fingerprint,
+                digest,
+                view,
+                answer.answer,
+                model=self._model.name,
+                answered_ms=analysis.analysed_ms,
+            )
+        return Reply(analysis)
+
+    def _answered(self, state: str, prompt: Prompt, answer: ModelAnswer) -> Analysis:
+        found = answer.answer
+        return Analysis(
+            source="mistral",
+            root_cause=found.root_cause,
+            culprit_service=found.culprit_service,
+            confidence=found.confidence,
+            evidence=tuple(found.evidence),
+            actions=tuple(found.actions),
+            struck_out=answer.struck_out,
+            model=self._model.name,
+            llm_calls=answer.calls,
+            llm_tokens=answer.tokens,
+            analysed_ms=self._clock_ms(),
+            state=state,
+            originals=prompt.redactor.kept_of(_text_of(found)),
+        )
+
+    def _failed(
+        self,
+        view: IncidentView,
+        state: str,
+        charge: Charge,
+        estimate: int,
+        error: ModelFailedError,
+    ) -> Reply:
+        outcome: Outcome = "unavailable" if error.free else "invalid"
+        if error.unavailable and not error.free:
+            outcome = "timeout"
+        # What a failed call cost is unknown unless it cost nothing; the estimate stays charged.
+        tokens = 0 if error.free else estimate
+        self._budget.settle(charge, outcome, tokens, requests=error.calls)
+        metrics.MODEL_CALLS.labels(outcome=outcome).inc()
+        _log.warning("model_failed", incident_id=str(view.incident_id), reason=str(error))
+        analysis = self._without_model(view, f"the model did not help ({error})")
+        analysis = replace(analysis, llm_calls=error.calls, llm_tokens=tokens)
+        if error.unavailable:
+            wait_ms = int(self._breaker.wait_seconds() * 1_000)
+            return Reply(analysis, max(RETRY_FIRST_MS, wait_ms))
+        return Reply(replace(analysis, state=state))
+
+    def _earlier(self, view: IncidentView, state: str, digest: str) -> Analysis | None:
+        found = self._cache.find(view.fingerprint, digest, view)
+        if found is None:
+            return None
+        other = found.incident_id != view.incident_id
+        source = self._reader.read(found.incident_id) if other else view
+        if source is not None and _marked_wrong(source, found.answered_ms):
+            return None
+        # Of this incident any answer will do that people refused: it may have come from there.
+        if view.handling.feedback == "wrong" and view.handling.feedback_source == "mistral":
+            return None
+        metrics.MODEL_CALLS.labels(outcome="from_cache").inc()
+        of = f"incident {found.incident_id}" if other else "this incident"
+        return Analysis(
+            source="mistral",
+            root_cause=found.answer.root_cause,
+            culprit_service=found.answer.culprit_service,
+            confidence=found.answer.confidence,
+            evidence=tuple(found.answer.evidence),
+            actions=tuple(found.answer.actions),
+            note=f"From an earlier answer: {of}, {clock(found.answered_ms)}.",
+            model=found.model,
+            analysed_ms=self._clock_ms(),
+            state=state,
+        )
+
+    def _not_now(self, view: IncidentView) -> Reply:
+        metrics.MODEL_CALLS.labels(outcome="breaker_open").inc()
+        wait_ms = int(self._breaker.wait_seconds() * 1_000)
+        why = "the model does not answer at the moment; it is asked again"
+        return Reply(self._without_model(view, why), max(1_000, wait_ms))
+
+    def _without_model(self, view: IncidentView, why: str, state: str = "") -> Analysis:
+        report = deterministic_report(view, f"Deterministic report: {why}.")
+        return replace(report, model=self._model.name, analysed_ms=self._clock_ms(), state=state)
+
+
+def questioner(settings: Settings, session: Session, reader: IncidentReader) -> Questioner:
+    """One that asks Mistral, as the settings say. Blocks while Cassandra prepares statements."""
+    return Questioner(
+        model=MistralModel(settings),
+        prompts=PromptTemplates(settings.prompts_dir),
+        budget=model_budget(settings, session),
+        cache=AnswerCache(session),
+        breaker=CircuitBreaker(),
+        reader=reader,
+        calls_per_incident=settings.analyzer_llm_calls_per_incident,
+    )
+
+
+def _marked_wrong(view: IncidentView, answered_ms: int) -> bool:
+    handling = view.handling
+    return handling.feedback == "wrong" and handling.judges("mistral", answered_ms)
+
+
+def _fits_another(view: IncidentView, answer: ModelAnswer) -> bool:
+    """True if an answer says nothing that only this incident has: it rests on error lines alone."""
+    cited, lines = set(answer.answer.evidence), {one.log_id for one in view.evidence}
+    plain = not PLACEHOLDER.search(_text_of(answer.answer))
+    return bool(cited) and cited <= lines and not answer.struck_out and plain
+
+
+def _text_of(answer: RootCause) -> str:
+    return "\n".join([answer.root_cause, *answer.actions])

@@ -1,0 +1,1 @@
+"""Telling people: what is due, to which channel, each message once."""

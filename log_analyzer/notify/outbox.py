@@ -1,0 +1,144 @@
+"""The outbox: one row for each incident's message, moved by lightweight transactions only.
+
+pending -> sending -> live -> settled; back to pending only when it is sure that no post was
+made, back to live when a settled incident moves again. What is silenced goes from pending to
+silenced and back. Settled without a timestamp means that it was never posted, and need not be.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from cassandra.cluster import Session
+
+from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.stored_time import moment
+from log_analyzer.incidents.stores.episodes import milliseconds
+from log_analyzer.notify.channel import Posted
+
+_CQL: Final = {
+    "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "
+    "sends) VALUES (?, 'pending', ?, ?, 0, 0) IF NOT EXISTS",
+    "revive": "UPDATE incident_messages SET state = ?, epoch = ? WHERE incident_id = ? "
+    "IF epoch = ?",
+    "touch": "UPDATE incident_messages SET epoch = ? WHERE incident_id = ? IF epoch = ?",
+    "by_state": "SELECT incident_id FROM incident_messages WHERE state = ?",
+    "read": "SELECT * FROM incident_messages WHERE incident_id = ?",
+    "move": "UPDATE incident_messages SET state = ?, epoch = ?, lease_owner = ?, lease_until = ?, "
+    "not_before = ?, attempts = ?, last_error = ?, channel = ?, ts = ?, delivered_hash = ?, "
+    "delivered_shape = ?, sent_at = ?, sends = ? WHERE incident_id = ? IF epoch = ?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message's row. `epoch` changes with every write and guards the next one."""
+
+    incident_id: UUID
+    state: str
+    epoch: UUID
+    lease_owner: str | None = None
+    lease_until_ms: int = 0
+    not_before_ms: int = 0
+    attempts: int = 0
+    last_error: str | None = None
+    channel: str | None = None
+    ts: str | None = None
+    delivered_hash: str | None = None
+    delivered_shape: str | None = None
+    sent_ms: int = 0
+    sends: int = 0
+
+    @property
+    def posted(self) -> Posted | None:
+        """Where the message stands; None as long as it stands nowhere."""
+        return Posted(self.channel, self.ts) if self.channel and self.ts else None
+
+
+class MessageOutbox:
+    """Incident messages in Cassandra. Every method blocks and raises the driver's errors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+
+    def _execute(self, name: str, *values: object) -> Any:
+        return self._session.execute(self._statements[name], values)
+
+    def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
+        """The message will be sent, or updated again if it was settled. Idempotent.
+
+        A new message is not sent before `not_before_ms` (since the epoch); one that is known
+        already goes by what was said first. A sender that is about to settle the message
+        notices: its epoch has changed.
+        """
+        first = (incident, uuid.uuid4(), moment(not_before_ms))
+        result = self._execute("create", *first)
+        while not result.was_applied:
+            row = self.read(incident)
+            if row is None:
+                result = self._execute("create", *first)
+            elif row.state == "settled":
+                state = "live" if row.ts else "pending"
+                result = self._execute("revive", state, uuid.uuid4(), incident, row.epoch)
+            elif row.state == "live":
+                result = self._execute("touch", uuid.uuid4(), incident, row.epoch)
+            else:
+                return
+
+    def in_state(self, state: str) -> list[UUID]:
+        """The incidents whose message is in this state."""
+        return [row.incident_id for row in self._execute("by_state", state)]
+
+    def read(self, incident: UUID) -> MessageRow | None:
+        """The row as it stands, or None."""
+        row = self._execute("read", incident).one()
+        if row is None or row.state is None:
+            return None
+        return MessageRow(
+            incident_id=incident,
+            state=row.state,
+            epoch=row.epoch,
+            lease_owner=row.lease_owner,
+            lease_until_ms=milliseconds(row.lease_until) or 0,
+            not_before_ms=milliseconds(row.not_before) or 0,
+            attempts=row.attempts or 0,
+            last_error=row.last_error,
+            channel=row.channel,
+            ts=row.ts,
+            delivered_hash=row.delivered_hash,
+            delivered_shape=row.delivered_shape,
+            sent_ms=milliseconds(row.sent_at) or 0,
+            sends=row.sends or 0,
+        )
+
+    def move(self, row: MessageRow) -> MessageRow | None:
+        """Writes `row` over the one with `row.epoch`; the row with its new epoch, or None.
+
+        None means that another has written since: read again and decide anew.
+        """
+        epoch = uuid.uuid4()
+        applied = self._execute(
+            "move",
+            row.state,
+            epoch,
+            row.lease_owner,
+            moment(row.lease_until_ms),
+            moment(row.not_before_ms),
+            row.attempts,
+            row.last_error,
+            row.channel,
+            row.ts,
+            row.delivered_hash,
+            row.delivered_shape,
+            moment(row.sent_ms),
+            row.sends,
+            row.incident_id,
+            row.epoch,
+        ).was_applied
+        if not applied:
+            return None
+        return replace(row, epoch=epoch)

@@ -1,0 +1,1 @@
+"""Slack: layout of messages, the Web API, its limits, clicks on buttons."""

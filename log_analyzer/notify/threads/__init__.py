@@ -1,0 +1,1 @@
+"""Replies in the thread of an incident, each sent once."""

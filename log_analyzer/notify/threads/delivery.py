@@ -1,0 +1,167 @@
+"""Sends the replies in incidents' threads, each once: as `Delivery` does it with messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from log_analyzer import metrics
+from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incidents.view import IncidentView
+from log_analyzer.notify.channel import Channel, MaybeSentError, NotSentError, Request
+from log_analyzer.notify.picture import draw_picture
+from log_analyzer.notify.send_rules import LEASE_MS, backoff_ms
+from log_analyzer.notify.slack.thread_message import PICTURE, render_reply
+from log_analyzer.notify.threads.outbox import ReplyRow, ThreadOutbox
+from log_analyzer.report.deterministic import current_analysis
+
+# Slack shares an uploaded file after its answer; the thread shows it some seconds later.
+SETTLE_MS: Final = 15_000
+UPLOAD_LEASE_MS: Final = 60_000
+# A reply is of less worth than a message: given up when Slack has said no so often, or too late.
+REFUSALS: Final = 5
+TOO_LATE_MS: Final = 86_400_000
+
+_log = structlog.get_logger()
+
+
+class ThreadDelivery:
+    """One pass over the replies at a time; several instances may run it at once.
+
+    A reply found in "sending" after its lease was left by a crash, or by a request of unknown
+    outcome: the thread decides whether it was posted.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: ThreadOutbox,
+        reader: IncidentReader,
+        channel: Channel,
+        owner: str,
+        model_configured: bool,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._threads = threads
+        self._reader = reader
+        self._channel = channel
+        self._owner = owner
+        self._model_configured = model_configured
+        self._clock_ms = clock_ms
+
+    def run_once(self) -> None:
+        """Sends what is due. Raises the driver's errors; nothing is lost by them."""
+        for row in (*self._threads.in_state("pending"), *self._threads.in_state("sending")):
+            if max(row.not_before_ms, row.lease_until_ms) > self._clock_ms():
+                continue
+            if not self._channel.holds(row.thread.channel):
+                # A token was set since: the message is posted anew, with a thread of its own.
+                self._give_up(row, "the message was only previewed")
+            elif row.state == "sending":
+                self._reconcile(row)
+            else:
+                self._send(row)
+
+    def _send(self, row: ReplyRow) -> None:
+        request: Request = "upload" if row.reply == PICTURE else "reply"
+        if self._channel.ready_in_ms(row.thread.channel, request):
+            return
+        view = self._reader.read(row.incident_id)
+        if view is None:
+            self._give_up(row, "the incident is gone")
+            return
+        claimed = self._claim(row, "sending", UPLOAD_LEASE_MS)
+        if claimed is None:
+            return
+        try:
+            self._ask(claimed, view)
+        except NotSentError as error:
+            self._after_refusal(claimed, error, "pending")
+        except MaybeSentError as error:
+            _count(row.reply, "unknown")
+            until = self._clock_ms() + SETTLE_MS
+            self._threads.move(replace(claimed, lease_until_ms=until, last_error=str(error)))
+        else:
+            _count(row.reply, "ok")
+            self._threads.move(replace(claimed, state="sent", last_error=None))
+
+    def _ask(self, row: ReplyRow, view: IncidentView) -> None:
+        if row.reply == PICTURE:
+            self._channel.upload(row.thread, row.incident_id, draw_picture(view))
+            return
+        analysis = current_analysis(view, model_configured=self._model_configured)
+        note = render_reply(row.reply, view, analysis)
+        self._channel.reply(row.thread, row.incident_id, row.reply, note)
+
+    def _reconcile(self, row: ReplyRow) -> None:
+        claimed = self._claim(row, "sending", LEASE_MS)
+        if claimed is None:
+            return
+        try:
+            found = self._channel.has_reply(row.thread, row.incident_id, row.reply)
+        except (NotSentError, MaybeSentError) as error:
+            self._after_refusal(claimed, error, "sending")
+            return
+        _log.info(
+            "thread_reply_reconciled",
+            incident_id=str(row.incident_id),
+            reply=row.reply,
+            found=found,
+        )
+        _count(row.reply, "found" if found else "missing")
+        state = "sent" if found else "pending"
+        self._threads.move(replace(claimed, state=state, lease_until_ms=0))
+
+    def _claim(self, row: ReplyRow, state: str, lease_ms: int) -> ReplyRow | None:
+        until = self._clock_ms() + lease_ms
+        return self._threads.move(
+            replace(row, state=state, lease_owner=self._owner, lease_until_ms=until)
+        )
+
+    def _after_refusal(
+        self, row: ReplyRow, error: NotSentError | MaybeSentError, state: str
+    ) -> None:
+        now_ms = self._clock_ms()
+        refused = isinstance(error, NotSentError) and error.refused
+        late = now_ms - row.planned_ms >= TOO_LATE_MS
+        if late or (refused and row.attempts + 1 >= REFUSALS):
+            self._give_up(row, str(error))
+            return
+        wait_ms = backoff_ms(row.attempts, error)
+        _count(row.reply, "refused")
+        _log.warning(
+            "thread_reply_refused",
+            incident_id=str(row.incident_id),
+            reply=row.reply,
+            reason=str(error),
+            again_in_seconds=wait_ms / 1_000,
+        )
+        self._threads.move(
+            replace(
+                row,
+                state=state,
+                attempts=row.attempts + 1,
+                last_error=str(error),
+                not_before_ms=now_ms + wait_ms,
+                lease_until_ms=0,
+            )
+        )
+
+    def _give_up(self, row: ReplyRow, reason: str) -> None:
+        _count(row.reply, "failed")
+        _log.error(
+            "thread_reply_failed",
+            incident_id=str(row.incident_id),
+            reply=row.reply,
+            reason=reason,
+        )
+        self._threads.move(replace(row, state="failed", last_error=reason, lease_until_ms=0))
+
+
+def _count(reply: str, outcome: str) -> None:
+    kind = "picture" if reply == PICTURE else "reply"
+    metrics.SLACK_SENDS.labels(kind=kind, outcome=outcome).inc()

@@ -1,0 +1,162 @@
+"""The analyzer as a process: its parts, its threads, its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from cassandra.cluster import DriverException, NoHostAvailable, Session
+
+from firstcause.errors import FirstcauseError
+from firstcause.normal.normal_store import NormalStore
+from firstcause.settings import Settings
+from firstcause.storage import cassandra
+from log_analyzer.context.gatherer import ContextGatherer
+from log_analyzer.context.store import ContextStore
+from log_analyzer.health import serve_health
+from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incidents.call_graph import CallGraphStore
+from log_analyzer.incidents.escalations import EscalationStore
+from log_analyzer.incidents.stores.board import BoardStore
+from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.tracker import IncidentTracker
+from log_analyzer.intake.consumer import LogConsumer
+from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.template_store import SharedTemplateMiner
+from log_analyzer.model.analysis_store import AnalysisStore
+from log_analyzer.model.question import questioner
+from log_analyzer.notify.channel_wiring import Messaging
+from log_analyzer.notify.outbox import MessageOutbox
+from log_analyzer.suspects.ranking_process import RankingProcess
+from log_analyzer.worker_passes import run_passes
+from log_analyzer.workers.analysis import AnalysisWorker
+from log_analyzer.workers.context import ContextWorker
+
+ALIVE_SECONDS: Final = 60.0
+CONNECT_RETRY_MAX_SECONDS: Final = 10.0
+JOIN_SECONDS: Final = 10.0
+
+_log = structlog.get_logger()
+
+
+class Analyzer:
+    """Consumer loop in the calling thread; all else in threads of their own.
+
+    These are: messages, replies in their threads, buttons, context, analysis. They share nothing
+    but Cassandra and a hint that an incident has changed, so that any of them may be killed at any
+    moment.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer: LogConsumer | None = None
+        self._workers: list[threading.Thread] = []
+        self.stopping = threading.Event()
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Well while the consumer loop turns and its workers live."""
+        consumer = self._consumer
+        if consumer is None:
+            return False, {"state": "waiting for Cassandra"}
+        seconds = time.monotonic() - consumer.alive_at
+        dead = [worker.name for worker in self._workers if not worker.is_alive()]
+        state = {"state": "consuming", "loop_seconds_ago": round(seconds, 1), "dead_workers": dead}
+        return seconds < ALIVE_SECONDS and not dead, state
+
+    def run(self) -> None:
+        """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
+        serve_health(self._settings.analyzer_metrics_port, self.health)
+        session = self._connect()
+        if session is None:
+            return
+        try:
+            self._consume(session)
+        finally:
+            self.stopping.set()
+            for worker in self._workers:
+                worker.join(JOIN_SECONDS)
+            session.cluster.shutdown()
+
+    def _connect(self) -> Session | None:
+        attempt = 0
+        while not self.stopping.is_set():
+            session: Session | None = None
+            try:
+                session = cassandra.connect(self._settings)
+                BoardStore(session)
+            except (FirstcauseError, DriverException, NoHostAvailable) as error:
+                # The tables may be missing still: `migrate` has not run yet.
+                if session is not None:
+                    session.cluster.shutdown()
+                attempt += 1
+                pause = min(CONNECT_RETRY_MAX_SECONDS, 0.5 * 2 ** min(attempt, 6))
+                _log.warning("waiting_for_cassandra", reason=str(error), again_in_seconds=pause)
+                self.stopping.wait(pause)
+            else:
+                return session
+        return None
+
+    def _consume(self, session: Session) -> None:
+        settings = self._settings
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        outbox, reader = MessageOutbox(session), IncidentReader(session)
+        with_model = settings.mistral_api_key is not None
+        messaging = Messaging(settings, session, owner)
+        for name, worker in messaging.workers().items():
+            self._start(name, worker)
+        ranking = RankingProcess(settings, NormalStore(session))
+        contexts = ContextWorker(
+            store=ContextStore(session),
+            gatherer=ContextGatherer(session),
+            outbox=outbox,
+            reader=reader,
+            owner=owner,
+            ranker=ranking,
+            changed=messaging.changed,
+        )
+        self._start("context", partial(run_passes, "context", contexts.run_once))
+        if with_model:
+            analysis = AnalysisWorker(
+                store=AnalysisStore(session),
+                outbox=outbox,
+                reader=reader,
+                questioner=questioner(settings, session, reader),
+                owner=owner,
+                changed=messaging.changed,
+            )
+            self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
+        graphs = CallGraphStore(session)
+        tracker = IncidentTracker(
+            store=IncidentStore(session),
+            board=BoardStore(session),
+            escalations=EscalationStore(session),
+            outbox=outbox,
+            load_graph=graphs.load,
+            quiet_ms=int(settings.analyzer_quiet_seconds * 1_000),
+            reopen_ms=int(settings.analyzer_reopen_seconds * 1_000),
+            gather_ms=int(settings.analyzer_gather_seconds * 1_000),
+            changed=messaging.changed,
+        )
+        self._consumer = LogConsumer(
+            settings=settings,
+            tracker=tracker,
+            dead_letters=DeadLetters(settings),
+            miner=SharedTemplateMiner(session),
+        )
+        _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)
+        try:
+            self._consumer.run(self.stopping)
+        finally:
+            ranking.close()
+        _log.info("analyzer_stopped")
+
+    def _start(self, name: str, worker: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=worker, args=(self.stopping,), name=name, daemon=True)
+        self._workers.append(thread)
+        thread.start()

@@ -1,0 +1,1 @@
+"""Prompts: read from the templates that people edit, checked, filled in."""

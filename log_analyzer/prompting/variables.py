@@ -1,0 +1,183 @@
+"""What a prompt template may name: an incident as plain, bounded, redacted text. Pure."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+from firstcause.text.event_time import iso
+from firstcause.text.plain_text import plain_line
+from log_analyzer.incidents.view import (
+    ContextLog,
+    Evidence,
+    IncidentContext,
+    IncidentView,
+    NormalRanking,
+)
+from log_analyzer.prompting.token_estimate import estimated_tokens
+from log_analyzer.redaction.redactor import Redactor, neutral
+from log_analyzer.report.sections import suspect_names
+from log_analyzer.report.timeline import timeline
+
+MESSAGE_CHARS: Final = 400
+NAME_CHARS: Final = 200
+NAMES: Final = 10
+GROUPS: Final = 20
+EVIDENCE_LINES: Final = 15
+CONTEXT_LINES: Final = 15
+REASONS: Final = 4
+# A name is never cut shorter, so that it can be told from others.
+SHORTEST_CHARS: Final = 64
+EARLIER: Final = 3
+# A secret that begins in what is kept also ends in what is looked at.
+LOOKED_AT_CHARS: Final = 4_000
+
+_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+# As `context_suspects` names a log line.
+_LOG_OF_REASON: Final = re.compile(r"\(log ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
+
+T = TypeVar("T")
+
+
+class PromptVariables:
+    """Makes the variables of one incident; the same value has the same placeholder in all.
+
+    Args:
+        view: the incident; its context may be missing.
+        share: how much of each list and text is taken, above 0 up to 1; one of each at least.
+    """
+
+    def __init__(self, view: IncidentView, share: float = 1.0) -> None:
+        earlier = {key: value for one in view.analyses for key, value in one.originals.items()}
+        self.redactor = Redactor(earlier)
+        self._view = view
+        self._context = view.context or IncidentContext(gathered_ms=0)
+        self._share = share
+        self.log_ids: set[str] = set()
+        self.values = self._values()
+
+    def _some(self, items: Sequence[T], limit: int) -> Sequence[T]:
+        return items[: max(1, round(limit * self._share))]
+
+    def _line(self, text: str, limit: int = NAME_CHARS) -> str:
+        """One line of at most so many characters, and as many tokens; a share of both."""
+        # Redacted before the cut, which might hide a secret.
+        whole = self.redactor.redact(plain_line(text, LOOKED_AT_CHARS))
+        limit = max(SHORTEST_CHARS, round(limit * self._share))
+        cut = whole[:limit]
+        # A character has up to four bytes, and a byte may be a token.
+        return cut if estimated_tokens(cut) <= limit else cut[: limit // 4]
+
+    def _id(self, text: str | None) -> str | None:
+        return text if text is None or _ID.fullmatch(text) else self._line(text)
+
+    def _log_id(self, text: str | None) -> str | None:
+        if text is not None:
+            self.log_ids.add(text)
+        return text
+
+    def _reason(self, text: str) -> str:
+        """A reason, whose log ids may be cited as far as they stand in it uncut."""
+        line = self._line(text, MESSAGE_CHARS)
+        self.log_ids.update(_LOG_OF_REASON.findall(line))
+        return line
+
+    def _ranking(self, found: NormalRanking | None) -> dict[str, Any] | None:
+        if found is None or not found.orders:
+            return None
+        return {
+            "culprit": self._line(found.culprit) if found.culprit else None,
+            "scores": [
+                {"service_name": self._line(one.service_name), "score": one.departure}
+                for one in self._some(found.suspects, NAMES)
+            ],
+        }
+
+    def _log(self, one: Evidence | ContextLog) -> dict[str, Any]:
+        return {
+            "log_id": self._log_id(one.log_id),
+            "timestamp": iso(one.timestamp_ms),
+            "service_name": self._line(one.service_name),
+            "level": self._line(one.level),
+            "message": self._line(one.message, MESSAGE_CHARS),
+            "trace_id": self._id(one.trace_id),
+        }
+
+    def _error(self, one: Evidence) -> dict[str, Any]:
+        return self._log(one) | {
+            "error_code": self._line(one.error_code) if one.error_code else None,
+            "span_id": self._id(one.span_id),
+            "parent_span_id": self._id(one.parent_span_id),
+        }
+
+    def _values(self) -> dict[str, Any]:
+        view, context = self._view, self._context
+        return {
+            "incident": {
+                "title": self._line(view.title),
+                "service_name": self._line(view.service_name),
+                "template": self._line(view.template, MESSAGE_CHARS),
+                "severity": view.severity,
+                "status": view.status,
+                "error_count": view.error_count,
+                "first_seen": iso(view.first_ms),
+                "last_seen": iso(view.last_ms),
+            },
+            "suspects": [self._line(name) for name in self._some(suspect_names(view), NAMES)],
+            "ranking": self._ranking(context.ranking),
+            "services": [self._line(name) for name in self._some(view.services, NAMES)],
+            "suspect_reasons": [
+                {
+                    "service_name": self._line(one.service_name),
+                    "reasons": [self._reason(why) for why in self._some(one.reasons, REASONS)],
+                }
+                for one in self._some(context.suspects, NAMES)
+            ],
+            "groups": [
+                {
+                    "service_name": self._line(one.service_name),
+                    "template": self._line(one.template, MESSAGE_CHARS),
+                    "error_count": one.error_count,
+                    "first_seen": iso(one.first_ms),
+                    "last_seen": iso(one.last_ms),
+                }
+                for one in self._some(sorted(view.groups, key=lambda one: -one.error_count), GROUPS)
+            ],
+            "evidence": [self._error(one) for one in self._some(view.evidence, EVIDENCE_LINES)],
+            "timeline": [
+                {
+                    "timestamp": iso(one.timestamp_ms),
+                    "service_name": self._line(one.service_name),
+                    "text": self._line(one.text, MESSAGE_CHARS),
+                    "log_id": self._log_id(one.log_id),
+                }
+                for one in self._some(timeline(view), CONTEXT_LINES)
+            ],
+            "trace_logs": [self._log(one) for one in self._some(context.trace_logs, CONTEXT_LINES)],
+            "logs_before": [
+                self._log(one) for one in self._some(context.logs_before, CONTEXT_LINES)
+            ],
+            "rate_changes": [
+                {
+                    "service_name": self._line(one.service_name),
+                    "level": self._line(one.level),
+                    "template": self._line(one.template, MESSAGE_CHARS),
+                    "before_per_minute": round(one.before_per_minute, 1),
+                    "now_per_minute": round(one.now_per_minute, 1),
+                }
+                for one in self._some(context.rate_changes, CONTEXT_LINES)
+            ],
+            "earlier": [
+                {
+                    "last_seen": iso(one.last_ms),
+                    "culprit_service": self._line(one.culprit_service),
+                    "root_cause": neutral(self._line(one.root_cause, MESSAGE_CHARS)),
+                    "confidence": self._line(one.confidence),
+                }
+                for one in self._some(view.earlier, EARLIER)
+            ],
+            # Random, so that no log line can hold it.
+            "fence": f"=== LOG DATA {secrets.token_hex(8)} ===",
+        }

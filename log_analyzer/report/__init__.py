@@ -1,0 +1,1 @@
+"""The deterministic report on an incident, made without a model."""

@@ -1,0 +1,1 @@
+"""Who is suspected: by traces, and by comparison with normal."""

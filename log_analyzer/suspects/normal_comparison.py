@@ -1,0 +1,119 @@
+"""An incident's window against normal: whom it names, and how that joins what its traces say.
+
+Pure; the ranking itself is `root_cause.ranking.ranker`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from firstcause.events.span import Span
+from firstcause.normal.normal_store import LearnedNormal
+from log_analyzer.incidents.view import NormalRanking, Suspect
+from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
+from log_analyzer.suspects.window_logs import LogReading
+from root_cause.explanation import reasons
+from root_cause.ranking import ranker
+
+SUSPECTS_KEPT: Final = 5
+LOG_IDS_KEPT: Final = 3
+REASONS_KEPT: Final = 3
+SUSPECTS_SHOWN: Final = 10
+NS_PER_MS: Final = 1_000_000
+
+
+def ranked(
+    reading: LogReading,
+    spans: Iterable[Span],
+    learned: LearnedNormal,
+    window: RankingWindow,
+    first_ms: int,
+    now_ms: int,
+) -> NormalRanking:
+    """What a comparison of the window's events with normal says.
+
+    Args:
+        reading: the events of the window.
+        spans: those of the same traces; may be empty.
+        learned: the normal in force at that time.
+        window: what was read.
+        first_ms: the incident's first error (event time).
+        now_ms: the wall clock; what claims to be later has a clock that is ahead.
+    """
+    events = settled(reading.events, window, now_ms)
+    traces = {event.trace_id for event in events}
+    spans = tuple(
+        one
+        for one in spans
+        if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
+    )
+    start_ms = start_of_fault(first_ms, events, now_ms)
+    found = ranker.rank(events, spans, learned.normal, start_ms)
+    return NormalRanking(
+        culprit=found.culprit,
+        suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
+        fits_normal=found.fits_normal,
+        normal_version=learned.version,
+        learned_ms=learned.learned_at_ms,
+        start_ms=window.start_ms,
+        end_ms=window.end_ms,
+        events=len(events),
+        spans=len(spans),
+        whole=reading.whole,
+        young=start_ms is not None,
+        clocks_moved=found.clocks_moved,
+    )
+
+
+def joined_suspects(
+    ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
+) -> tuple[Suspect, ...]:
+    """All suspects once: in the order of the ranking where it orders them, then of the traces.
+
+    Each has the reasons of both. Of a ranking that hardly finds anything those of the traces come
+    first; one that does not fit normal says nothing.
+    """
+    if ranking_ is None or not ranking_.fits_normal:
+        return by_traces
+    traced = {one.service_name: one for one in by_traces}
+    departing = {
+        one.service_name: _both(one, traced.get(one.service_name)) for one in ranking_.suspects
+    }
+    order = dict.fromkeys((*departing, *traced) if ranking_.orders else (*traced, *departing))
+    return tuple(departing.get(name) or traced[name] for name in order)[:SUSPECTS_SHOWN]
+
+
+def _both(ranked_: Suspect, traced: Suspect | None) -> Suspect:
+    if traced is None:
+        return ranked_
+    return replace(
+        ranked_,
+        score=traced.score,
+        reasons=(*ranked_.reasons, *traced.reasons),
+        log_ids=tuple(dict.fromkeys((*ranked_.log_ids, *traced.log_ids))),
+    )
+
+
+def suspect_of(found: ranker.Suspect) -> Suspect:
+    """A ranked suspect as people see it: sentences that cite the lines that show them."""
+    told = reasons.reasons(found)[:REASONS_KEPT]
+    log_ids = dict.fromkeys(log_id for one in told for log_id in one.log_ids)
+    return Suspect(
+        service_name=found.service_name,
+        reasons=tuple(map(_sentence, told)),
+        log_ids=tuple(log_ids)[:LOG_IDS_KEPT],
+        departure=round(found.score, 2),
+    )
+
+
+def _sentence(reason: reasons.Reason) -> str:
+    """A reason with the first log line, or else the trace, that shows it."""
+    if reason.log_ids:
+        shown = f"log {reason.log_ids[0]}"
+    elif reason.trace_ids:
+        shown = f"trace {reason.trace_ids[0]}"
+    else:
+        return reason.sentence
+    return f"{reason.sentence.removesuffix('.')} ({shown})."

@@ -1,0 +1,186 @@
+"""Ranks beside the analyzer, in a process of its own: Python runs one thread at a time.
+
+A ranking computes for seconds; in a thread of the analyzer it would hold up every first notice.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import structlog
+from cassandra.cluster import Session
+
+from firstcause.errors import FirstcauseError
+from firstcause.normal.normal_store import NormalStore
+from firstcause.settings import Settings
+from firstcause.storage import cassandra
+from firstcause.storage.span_history import spans_of_traces
+from firstcause.structured_logging import configure_logging
+from log_analyzer.incidents.view import IncidentView, NormalRanking
+from log_analyzer.suspects.normal_comparison import ranked
+from log_analyzer.suspects.onset import onset_ms
+from log_analyzer.suspects.window import sample_of_traces, window_around
+from log_analyzer.suspects.window_logs import RankingLogs
+
+NORMAL_SECONDS: Final = 2.0
+LOGS_SECONDS: Final = 4.0
+SPANS_SECONDS: Final = 2.0
+SPANS_OF_TRACES: Final = 500
+# So often it is looked whether a first normal has been learned.
+LOOK_SECONDS: Final = 30.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRequest:
+    """What decides an incident's ranking: its first error (event time) and its services."""
+
+    first_ms: int
+    services: tuple[str, ...]
+
+    @classmethod
+    def of(cls, view: IncidentView) -> RankingRequest:
+        """The request for an incident as it stands: since it began, or began again."""
+        return cls(onset_ms(view), tuple(sorted({view.service_name, *view.services})))
+
+
+class RankingProcess:
+    """Takes requests one at a time; to be used by one thread.
+
+    Started with the first request that finds a normal, and again when it was killed. It ends with
+    the analyzer, whatever that dies of.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        normals: NormalStore,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._normals = normals
+        self._monotonic = monotonic
+        self._pool: ProcessPoolExecutor | None = None
+        self._looked_at: float | None = None
+        self._learned = False
+
+    def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
+        """The ranking to come; None when nothing is learned as normal yet.
+
+        Blocks for one small read, and raises the driver's errors. The future raises
+        FirstcauseError when the ranking failed, and BrokenProcessPool when the process was killed
+        meanwhile. A retry ranks anew.
+        """
+        if not self._is_learned():
+            nothing: Future[NormalRanking | None] = Future()
+            nothing.set_result(None)
+            return nothing
+        try:
+            return self._running().submit(_rank, self._settings, request)
+        except BrokenProcessPool:
+            self.close()
+            return self._running().submit(_rank, self._settings, request)
+
+    def kill(self) -> None:
+        """Ends the process at once, whatever it works on: its futures raise BrokenProcessPool."""
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    def close(self) -> None:
+        """Ends the process when it has finished what it works on. Safe to repeat."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _is_learned(self) -> bool:
+        now = self._monotonic()
+        looked_at = self._looked_at
+        if not self._learned and (looked_at is None or now - looked_at >= LOOK_SECONDS):
+            self._learned = bool(self._normals.versions(NORMAL_SECONDS))
+            self._looked_at = now
+        return self._learned
+
+    def _running(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                1,
+                # A forked child would inherit the locks of threads that it does not have.
+                multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._settings,),
+            )
+        return self._pool
+
+
+def _begin(settings: Settings) -> None:
+    # The analyzer ends it, not the keys of a terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    configure_logging(settings)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What the process keeps while it lives."""
+
+    session: Session
+    logs: RankingLogs
+    normals: NormalStore
+
+
+@cache
+def _reader(settings: Settings) -> _Reader:
+    session = cassandra.connect(settings)
+    return _Reader(session, RankingLogs(session), NormalStore(session))
+
+
+def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
+    try:
+        return _ranked(_reader(settings), request)
+    except FirstcauseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - told, and raised as what can be handed over
+        _log.exception("ranking_failed", first_ms=request.first_ms)
+        # Errors of the driver hold locks, which no process can hand to another.
+        raise FirstcauseError(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
+    learned = reader.normals.load(request.first_ms, NORMAL_SECONDS)
+    if learned is None:
+        return None
+    began = time.monotonic()
+    window = window_around(request.first_ms)
+    reading = reader.logs.read(window, request.services, LOGS_SECONDS)
+    traces = sample_of_traces(reading.events, SPANS_OF_TRACES)
+    spans = spans_of_traces(reader.session, traces, SPANS_SECONDS)
+    read = time.monotonic()
+    found = ranked(reading, spans, learned, window, request.first_ms, time.time_ns() // 1_000_000)
+    _log.info(
+        "ranked",
+        culprit=found.culprit,
+        events=found.events,
+        spans=found.spans,
+        whole=found.whole,
+        read_seconds=round(read - began, 3),
+        rank_seconds=round(time.monotonic() - read, 3),
+    )
+    return found

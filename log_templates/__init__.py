@@ -1,0 +1,1 @@
+"""The template miner: patterns of log messages, learned from the messages. No I/O."""

@@ -1,0 +1,92 @@
+"""Message templates: what is left of a log message when its variables are masked.
+
+The door is `TemplateMiner.add`. `SharedTemplateMiner` (template_store.py) has the same door and
+keeps what it learns in Cassandra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from log_templates.mask import clean_line, masked_line
+from log_templates.tokens import MASK, MAX_TEMPLATE_CHARS, tokens_of
+from log_templates.tree import (
+    CATCH_ALL,
+    KnownTemplate,
+    Pattern,
+    TemplateTree,
+    Tokens,
+    leaf_of,
+    template_id_of,
+)
+
+__all__ = ["MASK", "MAX_TEMPLATE_CHARS", "Template", "TemplateMiner"]
+
+EMPTY: Final = "<empty>"
+_REMEMBERED_LINES: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a message was made of: a name for it, its constant text, its variable parts.
+
+    `parameters` put in order into the `<*>` of `text` give the message's first line back, with
+    single spaces. `template_id` stays when the text is generalised by later messages.
+    """
+
+    template_id: UUID
+    text: str
+    parameters: tuple[str, ...]
+
+
+class TemplateMiner:
+    """Learns the templates of a stream of messages and names that of each. Not for two threads.
+
+    Memory is bounded; what exceeds the bound gets the template `<*>`. A message that is added
+    again gets the same id again, at any time and after any other messages.
+    """
+
+    def __init__(self) -> None:
+        self._tree = TemplateTree()
+        # Only a short cut: what the tree would say again.
+        self._lines: dict[str, KnownTemplate] = {}
+
+    def add(self, message: str) -> Template:
+        """The template of `message`, learned if it is new. Raises nothing, whatever the text."""
+        line = clean_line(message)
+        if not line:
+            return Template(template_id_of(EMPTY), EMPTY, ())
+        masked = masked_line(line)
+        known = self._lines.get(masked)
+        if known is None:
+            known = self._tree.template(self._find(tokens_of(masked)))
+            if len(self._lines) >= _REMEMBERED_LINES:
+                self._lines.clear()
+            self._lines[masked] = known
+        return Template(known.template_id, known.text, known.parameters(line))
+
+    def patterns(self) -> tuple[Pattern, ...]:
+        """All that was learned, for `restore`."""
+        return tuple(self._tree.patterns())
+
+    def restore(self, patterns: Iterable[Pattern]) -> None:
+        """Learns what another miner has learned, in its order, before the first `add`."""
+        for pattern in patterns:
+            self._tree.learn(pattern)
+
+    def _find(self, tokens: Tokens) -> UUID:
+        leaf = leaf_of(tokens)
+        known = self._tree.match(leaf, tokens)
+        if known is not None:
+            return known.template_id
+        return self._learn(leaf, tokens)
+
+    def _learn(self, leaf: int, tokens: Tokens) -> UUID:
+        proposed = self._tree.propose(leaf, tokens)
+        if proposed is None:
+            return CATCH_ALL
+        self._tree.learn(proposed)
+        return proposed.template_id

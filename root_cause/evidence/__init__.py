@@ -1,0 +1,1 @@
+"""What is different from normal, how much it says, and about whom."""

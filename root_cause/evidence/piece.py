@@ -1,0 +1,103 @@
+"""Pieces of evidence: what is different from normal, how much it says, and of whom it may speak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from root_cause.traces.durations import TimeKey
+from root_cause.traces.histogram import quantile_ms
+
+# More samples than this make a difference no more telling.
+_ENOUGH_SAMPLES: Final = 25
+# Below this, a delay troubles nobody, and clocks and schedulers make it.
+NOTICED_MS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """After an event, something else came than usual.
+
+    Attributes:
+        here: the event's key.
+        expected: what used to come more often; END for the trace's end.
+        instead: what comes more often now.
+        expected_normal, expected_now: how often `expected` came.
+        instead_now: how often `instead` came.
+        normal, now: how often anything came.
+        log_ids: events after which it was so, at most three.
+    """
+
+    here: str
+    expected: str
+    instead: str
+    expected_normal: int
+    expected_now: int
+    instead_now: int
+    normal: int
+    now: int
+    log_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """Some stretch of time takes longer than usual.
+
+    Attributes:
+        limit_ms: what counts as slow.
+        usual_ms: three quarters of the normal times are below.
+        typical_ms: the median of the slow times now.
+        slow_normal, slow_now: shares above the limit.
+        normal, now: numbers of samples.
+        log_ids: events that show it, at most three; none where only spans do.
+        trace_ids: traces that show it, at most three.
+    """
+
+    key: TimeKey
+    limit_ms: float
+    usual_ms: float
+    typical_ms: float
+    slow_normal: float
+    slow_now: float
+    normal: int
+    now: int
+    log_ids: tuple[str, ...]
+    trace_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of evidence.
+
+    Attributes:
+        weight: how much it says, 0 nothing.
+        blame: services it may speak of, each with how likely that is on its own (any scale).
+        finding: what was seen.
+    """
+
+    weight: float
+    blame: Mapping[str, float]
+    finding: Deviation | Slowness
+
+
+def lower_bound(share: float, now: int, normal: int) -> float:
+    """What a difference of shares is at least, half a standard error down, given the samples.
+
+    The standard error of a share s out of n is at most sqrt(s / n); of a difference of two
+    shares, the squares of both add up. Half of it: a ranking wants the more likely one first,
+    not proof.
+    """
+    return share - 0.5 * math.sqrt((1 / now + 1 / normal) * share)
+
+
+def sample_weight(now: int, normal: int) -> float:
+    """The square root of the effective sample size (the harmonic mean of both), bounded."""
+    return math.sqrt(min(_ENOUGH_SAMPLES, 2 * now * normal / (now + normal)))
+
+
+def slow_limit_ms(times: Mapping[int, int]) -> tuple[float, float]:
+    """What normal times are up to in three of four cases, and what counts as slow, in ms."""
+    usual_ms = quantile_ms(times, 0.75)
+    return usual_ms, 2 * usual_ms + NOTICED_MS

@@ -1,0 +1,122 @@
+"""Evidence of time: what takes longer than usual, and whose time it is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from root_cause.evidence.attribution import Accused, levels_of, likely
+from root_cause.evidence.piece import (
+    NOTICED_MS,
+    Piece,
+    Slowness,
+    lower_bound,
+    sample_weight,
+    slow_limit_ms,
+)
+from root_cause.normal.counts import Normal, owner_of
+from root_cause.traces.durations import Stretch, TimeKey
+from root_cause.traces.histogram import Histogram, merged, share_above
+from root_cause.traces.steps import Part, Role
+
+_LEAST_SAMPLES: Final = 3
+# A hundredfold of that, two seconds, is as slow as slow counts.
+_MOST_ORDERS: Final = 2.0
+# Of a call between two that are equally suspect, the answer is owed by the callee.
+_CALLER_SHARE: Final = 0.9
+_SHOWN: Final = 3
+
+
+class Sample(NamedTuple):
+    """One time in milliseconds, when its trace began, and what shows it."""
+
+    ms: float
+    at_ms: int
+    trace_id: str
+    log_id: str | None
+
+
+class UsualTimes:
+    """The normal's times; of calls that it hardly knows, those of calls like them."""
+
+    def __init__(self, normal: Normal) -> None:
+        self._normal = normal
+        calls: dict[tuple[str, str] | None, list[Histogram]] = defaultdict(list)
+        for part in normal.services.values():
+            for key, times in part.times.items():
+                if key.stretch == Stretch.NET:
+                    calls[key.other, key.operation].append(times)
+                    calls[None].append(times)
+        self._calls = {key: merged(found) for key, found in calls.items()}
+
+    def of(self, key: TimeKey) -> Histogram:
+        """Normal times to compare with; fewer than wanted where nothing comes near."""
+        part = self._normal.services.get(owner_of(key))
+        times = part.times.get(key, {}) if part is not None else {}
+        if key.stretch != Stretch.NET or sum(times.values()) >= _LEAST_SAMPLES:
+            return times
+        same_callee = self._calls.get((key.other, key.operation), {})
+        if sum(same_callee.values()) >= _LEAST_SAMPLES:
+            return same_callee
+        return self._calls.get(None, {})
+
+
+def slow_evidence(
+    window: Mapping[TimeKey, list[Sample]],
+    roles: Mapping[TimeKey, tuple[Role, ...]],
+    usual: UsualTimes,
+) -> list[Piece]:
+    """What takes longer than usual, each blamed on the services that may have spent the time.
+
+    A service is likely to be the one as far as what it does with its other partners in the same
+    part is slow too: a slow callee is slow for all its callers.
+    """
+    found = {key: slow for key, samples in window.items() if (slow := _slow(key, samples, usual))}
+    levels = levels_of((weight, roles[key]) for key, (weight, _) in found.items())
+    return [
+        Piece(weight, likely(_accused(roles[key]), levels), finding)
+        for key, (weight, finding) in found.items()
+        if finding is not None
+    ]
+
+
+def _accused(roles: Iterable[Role]) -> Iterator[Accused]:
+    for role in roles:
+        yield role, _CALLER_SHARE if role.part == Part.CALLER else 1.0
+
+
+def _slow(
+    key: TimeKey, samples: list[Sample], usual: UsualTimes
+) -> tuple[float, Slowness | None] | None:
+    """How much slower than usual, 0 with no finding if it is not; None for too few samples."""
+    if len(samples) < _LEAST_SAMPLES:
+        return None
+    times = usual.of(key)
+    normal = sum(times.values())
+    if normal < _LEAST_SAMPLES:
+        return None
+    usual_ms, limit_ms = slow_limit_ms(times)
+    slow = sorted(sample for sample in samples if sample.ms > limit_ms)
+    slow_now, slow_normal = len(slow) / len(samples), share_above(times, limit_ms)
+    more = slow_now - slow_normal
+    weight = lower_bound(more, len(samples), normal) if more > 0 else 0.0
+    if weight <= 0:
+        return 0.0, None
+    typical_ms = slow[len(slow) // 2].ms
+    weight *= min(_MOST_ORDERS, math.log10(1 + (typical_ms - usual_ms) / NOTICED_MS))
+    weight *= sample_weight(len(samples), normal)
+    shown = sorted(slow, key=lambda sample: (sample.at_ms, -sample.ms, sample.trace_id))[:_SHOWN]
+    return weight, Slowness(
+        key=key,
+        limit_ms=limit_ms,
+        usual_ms=usual_ms,
+        typical_ms=typical_ms,
+        slow_normal=slow_normal,
+        slow_now=slow_now,
+        normal=normal,
+        now=len(samples),
+        log_ids=tuple(sample.log_id for sample in shown if sample.log_id),
+        trace_ids=tuple(sample.trace_id for sample in shown),
+    )

@@ -1,0 +1,1 @@
+"""Evidence, rankings and normal as text for people."""

@@ -1,0 +1,98 @@
+"""Evidence as sentences for people, with figures. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from root_cause.evidence.piece import Deviation, Piece, Slowness
+from root_cause.ranking.ranker import Suspect
+from root_cause.traces.durations import Stretch
+from root_cause.traces.event_key import END, SEPARATOR, is_error_key, level_of, service_of
+
+_SHOWN: Final = 4
+_LABEL_CHARS: Final = 90
+# A share of a piece below that explains nothing to anybody.
+_LEAST_WEIGHT: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a service is suspected: one sentence, and the log ids and traces that show it."""
+
+    sentence: str
+    log_ids: tuple[str, ...]
+    trace_ids: tuple[str, ...] = ()
+
+
+def reasons(suspect: Suspect) -> tuple[Reason, ...]:
+    """The weightiest reasons of a suspect, at most four; text of logs is in them unescaped."""
+    told: dict[str, Reason] = {}
+    for piece in suspect.pieces:
+        if len(told) == _SHOWN or (told and piece.weight < _LEAST_WEIGHT):
+            break
+        reason = _reason(piece, suspect.since_ms)
+        told.setdefault(reason.sentence, reason)
+    return tuple(told.values())
+
+
+def _reason(piece: Piece, since_ms: int) -> Reason:
+    finding = piece.finding
+    since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%H:%M:%S")
+    if isinstance(finding, Slowness):
+        return Reason(_slowness(finding, since), finding.log_ids, finding.trace_ids)
+    return Reason(_deviation(finding, since), finding.log_ids)
+
+
+def _deviation(finding: Deviation, since: str) -> str:
+    usual = _percent(finding.expected_normal, finding.normal)
+    missing = finding.now - finding.expected_now
+    after = f"After {label(finding.here)}" if _is_event(finding.here) else "Without a trace"
+    return (
+        f"{after}, {label(finding.expected)} followed in {usual} of {finding.normal:,} cases; "
+        f"since {since} it is missing in {missing:,} of {finding.now:,}, and "
+        f"{label(finding.instead)} follows in {finding.instead_now:,}."
+    )
+
+
+def _slowness(finding: Slowness, since: str) -> str:
+    key = finding.key
+    if key.stretch == Stretch.NET:
+        what = f"The way from {key.one} to {key.other} ({_short(key.operation)})"
+    elif key.stretch == Stretch.SELF:
+        what = f"{key.one}'s own work in {_short(key.operation.replace(SEPARATOR, ' '))}"
+    else:
+        what = f"From {label(key.one)} to {label(key.other)} it"
+    return (
+        f"{what} usually takes up to {_time(finding.usual_ms)}; since {since} it takes more than "
+        f"{_time(finding.limit_ms)} in {finding.slow_now:.0%} of {finding.now:,} cases, typically "
+        f"{_time(finding.typical_ms)} (before: {finding.slow_normal:.0%} of {finding.normal:,})."
+    )
+
+
+def label(key: str) -> str:
+    """An event's key for people: what and where."""
+    if key == END:
+        return "the end of the request"
+    service = service_of(key)
+    parts = key.split(SEPARATOR)
+    where = " ".join(part for part in parts[2:] if part)
+    error = f"{level_of(key)} " if is_error_key(key) else ""
+    return f"{error}`{_short(where)}` in {service}"
+
+
+def _is_event(key: str) -> bool:
+    return key.count(SEPARATOR) > 1
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL_CHARS else f"{text[: _LABEL_CHARS - 1]}…"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}"
+
+
+def _time(ms: float) -> str:
+    return f"{ms / 1000:.1f} s" if ms >= 1000 else f"{ms:.0f} ms"  # noqa: PLR2004

@@ -1,0 +1,1 @@
+"""Which hours were quiet, and whether they may be learned."""

@@ -1,0 +1,1 @@
+"""From pieces of evidence to a ranked list of suspects."""

@@ -1,0 +1,1 @@
+"""Events and spans of one trace: their keys, their order, their times, their clocks."""

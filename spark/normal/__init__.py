@@ -1,0 +1,1 @@
+"""Learns what is normal from stored logs and spans."""

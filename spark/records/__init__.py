@@ -1,0 +1,1 @@
+"""Kafka records as log events and spans, by Spark expressions."""

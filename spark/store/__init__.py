@@ -1,0 +1,1 @@
+"""The store jobs: their start, their batches, their dead letters."""

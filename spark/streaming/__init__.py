@@ -1,0 +1,1 @@
+"""One streaming query, and the checkpoint that it owns."""

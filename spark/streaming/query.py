@@ -1,0 +1,226 @@
+"""Runs one streaming query for as long as it is wanted.
+
+The driver restarts its query by itself while a service is away, within a bound; a driver that
+dies or stalls is its supervisor's business (`dags/supervision`).
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
+
+from firstcause.errors import FirstcauseError
+from firstcause.settings import Settings
+from spark.driver.heartbeat_writer import ProgressFile
+from spark.streaming.checkpoint import (
+    UnusableCheckpoint,
+    committed_offsets,
+    explain_loss,
+    explain_other_topics,
+    lost_offsets,
+    other_topics,
+)
+
+log = structlog.get_logger(__name__)
+
+GIVE_UP_SECONDS: Final = 900.0
+RESTART_DELAYS_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
+POLL_SECONDS: Final = 0.5
+STOP_SECONDS: Final = 30.0
+STOP_POLL_SECONDS: Final = 0.1
+# Short beside the heartbeat that a supervisor waits for.
+KAFKA_SECONDS: Final = 10.0
+REASON_MAX_CHARS: Final = 300
+
+# `package.Class: message`, as Python and Java end or begin a trace.
+_CAUSE = re.compile(r"^(?:: |Caused by: )?((?:[A-Za-z_$][\w$]*\.)+[\w$]+: .+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingJob:
+    """A query to keep running.
+
+    Attributes:
+        name: the job's name; also that of its checkpoint.
+        start: starts the query; may raise ServiceAway. Called again after each failure.
+        topic: the Kafka topic that it reads.
+        checkpoint: the query's checkpoint folder.
+        give_up_seconds: after failures without a break for so long, the driver ends with an error.
+    """
+
+    name: str
+    start: Callable[[], StreamingQuery]
+    topic: str
+    checkpoint: Path
+    give_up_seconds: float = GIVE_UP_SECONDS
+
+
+class ServiceAway(FirstcauseError):
+    """A service does not answer, or does not have (yet) what the job needs; worth another try."""
+
+
+@dataclass(slots=True)
+class Outage:
+    """Failures in a row: how long they have lasted, and how long to wait before the next try.
+
+    A query that works ends the outage, so that a quiet topic is none.
+    """
+
+    count: int = 0
+    began: float = 0.0
+
+    def failed(self, now: float) -> float:
+        """Counts a failure at `now` (seconds that only grow); how long to wait after it."""
+        if self.count == 0:
+            self.began = now
+        self.count += 1
+        return RESTART_DELAYS_SECONDS[min(self.count, len(RESTART_DELAYS_SECONDS)) - 1]
+
+    def over(self) -> None:
+        """The query works."""
+        self.count = 0
+
+    def seconds(self, now: float) -> float:
+        """How long the outage has lasted; 0 without one."""
+        return now - self.began if self.count else 0.0
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set from now on; for the main thread."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def run(
+    job: StreamingJob, settings: Settings, progress: ProgressFile, stop: threading.Event
+) -> None:
+    """Runs until `stop` is set; then lets the batch at work finish, 30 s at the most.
+
+    Raises:
+        UnusableCheckpoint: Kafka lost what the checkpoint wants, or the checkpoint is damaged or
+            of another topic.
+        FirstcauseError: one failure followed the other for too long.
+    """
+    outage, last_batch = Outage(), -1
+    while not stop.is_set():
+        try:
+            _check_offsets(job, settings)
+            query = job.start()
+            log.info("query_started", job=job.name, query_id=query.id, run_id=query.runId)
+            while query.isActive and not stop.is_set():
+                last_batch = _finished_batch(query, last_batch)
+                active, works = _state(query)
+                if works:
+                    outage.over()
+                progress.write(last_batch, trigger_active=active)
+                stop.wait(POLL_SECONDS)
+            if stop.is_set():
+                _stop_gracefully(query, progress, last_batch)
+            else:
+                query.awaitTermination()
+            return
+        except (StreamingQueryException, ServiceAway) as error:
+            delay, reason = outage.failed(time.monotonic()), shortest_reason(str(error))
+            if outage.seconds(time.monotonic()) > job.give_up_seconds:
+                raise FirstcauseError(
+                    f"{job.name}: nothing but failures for {job.give_up_seconds:.0f} s, the last: "
+                    f"{reason}. See `firstcause status` for what is away."
+                ) from error
+            log.warning("query_failed", job=job.name, error=reason, restart_in_seconds=delay)
+            progress.write(last_batch, trigger_active=False)
+            stop.wait(delay)
+
+
+def _finished_batch(query: StreamingQuery, known: int) -> int:
+    return int((query.lastProgress or {}).get("batchId", known))
+
+
+def _state(query: StreamingQuery) -> tuple[bool, bool]:
+    """Whether a batch is being worked on, and whether this run of the query has done its work."""
+    status = query.status
+    waits = str(status["message"]).startswith("Waiting for")
+    return bool(status["isTriggerActive"]), waits or query.lastProgress is not None
+
+
+def shortest_reason(text: str) -> str:
+    """The root cause in Spark's many lines of traces of two languages, as one line."""
+    causes = _CAUSE.findall(text)
+    first = next(iter(text.strip().splitlines()), "unknown")
+    return str(causes[-1] if causes else first).strip()[:REASON_MAX_CHARS]
+
+
+def _stop_gracefully(query: StreamingQuery, progress: ProgressFile, batch: int) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    # In a catch-up the next batch begins at once: the end of the one at work is enough.
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        if _finished_batch(query, batch) != batch:
+            break
+        progress.write(batch, trigger_active=True)
+        time.sleep(STOP_POLL_SECONDS)
+    batch = _finished_batch(query, batch)
+    query.stop()
+    log.info("stopped", batch_id=batch)
+
+
+def _check_offsets(job: StreamingJob, settings: Settings) -> None:
+    others = other_topics(job.checkpoint, job.topic)
+    if others:
+        raise UnusableCheckpoint(explain_other_topics(job.checkpoint, job.topic, others))
+    committed = committed_offsets(job.checkpoint)
+    if not committed:
+        return
+    lost = lost_offsets(committed, _available_offsets(settings, committed))
+    if lost:
+        raise UnusableCheckpoint(explain_loss(job.checkpoint, lost))
+
+
+def _available_offsets(
+    settings: Settings, wanted: Mapping[tuple[str, int], int]
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """(earliest, end) by partition; blocks, some seconds while Kafka is away."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "group.id": "firstcause-offset-check",
+            "enable.auto.commit": False,
+            # Told once by the error below.
+            "log_level": 2,
+        }
+    )
+    try:
+        found: dict[tuple[str, int], tuple[int, int]] = {}
+        for topic in {topic for topic, _ in wanted}:
+            known = consumer.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
+            if known.error is not None:
+                # One that was made anew is told from one that is not there at all.
+                raise ServiceAway(f"The topic {topic} is not there: run `firstcause up`.")
+            for partition in known.partitions:
+                found[topic, partition] = consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=KAFKA_SECONDS
+                )
+        return found
+    except KafkaException as error:
+        raise ServiceAway(
+            f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
+        ) from error
+    finally:
+        consumer.close()

@@ -1,0 +1,80 @@
+"""Runs DAGs in processes of their own: Airflow reads its configuration when it is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firstcause.local.daemons.airflow import airflow_environment, create_secrets
+from firstcause.local.daemons.environment import process_environment
+from firstcause.settings import PROJECT_ROOT, Settings
+
+RUN_DAG = PROJECT_ROOT / "tests" / "integration" / "apps" / "run_dag.py"
+
+
+@dataclass(frozen=True)
+class DagRuns:
+    """An Airflow database of its own; `run` is `dag.test()`."""
+
+    settings: Settings
+    env: dict[str, str]
+
+    @classmethod
+    def prepared(cls, settings: Settings, **env: str) -> DagRuns:
+        create_secrets(settings)
+        own = {**process_environment(settings), **airflow_environment(settings), **env}
+        made = cls(settings, own)
+        made.call(["-m", "airflow", "db", "migrate"])
+        return made
+
+    def call(self, arguments: list[str]) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.env,
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+    def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
+        """Runs a DAG to its end: its `state`, its `tasks`' states, its `xcoms`, its `log`."""
+        output = self.call(self.arguments(dag_id, conf))
+        log, _, result = output.rpartition("\nRESULT ")
+        return {**json.loads(result), "log": log}
+
+    def start(
+        self, dag_id: str, *, log: Path, untried: str = "", **conf: Any
+    ) -> subprocess.Popen[Any]:
+        """Starts a DAG's run and does not wait; its output goes to `log`.
+
+        Tasks whose id is the pattern `untried` count as done.
+        """
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, *self.arguments(dag_id, conf), *filter(None, [untried])],
+                env=self.env,
+                cwd=PROJECT_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @staticmethod
+    def arguments(dag_id: str, conf: dict[str, Any]) -> list[str]:
+        return [str(RUN_DAG), dag_id, json.dumps(conf)]
+
+
+def without_inherited_airflow() -> None:
+    """A developer's own Airflow settings must not reach the tests."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
