@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.redaction.personal_data import passes_luhn, passes_mod_97
+from log_analyzer.redaction.numbers import passes_luhn, passes_mod_97
 
 ALNUM: Final = string.ascii_letters + string.digits
 

@@ -9,32 +9,60 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NewType
 
-from log_analyzer.redaction import credentials
-from log_analyzer.redaction import personal_data as personal
+from log_analyzer.redaction import vendor_tokens
+from log_analyzer.redaction.assignments import PASSWORD_RULES, TOKEN_RULES
+from log_analyzer.redaction.headers import HEADER_RULES
+from log_analyzer.redaction.keys import KEY_RULES, RANDOM_RULES
+from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
+from log_analyzer.redaction.personal_data import ADDRESS_RULES, KEPT_RULES, NAMED_ID_RULES
+from log_analyzer.redaction.rule import Finder, Rule, Span
+from log_analyzer.redaction.urls import URL_RULES
 
-Span = tuple[int, int]
-Finder = Callable[[str, int, int], Iterator[Span]]
+# Text that holds placeholders only. Made by `Redactor.redact` and from words of our own; what asks
+# for this type can't be given a log line by mistake: mypy refuses.
+Redacted = NewType("Redacted", str)
 
-# In order: what an earlier one has found, a later one does not see. None: it stays as it is.
-_FINDERS: Final[tuple[tuple[str | None, Finder], ...]] = (
-    ("PRIVATE_KEY", credentials.private_keys),
-    ("JWT", credentials.jwts),
-    ("PASSWORD", credentials.passwords),
-    ("TOKEN", credentials.tokens),
-    ("KEY", credentials.api_keys),
-    ("EMAIL", personal.emails),
-    ("IBAN", personal.ibans),
-    (None, personal.ours),
-    ("CARD", personal.cards),
-    ("IP", personal.ip_addresses),
-    ("PHONE", personal.phones),
+_EMAIL_RULES: Final = ADDRESS_RULES[:1]
+# The table. In order: what an earlier rule has found, a later one does not see.
+RULES: Final[tuple[Rule, ...]] = (
+    *KEY_RULES,
+    *URL_RULES,
+    *HEADER_RULES,
+    *PASSWORD_RULES,
+    *TOKEN_RULES,
+    *vendor_tokens.VENDOR_RULES,
+    *RANDOM_RULES,
+    *_EMAIL_RULES,
+    *BIRTH_RULE,
+    *KEPT_RULES,
+    *NUMBER_RULES,
+    *NAMED_ID_RULES,
+    *ADDRESS_RULES[1:],
+    *PHONE_RULES,
 )
+
+
+def _finders() -> tuple[tuple[str | None, Finder], ...]:
+    """The rules as they run: neighbours of one kind together, all vendors' tokens in one pass."""
+    finders: list[tuple[str | None, Finder]] = []
+    for rule in RULES:
+        if rule not in vendor_tokens.VENDOR_RULES:
+            finders.append((rule.kind, rule.find))
+        elif finders[-1][1] is not vendor_tokens.find:
+            finders.append(("KEY", vendor_tokens.find))
+    return tuple(finders)
+
+
+_FINDERS: Final = _finders()
 PLACEHOLDER: Final = re.compile(r"<(?P<kind>[A-Z_]{2,12})_(?P<number>\d{1,6})>")
 # Never kept and never put back, whatever a setting says: they help nobody in a channel.
-NEVER_PUT_BACK: Final = frozenset({"PRIVATE_KEY", "JWT", "PASSWORD", "TOKEN", "KEY", "CARD"})
+NEVER_PUT_BACK: Final = frozenset({"PRIVATE_KEY", "JWT", "PASSWORD", "TOKEN", "KEY", "CARD", "ID"})
+# What is read of a text at the most, and how far a secret may reach over the end of a cut.
+LOOKED_AT_CHARS: Final = 8_000
+REACH_CHARS: Final = 4_000
 
 
 class Redactor:
@@ -53,24 +81,29 @@ class Redactor:
         }
         self._taken = set(self._originals)
 
-    def redact(self, text: str) -> str:
-        """`text` with placeholders. Redacting its result again changes nothing."""
-        found: list[tuple[int, int, str | None]] = [
-            (*match.span(), None) for match in PLACEHOLDER.finditer(text)
-        ]
+    def redact(self, text: str, limit: int | None = None) -> Redacted:
+        """`text` with placeholders, at most `limit` characters of it.
+
+        Cut after redaction, so that half of a secret never stays, and not within a placeholder.
+        With a limit no more than `LOOKED_AT_CHARS` are read. Redacting the result again changes
+        nothing.
+        """
+        if limit is not None:
+            text = cut_apart(text, max(limit, LOOKED_AT_CHARS))
         # A log line may hold what looks like a placeholder: it never means another's value.
-        self._taken.update(text[start:end] for start, end, _ in found)
-        for kind, finder in _FINDERS:
-            for start, end in _gaps(found, len(text)):
-                spans = [one for one in finder(text, start, end) if one[0] < one[1]]
-                found += [(*one, kind) for one in _apart(spans)]
-            found.sort(key=lambda one: one[0])
+        self._taken.update(match[0] for match in PLACEHOLDER.finditer(text))
         parts, last = [], 0
-        for start, end, kind in found:
+        for start, end, kind in _found(text):
             kept = text[start:end] if kind is None else self._placeholder(kind, text[start:end])
             parts += [text[last:start], kept]
             last = end
-        return "".join([*parts, text[last:]])
+        whole = "".join([*parts, text[last:]])
+        if limit is None or len(whole) <= limit:
+            return Redacted(whole)
+        crossed = next(
+            (one for one in PLACEHOLDER.finditer(whole) if one.start() < limit < one.end()), None
+        )
+        return Redacted(whole[: crossed.start() if crossed else limit])
 
     def restore(self, text: str, *, allowed: bool) -> str:
         """`text` with what stood there, where a setting allows it; credentials never come back.
@@ -107,9 +140,46 @@ def neutral(text: str) -> str:
     return PLACEHOLDER.sub(lambda match: f"<{match['kind']}>", text)
 
 
-def redact(text: str) -> str:
+def redact(text: str) -> Redacted:
     """`text` redacted on its own: numbers start at 1."""
     return Redactor().redact(text)
+
+
+def cut_apart(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`, cut where that hides no secret from a later redaction.
+
+    A secret is kept whole, with what shows it to be one, or not at all.
+    """
+    if len(text) <= limit:
+        return text
+    secrets = [one for one in _found(text[: limit + REACH_CHARS]) if one[2] is not None]
+    end = limit
+    while True:
+        crossing = [start for start, stop, _ in secrets if start < end < stop]
+        if not crossing:
+            shown = [(start, stop) for start, stop, _ in _found(text[:end])]
+            # What follows the cut may be what tells: postgres://app:hunter2 is no password.
+            crossing = [
+                start
+                for start, stop, _ in secrets
+                if stop <= end and not any(a <= start and stop <= b for a, b in shown)
+            ]
+        if not crossing:
+            return text[:end]
+        end = min(crossing)
+
+
+def _found(text: str) -> list[tuple[int, int, str | None]]:
+    """The places that rules find, apart and in order, with their kind; None: it stays whole."""
+    found: list[tuple[int, int, str | None]] = [
+        (*match.span(), None) for match in PLACEHOLDER.finditer(text)
+    ]
+    for kind, finder in _FINDERS:
+        for start, end in _gaps(found, len(text)):
+            spans = [one for one in finder(text, start, end) if one[0] < one[1]]
+            found += [(*one, kind) for one in _apart(spans)]
+        found.sort(key=lambda one: one[0])
+    return found
 
 
 def _gaps(found: list[tuple[int, int, str | None]], length: int) -> list[Span]:

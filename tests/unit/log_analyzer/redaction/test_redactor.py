@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from log_analyzer.redaction.personal_data import passes_luhn, passes_mod_97
-from log_analyzer.redaction.redactor import NEVER_PUT_BACK, PLACEHOLDER, Redactor, redact
+from log_analyzer.redaction.numbers import passes_luhn, passes_mod_97
+from log_analyzer.redaction.redactor import NEVER_PUT_BACK, PLACEHOLDER, Redactor, cut_apart, redact
 from tests.hostile_lines import HOSTILE_LINES
 from tests.planted_secrets import planted_secrets
 
@@ -160,3 +160,29 @@ def test_hostile_lines_are_redacted_in_bounded_steps_and_hide_nothing() -> None:
         text = redact(f"{line.text[:5_000]} ann@example.com")
         assert "ann@example.com" not in text
         assert re.search(r"<EMAIL_\d+>", text) or "PASSWORD" in text
+
+
+CUT = [one for one in planted_secrets(120, seed=9) if one.kind != "address_or_phone"]
+
+
+@pytest.mark.parametrize("limit", [60, 120, 200])
+def test_no_cut_leaves_a_piece_of_a_secret(limit) -> None:
+    for number, one in enumerate(CUT):
+        # The secret lies across the cut, or just before it: what shows it may stand behind.
+        before = "x" * (limit - 10 - number % 25)
+        text = f"{before} {one.text} and more text behind it, so that there is something to cut"
+        for cut in (Redactor().redact(text, limit), redact(cut_apart(text, limit))):
+            assert len(cut) <= limit + 20
+            shown = cut[len(before) :]
+            assert not any(one.secret[:size] in shown for size in range(6, len(one.secret))), text
+
+
+def test_a_cut_never_goes_through_a_placeholder() -> None:
+    text = "ann@example.com " * 20
+    for limit in range(1, 60):
+        assert re.fullmatch(r"(<EMAIL_1> ?)*", Redactor().redact(text, limit))
+
+
+def test_a_card_behind_the_name_of_an_id_goes_too() -> None:
+    assert redact("order number: 4111 1111 1111 1111") == "order number: <CARD_1>"
+    assert redact("trace_id=4111111111111111") == "trace_id=4111111111111111"

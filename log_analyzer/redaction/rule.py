@@ -1,0 +1,134 @@
+"""What a rule of redaction is, and the judgements that several rules share. Pure.
+
+A rule finds the places of one form of secret or personal value. Its `example` marks what has to
+go with « and »; its `counter_example` looks alike and has to stay whole. The tests run both, so a
+rule can't be added without them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+Span = tuple[int, int]
+Finder = Callable[[str, int, int], Iterator[Span]]
+Judge = Callable[[re.Match[str], str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One form of a value.
+
+    Attributes:
+        kind: what the placeholder is called, such as PASSWORD; None: what is found stays whole.
+        name: names the rule for people.
+        find: the places within `text[start:end]`.
+        example: a log line with all that the rule wants gone between « and ».
+        counter_example: a log line that looks alike and stays as it is.
+    """
+
+    kind: str | None
+    name: str
+    find: Finder
+    example: str
+    counter_example: str
+
+
+def by_pattern(
+    *patterns: str, accepts: Judge | None = None, flags: re.RegexFlag = re.IGNORECASE
+) -> Finder:
+    """Finds what patterns mark as one of the groups `v`, `a` to `e`; all of it without a group.
+
+    `accepts` gets the match and the value, and may refuse it.
+    """
+    compiled = [re.compile(one, flags) for one in patterns]
+
+    def find(text: str, start: int, end: int) -> Iterator[Span]:
+        for pattern in compiled:
+            for match in pattern.finditer(text, start, end):
+                span = _value_span(match)
+                value = text[slice(*span)]
+                if value and (accepts is None or accepts(match, value)):
+                    yield span
+
+    return find
+
+
+def _value_span(match: re.Match[str]) -> Span:
+    for name in match.re.groupindex:
+        if len(name) == 1 and name in "vabcde" and match[name] is not None:
+            return match.span(name)
+    return match.span()
+
+
+# What stands after a key word and is no secret.
+_NO_SECRET: Final = frozenset(
+    re.findall(
+        r"\S+",
+        """null none nil undefined true false yes no on off empty missing invalid incorrect wrong
+        expired required optional rejected accepted mismatch changed reset must is was not has
+        cannot should string str text object field bytes redacted protected masked hidden filtered
+        authentication authorization error failed failure for and or of in from with to the a an
+        too does did length policy n/a unset default unknown unauthorized denied provided sent
+        received present absent found valid revoked rotated created deleted updated loaded bearer
+        basic digest plain""",
+    )
+)
+_MASKED: Final = re.compile(
+    r"[*•x.#_?-]+|\[?[A-Z_]+_?(?:PROTECTED|REDACTED|FILTERED|MASKED)\]?|\$[\w{(].*|%\w+%|\{\{.*"
+    r"|<[\w -]{1,40}>?|[*•x]{3,}.{0,4}"
+)
+_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+RANDOM_BITS_OF_A_CHAR: Final = 3.3
+RANDOM_SWITCHES: Final = 0.4
+KEY_VALUE_CHARS: Final = 16
+
+
+def entropy_bits(text: str) -> float:
+    """Shannon entropy of the characters of `text`, in bits a character; 0 for an empty one."""
+    counts = Counter(text).values()
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
+
+
+def says_nothing(value: str) -> bool:
+    """True for a word about a secret (`expired`, `null`), and for what is masked already."""
+    return value.strip(".:!?,;").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
+
+
+def is_hex(value: str) -> bool:
+    """True for hex digits of one case: an id or a digest, unless its name says otherwise."""
+    return bool(_HEX.fullmatch(value))
+
+
+def looks_random(value: str) -> bool:
+    """True for what no person would type, UUIDs aside."""
+    return (
+        any(one.isdigit() for one in value)
+        and entropy_bits(value) >= RANDOM_BITS_OF_A_CHAR
+        and not _UUID.fullmatch(value)
+    )
+
+
+def _kind_of(sign: str) -> int:
+    return 0 if sign.islower() else 1 if sign.isupper() else 2
+
+
+def is_mixed(value: str) -> bool:
+    """True for small and capital letters and digits that take turns as only chance has it.
+
+    A name in camel case has few changes between the three, `xK9fQ2…` has one after most.
+    """
+    if not (any(map(str.islower, value)) and any(map(str.isupper, value))):
+        return False
+    if sum(map(str.isdigit, value)) < 2:  # noqa: PLR2004
+        return False
+    kinds = [_kind_of(one) for one in value]
+    switches = sum(one != other for one, other in itertools.pairwise(kinds))
+    return switches >= RANDOM_SWITCHES * (len(value) - 1)
