@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from log_analyzer.episodes.episode import ConsumedError, Episode
-from log_analyzer.incidents.trace_links import TraceSpan
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import Episode
+from log_analyzer.episodes.trace_links import TraceSpan
 
 
 @dataclass(slots=True)

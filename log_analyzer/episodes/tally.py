@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.episodes.consumed_error import ConsumedError
 
 # An episode remembers so many log ids for each partition of the topic. Up to here a file that
 # is sent again counts nothing again; beyond, only redelivered offsets are known as such.

@@ -17,11 +17,11 @@ from uuid import UUID
 import structlog
 
 from log_analyzer import metrics
+from log_analyzer.episodes.trace_links import ErrorCalls, TraceLinks, TraceSpan, packed, unpacked
 from log_analyzer.incidents.board_access import BoardAccess, Calls
 from log_analyzer.incidents.grouping import Board, BoardRow, Newcomer, place, split_out
 from log_analyzer.incidents.links import Links
 from log_analyzer.incidents.stores.episodes import LostRaceError
-from log_analyzer.incidents.trace_links import ErrorCalls, TraceLinks, TraceSpan, packed, unpacked
 
 # A younger incident and the older one that it has become a part of.
 Merge = tuple[UUID, UUID]

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-from log_analyzer.incidents.trace_links import TracePattern
+from log_analyzer.episodes.trace_links import TracePattern
 
 NEAR_ONSET_MS: Final = 60_000
 TRACE_ONSET_MS: Final = 300_000

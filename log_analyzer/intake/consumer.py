@@ -17,7 +17,7 @@ from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError

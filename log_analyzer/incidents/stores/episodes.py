@@ -21,7 +21,8 @@ from cassandra.query import BatchStatement, PreparedStatement
 
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
-from log_analyzer.episodes.episode import ConsumedError, Episode, Status, episode_id
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import Episode, Status, episode_id
 from log_analyzer.episodes.tally import Tally
 
 # So many log ids make a row of 40 KB.

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from log_analyzer.episodes.episode import incident_id
+from log_analyzer.episodes.trace_links import TracePattern
 from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
 from log_analyzer.incidents.links import (
     AT_ONCE_MS,
@@ -21,7 +22,6 @@ from log_analyzer.incidents.links import (
     TRACE_ONSET_MS,
     Links,
 )
-from log_analyzer.incidents.trace_links import TracePattern
 
 CALLS = frozenset({("api-gateway", "order"), ("order", "payment"), ("api-gateway", "search")})
 START_MS = 1_700_000_000_000

@@ -10,11 +10,12 @@ from uuid import UUID
 from log_analyzer import metrics
 from log_analyzer.episodes.bursts import Beginning, beginning_at
 from log_analyzer.episodes.change import EpisodeChange
-from log_analyzer.episodes.episode import EVIDENCE_LIMIT, ConsumedError, Episode, covering
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import EVIDENCE_LIMIT, Episode, covering
+from log_analyzer.episodes.error_names import names_of
 from log_analyzer.episodes.tally import MINUTE_MS, Tally
-from log_analyzer.incidents.error_names import names_of
+from log_analyzer.episodes.trace_links import trace_span
 from log_analyzer.incidents.stores.episodes import OPENING_ATTEMPTS, IncidentStore, LostRaceError
-from log_analyzer.incidents.trace_links import trace_span
 
 GROUPS_KEPT: Final = 5_000
 EPISODES_KEPT: Final = 5

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.events.log_event import LogEvent
-from log_analyzer.incidents import trace_links
-from log_analyzer.incidents.trace_links import (
+from log_analyzer.episodes import trace_links
+from log_analyzer.episodes.trace_links import (
     ErrorCalls,
     TraceLinks,
     TraceSpan,
