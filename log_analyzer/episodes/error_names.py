@@ -27,7 +27,7 @@ _HOST_OF_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/@]*@)?([^\s/:?#\"
 _ADDRESS: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 _WITH_PORT: Final = re.compile(r"(?<![\w.:-])([A-Za-z][\w.-]*):\d{2,5}(?!\w)")
 _INTERNAL_HOST: Final = re.compile(
-    r"(?<![\w.@-])(?:[a-z0-9][\w-]*\.)+(?:com|net|org|io|local|lan|internal|cloud|svc|cluster)\b"
+    r"(?<![\w.@-])(?!(?:com|org|net|io|java|javax)\.)(?:[a-z0-9][\w-]*\.)+(?:com|net|org|io|local|lan|internal|cloud|svc|cluster)\b"
 )
 # What stands behind such a word is what could not be reached or used; it has two parts at least.
 _REACHED: Final = re.compile(

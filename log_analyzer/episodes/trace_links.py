@@ -6,6 +6,7 @@ All of it is a bounded memory of what has come of late; nothing here decides any
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Set
 from typing import Final, NamedTuple
@@ -15,8 +16,11 @@ from firstcause.events.log_event import LogEvent
 
 TRACE_BYTES: Final = 16
 SPAN_BYTES: Final = 8
-_ENTRY_BYTES: Final = TRACE_BYTES + 2 * SPAN_BYTES
+_ENTRY: Final = struct.Struct(f">{TRACE_BYTES}s{SPAN_BYTES}s{SPAN_BYTES}sq")
 _NO_SPAN: Final = bytes(SPAN_BYTES)
+
+# By episode and span: the span's parent, and when the error happened.
+_Entries = dict[tuple[UUID, bytes], tuple[bytes, int]]
 
 TRACES_KEPT: Final = 50_000
 ENTRIES_OF_A_TRACE: Final = 5_000
@@ -30,18 +34,33 @@ CALLS_KEPT: Final = 10_000
 
 
 class TraceSpan(NamedTuple):
-    """The span in which an error happened. `span` and `parent` are `SPAN_BYTES`; zeros are none."""
+    """The span in which an error happened, and when (event time).
+
+    `span` and `parent` are `SPAN_BYTES`; zeros are none.
+    """
 
     trace: bytes
     span: bytes
     parent: bytes
+    at_ms: int
 
 
 class TracePattern(NamedTuple):
-    """Episodes whose errors one trace holds, and those of them with no failing span below."""
+    """What one trace shows, as far as it is the same for many.
+
+    Attributes:
+        episodes: those whose errors it holds.
+        deepest: those of them without a failing span below; all where no span names its parent.
+        first: the one whose error came first.
+        is_tree: a span names another one as its parent: several of the deepest failed side by side.
+        blamed: the service that its stored logs of all levels show to have failed first, if read.
+    """
 
     episodes: frozenset[UUID]
     deepest: frozenset[UUID]
+    first: UUID
+    is_tree: bool = False
+    blamed: str | None = None
 
 
 def trace_key(trace_id: str | None) -> bytes | None:
@@ -59,31 +78,28 @@ def trace_span(event: LogEvent) -> TraceSpan | None:
     if trace is None:
         return None
     span, parent = _key(event.span_id, SPAN_BYTES), _key(event.parent_span_id, SPAN_BYTES)
-    return TraceSpan(trace, span or _NO_SPAN, parent or _NO_SPAN)
+    return TraceSpan(trace, span or _NO_SPAN, parent or _NO_SPAN, event.timestamp_ms)
 
 
 def packed(spans: Iterable[TraceSpan]) -> bytes:
     """Spans as one blob: sorted, each once, the smallest `TRACES_OF_A_BATCH`."""
-    return b"".join(b"".join(one) for one in sorted(set(spans))[:TRACES_OF_A_BATCH])
+    return b"".join(_ENTRY.pack(*one) for one in sorted(set(spans))[:TRACES_OF_A_BATCH])
 
 
 def unpacked(blob: bytes) -> list[TraceSpan]:
     """The spans of a blob."""
-    middle = TRACE_BYTES + SPAN_BYTES
-    entries = (blob[at : at + _ENTRY_BYTES] for at in range(0, len(blob), _ENTRY_BYTES))
-    return [
-        TraceSpan(one[:TRACE_BYTES], one[TRACE_BYTES:middle], one[middle:])
-        for one in entries
-        if len(one) == _ENTRY_BYTES
-    ]
+    whole = len(blob) - len(blob) % _ENTRY.size
+    return [TraceSpan(*one) for one in _ENTRY.iter_unpack(blob[:whole])]
 
 
 class TraceLinks:
     """The traces of the episodes, as far as this process has heard. Not for two threads."""
 
     def __init__(self) -> None:
-        # By trace: which episode failed in which span, and the parents of these spans.
-        self._traces: OrderedDict[bytes, dict[tuple[UUID, bytes], bytes]] = OrderedDict()
+        # By trace: which episode failed in which span; the parent of the span, and when.
+        self._traces: OrderedDict[bytes, _Entries] = OrderedDict()
+        # May come before the errors of the trace do.
+        self._blamed: OrderedDict[bytes, str] = OrderedDict()
         self._pattern_of: dict[bytes, TracePattern] = {}
         self._counts: Counter[TracePattern] = Counter()
         self._stale: set[bytes] = set()
@@ -95,7 +111,7 @@ class TraceLinks:
             entries = self._traces.setdefault(one.trace, {})
             key = episode, one.span
             if key not in entries and len(entries) < ENTRIES_OF_A_TRACE:
-                entries[key] = one.parent
+                entries[key] = one.parent, one.at_ms
                 self._stale.add(one.trace)
                 is_new = True
         while len(self._traces) > TRACES_KEPT:
@@ -103,7 +119,19 @@ class TraceLinks:
             trace, oldest = self._traces.popitem(last=False)
             self._settle(trace, oldest)
             self._pattern_of.pop(trace, None)
+            self._blamed.pop(trace, None)
         return is_new
+
+    def blame(self, trace: bytes, service_name: str) -> bool:
+        """Notes which service a trace's stored logs blame; True when that is news."""
+        if self._blamed.get(trace) == service_name:
+            return False
+        self._blamed[trace] = service_name
+        while len(self._blamed) > TRACES_KEPT:
+            self._blamed.popitem(last=False)
+        if trace in self._traces:
+            self._stale.add(trace)
+        return trace in self._traces
 
     @property
     def patterns(self) -> Mapping[TracePattern, int]:
@@ -114,15 +142,21 @@ class TraceLinks:
             self._counts = Counter(dict(self._counts.most_common(PATTERNS_KEPT // 2)))
         return self._counts
 
-    def _settle(self, trace: bytes, entries: Mapping[tuple[UUID, bytes], bytes]) -> None:
+    def _settle(self, trace: bytes, entries: _Entries) -> None:
         if trace not in self._stale:
             return
         self._stale.discard(trace)
-        parents = {parent for parent in entries.values() if parent != _NO_SPAN}
+        parents = {parent for parent, _ in entries.values() if parent != _NO_SPAN}
         # A span may log several errors, so its own id among the parents is a child's.
         deepest = frozenset(episode for episode, span in entries if span not in parents)
         everybody = frozenset(episode for episode, _ in entries)
-        pattern = TracePattern(everybody, deepest or everybody)
+        pattern = TracePattern(
+            everybody,
+            deepest or everybody,
+            min((at_ms, episode) for (episode, _), (_, at_ms) in entries.items())[1],
+            any(span in parents for _, span in entries),
+            self._blamed.get(trace),
+        )
         known = self._pattern_of.get(trace)
         if known == pattern:
             return

@@ -17,7 +17,14 @@ from uuid import UUID
 import structlog
 
 from log_analyzer import metrics
-from log_analyzer.episodes.trace_links import ErrorCalls, TraceLinks, TraceSpan, packed, unpacked
+from log_analyzer.episodes.trace_links import (
+    ErrorCalls,
+    TraceLinks,
+    TraceSpan,
+    packed,
+    trace_key,
+    unpacked,
+)
 from log_analyzer.incidents.board_access import BoardAccess, Calls
 from log_analyzer.incidents.grouping import Board, BoardRow, Newcomer, place, split_out
 from log_analyzer.incidents.links import Links
@@ -43,6 +50,9 @@ class IncidentPlacer:
     Args:
         store: the board in Cassandra.
         load_graph: reads which services call which; asked again each half minute.
+        load_services: reads which services there are; asked as often.
+        new_complaints: of which service the stored logs of a trace (by its id) complain, as far as
+            that was told since it was asked last.
         monotonic: seconds of a clock that never goes back.
     """
 
@@ -50,10 +60,15 @@ class IncidentPlacer:
         self,
         store: BoardAccess,
         load_graph: Callable[[], Calls],
+        load_services: Callable[[], Collection[str]] = tuple,
+        new_complaints: Callable[[], Mapping[str, str]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._load_graph = load_graph
+        self._load_services = load_services
+        self._new_complaints = new_complaints
+        self._known_services: frozenset[str] = frozenset()
         self._monotonic = monotonic
         self._board = Board()
         self._published: dict[UUID, UUID] = {}
@@ -77,9 +92,10 @@ class IncidentPlacer:
         return {row.incident_id for row in rows if row.service_name == service_name}
 
     def services(self) -> set[str]:
-        """The services that are known: by their errors, or by calls."""
+        """The services that are known: by their logs of late, by their errors, or by calls."""
+        self._read_surroundings()
         known = {row.service_name for row in self._board.rows.values()}
-        return known.union(*self._calls)
+        return known.union(self._known_services, *self._calls)
 
     def tell(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
         """Tells all instances which spans of which traces a batch has brought.
@@ -174,7 +190,7 @@ class IncidentPlacer:
         raise LostRaceError("the board of incidents kept changing")
 
     def _known_links(self) -> Links:
-        return Links(self._links.patterns, self._calls)
+        return Links(self._links.patterns, self._calls, self._known_services)
 
     def _take(self, board: Board) -> set[Merge]:
         """Publishes what is new on a board, then works with it."""
@@ -207,15 +223,23 @@ class IncidentPlacer:
                 row = self._board.rows.get(episode)
                 if row is not None:
                     self._error_calls.add(row.service_name, spans)
+        for trace_id, service in self._new_complaints().items():
+            key = trace_key(trace_id)
+            if key is not None:
+                self._ties_changed |= self._links.blame(key, service)
         while len(self._heard) > TRACE_ROWS_KEPT:
             self._heard.popitem(last=False)
-        if self._monotonic() >= self._graph_due:
-            self._stored_calls = frozenset(self._load_graph().calls)
-            self._graph_due = self._monotonic() + GRAPH_SECONDS
+        self._read_surroundings()
         known = self._stored_calls | self._error_calls.calls
         if known != self._calls:
             self._calls = known
             self._ties_changed = True
+
+    def _read_surroundings(self) -> None:
+        if self._monotonic() >= self._graph_due:
+            self._stored_calls = frozenset(self._load_graph().calls)
+            self._known_services = frozenset(self._load_services())
+            self._graph_due = self._monotonic() + GRAPH_SECONDS
 
 
 def _tell_of(rows: Iterable[BoardRow], before: Board) -> None:

@@ -34,6 +34,8 @@ TOGETHER_MS: Final = 10_000
 AT_ONCE_MS: Final = 5_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
+# One trace may be odd: so many complain of a service where no error names it.
+LEAST_BLAMES: Final = 2
 # Words that are no variable: fewer say nothing by being the same.
 LEAST_WORDS: Final = 3
 
@@ -71,10 +73,11 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What is known to tie episodes: patterns of traces with their counts, and calls."""
+    """What is known to tie episodes: patterns of traces with their counts, calls, all services."""
 
     patterns: Mapping[TracePattern, int] = field(default_factory=dict)
     calls: Collection[tuple[str, str]] = ()
+    services: Collection[str] = ()
 
 
 class Ties:
@@ -90,8 +93,14 @@ class Ties:
         self._by_service: dict[str, list[Failing]] = defaultdict(list)
         for one in self._episodes:
             self._by_service[one.service_name].append(one)
-        self._services = {*self._by_service, *itertools.chain.from_iterable(links.calls)}
+        self._services = {
+            *self._by_service,
+            *itertools.chain.from_iterable(links.calls),
+            *links.services,
+        }
         self._votes: dict[UUID, Counter[UUID]] = defaultdict(Counter)
+        # The services that traces blame whose deepest failing episode it is.
+        self._blames: dict[UUID, Counter[str]] = defaultdict(Counter)
         # Episodes in whose traces another service fails too.
         self._spread: set[UUID] = set()
         self._reached: dict[str, set[str]] = {}
@@ -107,34 +116,64 @@ class Ties:
 
     def equals(self) -> Iterator[tuple[UUID, UUID]]:
         """Pairs that one cause explains, neither of them above the other."""
-        roots = [one for one in self._episodes if not self._of_traces(one)]
+        roots = [one for one in self._episodes if self._is_root(one)]
         yield from self._of_names(roots)
         yield from self._of_words(roots)
         yield from self._of_services(roots)
+
+    def _is_root(self, one: Failing) -> bool:
+        """True for where failures begin, as far as most of its traces tell."""
+        votes = self._votes.get(one.episode_id)
+        return not votes or votes[one.episode_id] >= max(votes.values())
 
     def _count(self, pattern: TracePattern, count: int) -> None:
         known = [self._by_id[key] for key in pattern.episodes if key in self._by_id]
         if not known:
             return
-        deepest = [one for one in known if one.episode_id in pattern.deepest]
-        root = self._deepest(deepest or known)
+        deepest = [one for one in known if one.episode_id in pattern.deepest] or known
+        leaves = self._leaves(deepest, pattern)
         several = len({one.service_name for one in known}) > 1
         for one in known:
             if several:
                 self._spread.add(one.episode_id)
+            root = one if one in leaves else self._root_of(one, leaves)
+            if pattern.blamed is not None and root is one:
+                self._blames[one.episode_id][pattern.blamed] += count
             if one is root or self._surfaces_in_time(one, root):
                 self._votes[one.episode_id][root.episode_id] += count
 
-    def _deepest(self, found: Sequence[Failing]) -> Failing:
-        """Who calls none of the others, and of several of these the earliest."""
-        services = {one.service_name for one in found}
+    def _leaves(self, deepest: Sequence[Failing], pattern: TracePattern) -> Sequence[Failing]:
+        """The episodes of a trace that no other of its episodes explains, the earliest first.
+
+        Those of the service that the trace blames; else those that neither call nor name another.
+        Where spans do not name each other it is one alone, if possible the first to fail.
+        """
+        own = [one for one in deepest if one.service_name == pattern.blamed]
+        if own:
+            return sorted(own, key=lambda one: (one.opened_ms, one.episode_id))[:1]
+        services = {one.service_name for one in deepest}
         if len(services) > 1:
-            found = [
-                one
-                for one in found
-                if not (self._reach(one.service_name) & services) - {one.service_name}
-            ] or found
-        return min(found, key=lambda one: (one.opened_ms, one.episode_id))
+            found = [one for one in deepest if not self._complains_of(one, services)]
+            deepest = found or deepest
+        ordered = sorted(
+            deepest,
+            key=lambda one: (one.episode_id != pattern.first, one.opened_ms, one.episode_id),
+        )
+        return ordered if pattern.is_tree else ordered[:1]
+
+    def _complains_of(self, one: Failing, services: set[str]) -> bool:
+        """True when it calls one of the services, or its errors name one that does not call it."""
+        below = self._reach(one.service_name).union(
+            name for name in one.names if (name, one.service_name) not in self._calls
+        )
+        return bool((below & services) - {one.service_name})
+
+    def _root_of(self, one: Failing, leaves: Sequence[Failing]) -> Failing:
+        """Of the leaves of its trace the first that it calls, else the first."""
+        if len(leaves) == 1:
+            return leaves[0]
+        below = self._reach(one.service_name).union(one.names)
+        return next((leaf for leaf in leaves if leaf.service_name in below), leaves[0])
 
     def _surfaces_in_time(self, one: Failing, root: Failing) -> bool:
         if abs(one.opened_ms - root.opened_ms) <= TRACE_ONSET_MS:
@@ -175,16 +214,17 @@ class Ties:
     def _of_names(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
         naming: dict[str, list[Failing]] = defaultdict(list)
         for one in roots:
-            for name in one.names:
-                # Who names its caller complains of nobody.
-                if name != one.service_name and (name, one.service_name) not in self._calls:
-                    naming[name].append(one)
+            for name in self._complained_of(one):
+                naming[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
-            services = self._by_service.get(name, ())
             window_ms = NAMED_ONSET_MS if name in self._services else NEAR_ONSET_MS
             marked = [(one, True) for one in episodes]
-            marked += [(one, False) for one in services if id(one) in own and self._may_fail(one)]
+            marked += [
+                (one, False)
+                for one in self._by_service.get(name, ())
+                if id(one) in own and self._may_fail(one)
+            ]
             marked.sort(key=lambda item: (item[0].opened_ms, item[0].episode_id))
             last: dict[bool, Failing] = {}
             for one, names in marked:
@@ -193,6 +233,20 @@ class Ties:
                     if other is not None and one.opened_ms - other.opened_ms <= window_ms:
                         yield other.episode_id, one.episode_id
                 last[names] = one
+
+    def _complained_of(self, one: Failing) -> Iterator[str]:
+        """What its errors name: resources, and services that it calls; or whom its traces blame."""
+        blamed = self._blames.get(one.episode_id)
+        if blamed:
+            [(name, count)] = blamed.most_common(1)
+            if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
+                yield name
+        for name in one.names:
+            # Who names its caller complains of nobody; and what traces say goes before words.
+            is_caller = (name, one.service_name) in self._calls
+            told = blamed and blamed.total() >= LEAST_BLAMES and name in self._services
+            if name != one.service_name and not is_caller and not told:
+                yield name
 
     def _may_fail(self, one: Failing) -> bool:
         """True unless traces show that nobody else minds its errors."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from uuid import UUID
 
 from log_analyzer import metrics
@@ -43,11 +43,14 @@ class IncidentTracker:
         escalations: escalations in Cassandra.
         outbox: where messages wait.
         load_graph: reads which services call which.
+        load_services: reads which services there are.
+        new_complaints: which services the stored logs of traces blame; see `IncidentPlacer`.
         quiet_ms: gap in event time that ends an episode.
         reopen_ms: beyond it, an incident's group that returns within this time reopens it.
         gather_ms: time for the groups of one cause to find each other before the first message.
         changed: called with the id of each incident that was written.
         clock_ms: the wall clock, ms since the epoch.
+        monotonic: seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -61,8 +64,11 @@ class IncidentTracker:
         quiet_ms: int,
         reopen_ms: int,
         gather_ms: int,
+        load_services: Callable[[], Collection[str]] = tuple,
+        new_complaints: Callable[[], Mapping[str, str]] = dict,
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._escalations = escalations
@@ -71,7 +77,7 @@ class IncidentTracker:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._placer = IncidentPlacer(board, load_graph)
+        self._placer = IncidentPlacer(board, load_graph, load_services, new_complaints, monotonic)
         self._lifecycle = IncidentLifecycle(
             store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
         )
