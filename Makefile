@@ -64,10 +64,18 @@ lock: install-dev ## Resolve pyproject.toml into the hash-locked requirements ag
 	compile() { $(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 pyproject.toml "$$@"; }; \
 	compile -o requirements.txt && compile --extra dev -c requirements.txt -o requirements-dev.txt
 
+.PHONY: docs
+docs: install-dev ## The documents as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+.PHONY: licences
+licences: install-dev ## Write docs/licences.md: the licence of each package and jar
+	@$(BIN)/python docs/licences_page.py
+
 .PHONY: clean
 clean: ## Stop the services; remove the environment, the jars and all caches. The data stays
 	@if [ -x $(BIN)/firstcause ]; then $(BIN)/firstcause down; fi
-	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
 
 # --- set-up -----------------------------------------------------------------------------------
 

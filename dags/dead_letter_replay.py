@@ -13,6 +13,7 @@ from firstcause.dead_letters.fixes import FIXES
 from firstcause.dead_letters.headers import PROCESSING_FAILED
 from firstcause.events.log_event import UnreadableReason
 from firstcause.events.span_event import UnreadableSpanReason
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 # Both kinds share some; each is named once.
 KINDS = dict.fromkeys(one.value for one in (*UnreadableReason, *UnreadableSpanReason))
@@ -27,21 +28,17 @@ summary counts it by reason. Letters that arrive while it runs wait for the next
 always ends.
 
 Run it with *dry run* first: it shows what would be sent.
-
 ### Fixes
 They are for log events; of spans, what is readable goes back as it is.
-
 * `add_missing_offset`: a timestamp without an offset is taken as UTC.
 * `default_level`: a missing or unknown level becomes INFO.
 * `new_log_id`: an event without a valid log id gets one derived from its place in Kafka.
 
-Without a fix it sends what has become readable since, such as a timestamp that lay in the
-future, or a level that this version knows.
+Without a fix it sends what has become readable since, such as a timestamp in the future.
 
 ### When it fails
 *Kafka did not take the dead letters*: `firstcause status`, then clear the task. Messages go out
-in transactions together with a note of what was sent (topic `logs_dead_letter_replayed`), so
-that nothing is sent twice. Do not delete that topic.
+in transactions with a note of what was sent (topic `logs_dead_letter_replayed`; keep it).
 """
 
 
@@ -85,7 +82,7 @@ that nothing is sent twice. Do not delete that topic.
             description="Send nothing, only count what would be sent.",
         ),
     },
-    default_args={"retries": 3, "retry_delay": timedelta(seconds=15)},
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "pool": BATCH_POOL},
 )
 def dead_letter_replay() -> None:
     """Replays what the dead-letter topic holds now."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import Param, dag, task
 
 from dags.tasks.evaluation import SYNTHETIC, compare_with_before, evaluate_cases
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
 ### What it does
@@ -80,7 +81,7 @@ The history: `firstcause evaluations`, or cassandra/queries/evaluations.cql.
             description="By so much first and in-the-first-three may fall; 0.02 is two points.",
         ),
     },
-    default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=30), "pool": BATCH_POOL},
 )
 def evaluate_root_cause() -> None:
     """Evaluates, then compares."""

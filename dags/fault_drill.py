@@ -8,6 +8,7 @@ import pendulum
 from airflow.sdk import Param, dag, task
 
 from dags.tasks.drill import await_incident, inject_fault
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 from generators.scenario import scenario_names
 
 DOC = """
@@ -83,7 +84,7 @@ learned as normal (DAG `learn_normal`), the suspects are ranked by how they depa
             description="How long to wait for the incident after all events were sent.",
         ),
     },
-    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10), "pool": BATCH_POOL},
 )
 def fault_drill() -> None:
     """Injects, then waits for the incident."""

@@ -8,6 +8,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import Param, dag, task
 
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 from generators.scenario import scenario_names
 
 HEALTHY = "healthy"
@@ -78,7 +79,7 @@ A run always makes the same events, also when it is tried again: nothing is stor
             description="Send the spans of the requests as well, to the topic `spans`.",
         ),
     },
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "pool": BATCH_POOL},
 )
 def kafka_stream() -> None:
     """Generates and produces one stretch of events."""

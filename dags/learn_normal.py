@@ -9,6 +9,7 @@ from airflow.sdk import Param, dag, task
 
 from dags.supervision.batch import SparkBatchOperator
 from dags.tasks.hours_to_learn import choose_hours
+from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
 ### What it does
@@ -65,7 +66,7 @@ MOMENT: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
             description="I vouch for this time: learn it in spite of incidents, drills and looks.",
         ),
     },
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "pool": BATCH_POOL},
 )
 def learn_normal() -> None:
     """Chooses hours, then learns them."""

@@ -9,6 +9,7 @@ import pendulum
 from airflow.sdk import Param, dag
 
 from dags.supervision.operator import StreamingDriverOperator
+from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
 DOC = """
 ### What it does
@@ -96,6 +97,9 @@ def stream_jobs() -> None:
             application=job.application,
             run_for_seconds="{{ params.run_for_seconds }}",
             doc_md=job.doc,
+            # A driver that died is started before anything else that waits.
+            priority_weight=STREAM_PRIORITY,
+            weight_rule="absolute",
         )
 
 

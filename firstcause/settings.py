@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     spark_spans_driver_memory: str = Field(
         default="640m", description="Heap of the driver that stores spans"
     )
+    spark_batch_driver_memory: str = Field(
+        default="1g", description="Heap of the driver of `learn_normal`"
+    )
     spark_max_events_per_batch: int = Field(
         default=100_000, ge=1, description="Back-pressure: events of one micro-batch at the most"
     )
@@ -151,6 +154,9 @@ class Settings(BaseSettings):
     analyzer_gather_seconds: float = Field(
         default=1.5, ge=0, description="Time for the groups of one cause before the first message"
     )
+    analyzer_metrics_host: str = Field(
+        default="127.0.0.1", description="Address that the metrics are served on"
+    )
     analyzer_metrics_port: int = Field(default=19464, description="Prometheus metrics, health")
 
     evaluation_cases_dir: Path | None = Field(
@@ -159,6 +165,7 @@ class Settings(BaseSettings):
     )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
+    local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
     local_kafka_controller_port: int = Field(
         default=19093, description="Controller of the local Kafka"
     )

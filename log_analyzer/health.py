@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from firstcause.errors import FirstcauseError
 
 
-def serve_health(port: int, health: Callable[[], tuple[bool, dict[str, Any]]]) -> int:
+def serve_health(host: str, port: int, health: Callable[[], tuple[bool, dict[str, Any]]]) -> int:
     """Serves until the process ends, in a thread of its own; returns the port.
 
     `/metrics` are Prometheus metrics; any other path answers 200 while healthy and 503 else,
@@ -44,7 +44,7 @@ def serve_health(port: int, health: Callable[[], tuple[bool, dict[str, Any]]]) -
             """Says nothing: each scrape would be a line."""
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server = ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
         raise FirstcauseError(
             f"Port {port} is taken: stop the other analyzer or set ANALYZER_METRICS_PORT."

@@ -15,6 +15,10 @@ ERRORS_COUNTED = Counter(
 ERRORS_KNOWN = Counter(
     "firstcause_analyzer_errors_known", "Errors that came again (redelivered, replayed)"
 )
+STACK_LINES = Counter(
+    "firstcause_analyzer_stack_lines",
+    "Lines of stack traces that came an event each; they belong to the error before them",
+)
 DEAD_LETTERS = Counter(
     "firstcause_analyzer_dead_letters", "Errors that could not be processed, put aside"
 )

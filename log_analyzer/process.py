@@ -14,7 +14,7 @@ import structlog
 from cassandra.cluster import DriverException, NoHostAvailable, Session
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.normal_store import NormalStore
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from log_analyzer.context.gatherer import ContextGatherer
@@ -72,7 +72,9 @@ class Analyzer:
 
     def run(self) -> None:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
-        serve_health(self._settings.analyzer_metrics_port, self.health)
+        serve_health(
+            self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
+        )
         session = self._connect()
         if session is None:
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from log_templates.mask import clean_line, masked_line
+from log_templates.mask import clean_line, masked_line, shown_digits
 from log_templates.tokens import MASK, MAX_TEMPLATE_CHARS, tokens_of
 from log_templates.tree import (
     CATCH_ALL,
@@ -66,7 +66,7 @@ class TemplateMiner:
             if len(self._lines) >= _REMEMBERED_LINES:
                 self._lines.clear()
             self._lines[masked] = known
-        return Template(known.template_id, known.text, known.parameters(line))
+        return Template(known.template_id, known.text, known.parameters(shown_digits(line)))
 
     def patterns(self) -> tuple[Pattern, ...]:
         """All that was learned, for `restore`."""

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are imported
 
+import hypothesis
 import pytest
 from cassandra.cluster import Session
 
@@ -34,6 +35,12 @@ from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from tests.installation import Installation, new_installation
+
+# How fast the machine is, is no property of what is tested.
+hypothesis.settings.register_profile(
+    "firstcause", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("firstcause")
 
 KEPT_SETTINGS = {"JARS_DIR"}
 

@@ -58,7 +58,7 @@ class Installation:
         try:
             self.run("down")
         finally:
-            for name in ("kafka", "cassandra", "checkpoints"):
+            for name in ("kafka", "cassandra", "postgres", "checkpoints"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
 
     def fresh_names(self) -> Settings:
@@ -79,7 +79,7 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, metrics = free_ports(7)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics = free_ports(8)
     fields: dict[str, object] = {
         "firstcause_home": home,
         "kafka_bootstrap_servers": f"127.0.0.1:{kafka}",
@@ -88,6 +88,7 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "local_cassandra_storage_port": storage,
         "local_cassandra_jmx_port": jmx,
         "airflow_port": airflow,
+        "local_postgres_port": postgres,
         "analyzer_metrics_port": metrics,
         "local_cassandra_heap": "1024m",
         **overrides,

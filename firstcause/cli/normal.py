@@ -33,7 +33,7 @@ def show(
     """Show what is normal for a service: what follows what, how long it takes, usual errors."""
     from firstcause.cli.normal_view import print_summary, summary_json
     from firstcause.errors import FirstcauseError
-    from firstcause.normal.normal_store import NormalStore
+    from firstcause.normal.composed_normal_store import NormalStore
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
     from firstcause.text.typed_time import parse_since
@@ -74,8 +74,8 @@ def list_hours(
 ) -> None:
     """List the hours that were learned, newest first, and why others were refused."""
     from firstcause.cli.normal_view import print_hours, record_json
+    from firstcause.normal.composed_normal_store import NormalStore
     from firstcause.normal.learned_hour_store import SliceStore
-    from firstcause.normal.normal_store import NormalStore
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
 

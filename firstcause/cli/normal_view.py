@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from firstcause.normal.composed_normal_store import NormalVersion
 from firstcause.normal.learned_hour_store import SliceRecord
-from firstcause.normal.normal_store import NormalVersion
 from firstcause.storage.stored_time import moment
 from firstcause.text.printable import printable
 from root_cause.explanation.normal_summary import ServiceSummary

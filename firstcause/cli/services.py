@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from firstcause.local.service import Service
     from firstcause.settings import Settings
 
+DRIVER_GRACE_SECONDS = 15.0
 ONLY_HELP = "Only these services, by comma, such as kafka,cassandra,airflow."
 
 
@@ -99,10 +100,16 @@ def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Servic
 def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
     """Stops local services, all (and the Spark drivers) unless some are named; blocks."""
     from firstcause.local import installation, shutdown
+    from spark.driver.process import DriverFiles, stop_driver
+
+    def stop_job(job: str) -> None:
+        # Asks the Python driver alone, so that the batch in hand is finished.
+        stop_driver(DriverFiles.of(settings, job), grace_seconds=DRIVER_GRACE_SECONDS)
 
     services = installation.chosen(installation.local_services(settings), names)
     with installation.exclusive(settings, _say):
-        shutdown.stop(settings, services, with_drivers=not names, tell=_say)
+        stop_one = None if names else stop_job
+        shutdown.stop(settings, services, stop_driver=stop_one, tell=_say)
 
 
 def _names(only: str) -> list[str]:

@@ -7,9 +7,12 @@ named AIRFLOW__ that the container sets itself come first.
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
-from typing import Annotated
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
 from urllib.parse import urljoin
 
 import typer
@@ -22,7 +25,10 @@ from firstcause.storage.migrations import migrate
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-Component = Annotated[str, typer.Argument(help="api-server, scheduler, dag-processor, triggerer")]
+Components = Annotated[
+    list[str], typer.Argument(help="Of api-server, scheduler, dag-processor, triggerer.")
+]
+POLL_SECONDS: Final = 0.5
 
 
 def container_environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -37,25 +43,50 @@ def setup() -> None:
     settings = load_settings()
     ensure_topics(settings)
     migrate(settings)
-    airflow.airflow_database_task(settings).run()
+    airflow.create_secrets(settings)
+    log_file = settings.logs_dir / f"{airflow.DATABASE_TASK}.log"
+    airflow.migrate_metadata(container_environment(settings, os.environ), log_file)
 
 
 @app.command()
-def run_airflow(component: Component) -> None:
-    """Become one of Airflow's processes."""
+def run_airflow(components: Components) -> None:
+    """Run Airflow's processes; when one of them ends, end the others and exit with its code."""
     environment = container_environment(load_settings(), os.environ)
     program = str(airflow.airflow_program())
-    arguments = [program, *airflow.COMMANDS[f"airflow-{component}"]]
-    os.execve(program, arguments, environment)  # noqa: S606 - no shell is what we want
+    commands = [[program, *airflow.COMMANDS[f"airflow-{one}"]] for one in components]
+    sys.exit(run_together(commands, environment))
+
+
+def run_together(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> int:
+    """Runs commands beside each other until one ends or SIGTERM comes; returns the exit code.
+
+    The others get SIGTERM then; whoever started this program sees to it that they end in time.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def end_all(*_: object) -> None:
+        for process in processes:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, end_all)
+    for command in commands:
+        processes.append(subprocess.Popen(list(command), env=dict(environment)))  # noqa: PERF401
+    while not (ended := [one for one in processes if one.poll() is not None]):
+        time.sleep(POLL_SECONDS)
+    end_all()
+    for process in processes:
+        process.wait()
+    return ended[0].returncode
 
 
 @app.command()
-def check_airflow(component: Component) -> None:
-    """Exit with 0 when the component is healthy, else with 1."""
+def check_airflow(components: Components) -> None:
+    """Exit with 0 when the components are healthy, else with 1."""
     environment = container_environment(load_settings(), os.environ)
     url = urljoin(environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"], "/")
     health = airflow.airflow_health(url)
-    sys.exit(0 if airflow.is_healthy(health, f"airflow-{component}", since=0.0) else 1)
+    well = all(airflow.is_healthy(health, f"airflow-{one}", since=0.0) for one in components)
+    sys.exit(0 if well else 1)
 
 
 if __name__ == "__main__":

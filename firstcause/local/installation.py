@@ -15,6 +15,7 @@ from firstcause.local.daemons.airflow import airflow_database_task, airflow_serv
 from firstcause.local.daemons.analyzer import analyzer_service
 from firstcause.local.daemons.cassandra_node import cassandra_service
 from firstcause.local.daemons.kafka import kafka_service
+from firstcause.local.daemons.postgres import postgres_service
 from firstcause.local.service import Service, Task
 from firstcause.settings import Settings
 from firstcause.storage import migrations
@@ -24,6 +25,7 @@ LOCK_TIMEOUT_SECONDS: Final = 600.0
 SERVICE_NAMES: Final = (
     "kafka",
     "cassandra",
+    "postgres",
     "airflow-api-server",
     "airflow-scheduler",
     "airflow-dag-processor",
@@ -32,7 +34,11 @@ SERVICE_NAMES: Final = (
 )
 
 # Names that stand for several services.
-GROUPS: Final = {"airflow": tuple(name for name in SERVICE_NAMES if name.startswith("airflow-"))}
+GROUPS: Final = {
+    "airflow": tuple(
+        name for name in SERVICE_NAMES if name == "postgres" or name.startswith("airflow-")
+    )
+}
 
 
 def local_services(settings: Settings) -> list[Service]:
@@ -42,7 +48,8 @@ def local_services(settings: Settings) -> list[Service]:
         services.append(kafka_service(settings))
     if settings.cassandra_is_local:
         services.append(cassandra_service(settings))
-    return [*services, *airflow_services(settings), analyzer_service(settings)]
+    airflow = [postgres_service(settings), *airflow_services(settings)]
+    return [*services, *airflow, analyzer_service(settings)]
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:

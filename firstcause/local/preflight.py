@@ -28,6 +28,7 @@ JAVA_MAJOR: Final = 17
 MEMORY_NEEDED_BYTES: Final = {
     "kafka": 400 * 2**20,
     "cassandra": 1600 * 2**20,
+    "postgres": 150 * 2**20,
     "airflow-scheduler": 500 * 2**20,
     "airflow-api-server": 300 * 2**20,
     "airflow-dag-processor": 200 * 2**20,

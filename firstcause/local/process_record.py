@@ -118,31 +118,35 @@ class ProcessRecord:
                 continue  # ended meanwhile, or another user's and so not ours
         return members
 
-    def terminate_group(self, grace_seconds: float = 10.0) -> None:
+    def terminate_group(
+        self, grace_seconds: float = 10.0, leader_signal: signal.Signals | None = None
+    ) -> None:
         """Stops the process and all of its session: SIGTERM, a wait, then SIGKILL.
 
-        Blocks for `grace_seconds` and 5 s more at the most. Harmless when all have ended, and
-        when called again.
+        With `leader_signal` the process itself gets this signal and the others none: it ends
+        them. Blocks for `grace_seconds` and 5 s more at the most. Harmless when all have ended,
+        and when called again.
 
         Raises:
             FirstcauseError: something outlived SIGKILL.
         """
-        left = self._signal_and_wait(signal.SIGTERM, grace_seconds)
+        leader = self.process()
+        members = self.session_members()
+        if leader_signal is not None and leader is not None:
+            _signal([leader], leader_signal)
+        else:
+            _signal(members, signal.SIGTERM)
+        left = self._wait_until_gone(members, grace_seconds)
         if left:
-            left = self._signal_and_wait(signal.SIGKILL, 5.0)
+            _signal(left, signal.SIGKILL)
+            left = self._wait_until_gone(left, 5.0)
         if left:
             pids = ", ".join(str(process.pid) for process in left)
             raise FirstcauseError(f"{self.name} could not be stopped: pid {pids} outlives SIGKILL.")
 
-    def _signal_and_wait(
-        self, signal_number: signal.Signals, wait_seconds: float
+    def _wait_until_gone(
+        self, members: list[psutil.Process], wait_seconds: float
     ) -> list[psutil.Process]:
-        members = self.session_members()
-        for member in members:
-            try:
-                member.send_signal(signal_number)
-            except psutil.NoSuchProcess:
-                continue  # ended between the look and the signal
         deadline = time.monotonic() + wait_seconds
         while members and time.monotonic() < deadline:
             # Short waits: a dead process that its parent has not reaped yet counts as ended.
@@ -176,6 +180,14 @@ def launch(
         except FileNotFoundError as error:
             raise FirstcauseError(f"{name} cannot start: {command[0]} is not there.") from error
     return ProcessRecord.of(process, name, command, log_file)
+
+
+def _signal(processes: Sequence[psutil.Process], signal_number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(signal_number)
+        except psutil.NoSuchProcess:
+            continue  # ended between the look and the signal
 
 
 def _is_zombie(pid: int) -> bool:

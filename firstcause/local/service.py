@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +42,9 @@ class Service:
         depends_on: names of the services and tasks that must be ready first.
         start_timeout_seconds: longest time from launch to the first answer.
         stop_rank: lower stops earlier; equal ranks stop together.
-        stop_grace_seconds: time between SIGTERM and SIGKILL.
+        stop_grace_seconds: time between the stop signal and SIGKILL.
+        leader_stop_signal: the signal on which its first process ends all others in order; by
+            default each process of its session gets SIGTERM.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Service:
     start_timeout_seconds: float = 180.0
     stop_rank: int = 0
     stop_grace_seconds: float = 10.0
+    leader_stop_signal: signal.Signals | None = None
 
 
 @dataclass(frozen=True, slots=True)

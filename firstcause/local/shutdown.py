@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,6 @@ from firstcause.local.service import Service, record_path
 from firstcause.settings import Settings
 
 DRIVER_STOP_RANK: Final = 1
-DRIVER_GRACE_SECONDS: Final = 15.0
 
 # What `--wipe` removes below FIRSTCAUSE_HOME; anything else there is not ours to remove.
 WIPED: Final = (
@@ -22,6 +22,7 @@ WIPED: Final = (
     "checkpoints",
     "kafka",
     "logs",
+    "postgres",
     "run",
     "slack_preview.jsonl",
     "slack_preview.lock",
@@ -38,29 +39,28 @@ def stop(
     settings: Settings,
     services: Sequence[Service],
     *,
-    with_drivers: bool,
+    stop_driver: Callable[[str], None] | None,
     tell: Callable[[str], None],
 ) -> None:
     """Stops by rank, equal ranks together; removes the records. Blocks; harmless when repeated.
 
+    `stop_driver` stops the Spark driver of a job, given its name; None leaves drivers alone.
     Airflow goes first, so that nothing restarts a driver; then drivers and the analyzer;
     Kafka and Cassandra last.
 
     Raises:
         FirstcauseError: a process outlived SIGKILL.
     """
-    stops = [
-        (service.stop_rank, service.stop_grace_seconds, record_path(settings, service.name))
-        for service in services
-    ]
-    ranks = {rank for rank, _, _ in stops} | ({DRIVER_STOP_RANK} if with_drivers else set())
+    ranks = {one.stop_rank for one in services} | ({DRIVER_STOP_RANK} if stop_driver else set())
     for rank in sorted(ranks):
-        batch = [(grace, path) for its_rank, grace, path in stops if its_rank == rank]
-        if with_drivers and rank == DRIVER_STOP_RANK:
+        stops: list[Callable[[], str | None]] = [
+            partial(_stop_service, settings, one) for one in services if one.stop_rank == rank
+        ]
+        if stop_driver is not None and rank == DRIVER_STOP_RANK:
             # Looked up only now: until Airflow has stopped, it may still start one.
-            batch += [(DRIVER_GRACE_SECONDS, path) for path in driver_records(settings)]
-        with ThreadPoolExecutor(max_workers=max(1, len(batch))) as pool:
-            stopped = list(pool.map(lambda one: _stop_one(one[1], one[0]), batch))
+            stops += [partial(_stop_driver, path, stop_driver) for path in driver_records(settings)]
+        with ThreadPoolExecutor(max_workers=max(1, len(stops))) as pool:
+            stopped = list(pool.map(lambda stop_one: stop_one(), stops))
         for name in stopped:
             if name:
                 tell(f"{name} stopped")
@@ -71,7 +71,7 @@ def clear_crashed(settings: Settings, services: Sequence[Service]) -> None:
     for service in services:
         record = ProcessRecord.read(record_path(settings, service.name))
         if record is not None and not record.is_alive():
-            record.terminate_group(service.stop_grace_seconds)
+            record.terminate_group(service.stop_grace_seconds, service.leader_stop_signal)
 
 
 def wipe(settings: Settings) -> None:
@@ -84,12 +84,24 @@ def wipe(settings: Settings) -> None:
             path.unlink(missing_ok=True)
 
 
-def _stop_one(path: Path, grace_seconds: float) -> str | None:
-    """Stops a recorded process; its name, or None when there was nothing to stop."""
+def _stop_service(settings: Settings, service: Service) -> str | None:
+    """Stops a service; its name, or None when there was nothing to stop."""
+    path = record_path(settings, service.name)
     record = ProcessRecord.read(path)
     if record is None:
         return None
     was_there = bool(record.session_members())
-    record.terminate_group(grace_seconds)
+    record.terminate_group(service.stop_grace_seconds, service.leader_stop_signal)
+    path.unlink(missing_ok=True)
+    return record.name if was_there else None
+
+
+def _stop_driver(path: Path, stop_driver: Callable[[str], None]) -> str | None:
+    """Stops a driver; its name, or None when there was nothing to stop."""
+    record = ProcessRecord.read(path)
+    if record is None:
+        return None
+    was_there = bool(record.session_members())
+    stop_driver(record.name)
     path.unlink(missing_ok=True)
     return record.name if was_there else None

@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 
 from firstcause.errors import FirstcauseError
+from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
 from firstcause.normal.learned_hour_store import SliceStore, digest
-from firstcause.normal.normal_store import NormalStore, NormalVersion
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
 from root_cause.normal.counts import Normal

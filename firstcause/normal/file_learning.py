@@ -13,8 +13,8 @@ from cassandra.cluster import Session
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
 from firstcause.normal.compose_and_store import compose_in_force
+from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
 from firstcause.normal.learned_hour_store import SliceRecord, SliceStore
-from firstcause.normal.normal_store import NormalStore, NormalVersion
 from root_cause.evaluation.labelled_cases import read_events, read_spans
 from root_cause.normal.composition import chosen
 from root_cause.normal.learner import learn

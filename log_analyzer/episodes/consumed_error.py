@@ -9,6 +9,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent
+from firstcause.events.workload import workload_of
 
 # Clocks of hosts that are kept in step differ by less.
 CLOCKS_APART_MS: Final = 60_000
@@ -43,7 +44,12 @@ class ConsumedError:
     @property
     def fingerprint(self) -> UUID:
         """The group that the error belongs to."""
-        return group_fingerprint(self.event.service_name, self.template_id)
+        return group_fingerprint(self.service_name, self.template_id)
+
+    @property
+    def service_name(self) -> str:
+        """The service that it counts for: that of the event, without a replica's suffix."""
+        return workload_of(self.event.service_name)
 
     @property
     def log_key(self) -> bytes:

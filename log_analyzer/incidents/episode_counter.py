@@ -243,4 +243,4 @@ class EpisodeCounter:
 
 
 def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Episode:
-    return Episode(key, error.fingerprint, error.event.service_name, error.template, opened_ms)
+    return Episode(key, error.fingerprint, error.service_name, error.template, opened_ms)

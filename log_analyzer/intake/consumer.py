@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -17,11 +17,12 @@ from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.message_reader import MessageIntake
+from log_analyzer.intake.mining import mined
+from log_analyzer.intake.stack_lines import StackLines
 from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
 from log_templates.miner import TemplateMiner
 
@@ -88,6 +89,7 @@ class LogConsumer:
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
+        self._stack_lines = StackLines()
         self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
@@ -182,7 +184,7 @@ class LogConsumer:
     def _store(self) -> None:
         if self._batch.is_empty:
             return
-        errors = self._batch.errors
+        errors = self._stack_lines.left_out(self._batch.errors)
         with metrics.BATCH_SECONDS.time():
             if errors and not self._processed(errors):
                 # One of them can't be processed: find it, so that the others go on.
@@ -210,26 +212,13 @@ class LogConsumer:
         metrics.ESCALATIONS.inc(len(found) if done else 0)
         return done
 
-    def _mined(self, error: ReadError) -> ConsumedError:
-        template = self._miner.add(error.event.message)
-        partition, offset = error.message.partition(), error.message.offset()
-        arrived_ms = error.message.timestamp()[1]
-        return ConsumedError(
-            error.event,
-            cast(int, partition),
-            cast(int, offset),
-            template.text,
-            template.template_id,
-            arrived_ms if arrived_ms > 0 else None,
-        )
-
     def _processed(self, errors: list[ReadError]) -> bool:
         log_ids = [error.event.log_id for error in errors[:10]]
         record = partial(self._record, errors)
         return self._attempted(record, log_ids=log_ids)
 
     def _record(self, errors: list[ReadError]) -> None:
-        self._tracker.record(list(map(self._mined, errors)))
+        self._tracker.record([mined(self._miner, one) for one in errors])
 
     def _attempted(self, work: Callable[[], None], **told: object) -> bool:
         """True when it was done in three attempts; what passes by itself is raised."""

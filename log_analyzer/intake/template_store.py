@@ -22,7 +22,7 @@ from log_templates.tokens import ANY, MASK
 from log_templates.tree import CATCH_ALL, PATTERNS_OF_A_LEAF, Pattern, Tokens
 
 # Raise it whenever masks or rules of learning change what a message's tokens are.
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 
 _STORED_ANY: Final = "<any>"
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from firstcause.events.span import Span
-from firstcause.normal.normal_store import LearnedNormal
+from firstcause.normal.composed_normal_store import LearnedNormal
 from log_analyzer.incidents.view import NormalRanking, Suspect
 from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
 from log_analyzer.suspects.window_logs import LogReading

@@ -21,7 +21,7 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.normal_store import NormalStore
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.span_history import spans_of_traces

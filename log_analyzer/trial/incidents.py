@@ -14,6 +14,7 @@ from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
 from log_analyzer.incidents.stores.episodes_in_memory import EpisodesInMemory
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.incidents.view import ErrorGroup, Evidence
+from log_analyzer.intake.mining import with_template
 from log_analyzer.suspects.trace_complaint import complaint_of
 from log_templates.miner import TemplateMiner
 
@@ -112,7 +113,7 @@ def incidents_of(events: Sequence[LogEvent], graph: CallGraph) -> tuple[Recorded
     reader = _TraceReader(events)
     for batch in _batches(errors):
         now[0] = batch[-1].timestamp_ms
-        tracker.record([_consumed(one, miner, offset + n) for n, one in enumerate(batch)])
+        tracker.record([with_template(miner, one, 0, offset + n) for n, one in enumerate(batch)])
         tracker.merge()
         offset += len(batch)
     now[0] += 2 * STORED_MS
@@ -157,11 +158,6 @@ def _batches(errors: Sequence[LogEvent]) -> Iterable[list[LogEvent]]:
         batch.append(one)
     if batch:
         yield batch
-
-
-def _consumed(event: LogEvent, miner: TemplateMiner, offset: int) -> ConsumedError:
-    template = miner.add(event.message)
-    return ConsumedError(event, 0, offset, template.text, template.template_id)
 
 
 def _evidence(event: LogEvent) -> Evidence:

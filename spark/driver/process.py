@@ -34,9 +34,14 @@ SUBMIT_CONF: Final[Mapping[str, str]] = {
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
 }
 
-# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does, and their
-# driver never takes the processor from the others.
-SPANS_NICENESS: Final = 10
+LEARN_JOB: Final = "learn_normal"
+
+# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does. Their driver
+# and the job that learns never take the processor from the others.
+BACKGROUND_NICENESS: Final = 10
+# What was not learned is learned an hour later: where memory is short, the kernel kills this job
+# before Cassandra (an OOM score adjustment, at most 1000).
+FIRST_TO_BE_KILLED: Final = 800
 
 LOCK_WAIT_SECONDS: Final = 60.0
 KILL_WAIT_SECONDS: Final = 5.0
@@ -45,14 +50,20 @@ POLL_SECONDS: Final = 0.1
 
 def driver_memory(settings: Settings, job: str) -> str:
     """The heap of a job's driver, as `spark-submit` takes it."""
-    is_small = job == headers.SPAN_CONSUMER
-    return settings.spark_spans_driver_memory if is_small else settings.spark_driver_memory
+    heaps = {
+        headers.SPAN_CONSUMER: settings.spark_spans_driver_memory,
+        LEARN_JOB: settings.spark_batch_driver_memory,
+    }
+    return heaps.get(job, settings.spark_driver_memory)
 
 
 def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
     """The command of a job's driver, run with the priority that the job has."""
     if job == headers.SPAN_CONSUMER:
-        return ["nice", "-n", str(SPANS_NICENESS), *command]
+        return ["nice", "-n", str(BACKGROUND_NICENESS), *command]
+    if job == LEARN_JOB:
+        polite = ["nice", "-n", str(BACKGROUND_NICENESS)]
+        return ["choom", "-n", str(FIRST_TO_BE_KILLED), "--", *polite, *command]
     return list(command)
 
 

@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from firstcause.normal.compose_and_store import compose_in_force
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.normal.known_disturbances import disturbances_between
 from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, SliceStore
-from firstcause.normal.normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage.log_minutes import minutes_between
 from firstcause.storage.stored_time import moment

@@ -1,13 +1,12 @@
-"""The local Airflow: four processes on SQLite with LocalExecutor, below FIRSTCAUSE_HOME/airflow."""
+"""The local Airflow: four processes with LocalExecutor, their metadata in PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,16 +16,16 @@ import httpx
 from cryptography.fernet import Fernet
 
 from firstcause.errors import FirstcauseError
+from firstcause.local.daemons.airflow_pools import PARALLELISM
 from firstcause.local.daemons.environment import process_environment, settings_environment
+from firstcause.local.daemons.postgres import ensure_database, metadata_url
+from firstcause.local.daemons.secret_file import secret_file
 from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS
 from firstcause.local.service import Service, Task, last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 
 DATABASE_TASK: Final = "airflow-database"
 MIGRATE_TIMEOUT_SECONDS: Final = 300.0
-# So long one of Airflow's processes waits until another has written. SQLite's own 5 s are too short
-# for the first minute of all of them on a small machine; the API's callers wait 20 s.
-SQLITE_WAIT_SECONDS: Final = 15
 
 # Component names as the health endpoint spells them, by service name.
 HEALTH_KEYS: Final = {
@@ -61,7 +60,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "4",
+        "CORE__PARALLELISM": str(PARALLELISM),
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__FERNET_KEY_CMD": _read_secret(home, "fernet_key"),
@@ -71,8 +70,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "API__WORKERS": "1",
         "API__SECRET_KEY_CMD": _read_secret(home, "api_secret_key"),
         "API_AUTH__JWT_SECRET_CMD": _read_secret(home, "jwt_secret"),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}"
-        f"?timeout={SQLITE_WAIT_SECONDS}",
+        "DATABASE__SQL_ALCHEMY_CONN": metadata_url(settings),
+        "DATABASE__SQL_ALCHEMY_CONN_ASYNC": metadata_url(settings),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
@@ -109,7 +108,12 @@ def airflow_services(settings: Settings) -> list[Service]:
 def airflow_database_task(settings: Settings) -> Task:
     """Makes Airflow's secrets and database, or brings them up to this version of Airflow."""
     log_file = settings.logs_dir / f"{DATABASE_TASK}.log"
-    return Task(DATABASE_TASK, lambda: _migrate_database(settings, log_file), log_file)
+    return Task(
+        DATABASE_TASK,
+        lambda: _make_database(settings, log_file),
+        log_file,
+        frozenset({"postgres"}),
+    )
 
 
 def airflow_program() -> Path:
@@ -149,13 +153,9 @@ def create_secrets(settings: Settings) -> None:
     folder = settings.firstcause_home / "airflow" / "secrets"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in SECRET_NAMES:
-        # 64 bytes: what HS512, which signs Airflow's tokens, asks for.
-        text = Fernet.generate_key().decode() if name == "fernet_key" else secrets.token_hex(32)
-        path = folder / name
-        if path.exists() and path.stat().st_size:
-            continue
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        # Its own 64 characters are what HS512, which signs Airflow's tokens, asks for.
+        text = Fernet.generate_key().decode() if name == "fernet_key" else None
+        secret_file(folder / name, text)
 
 
 def _service(settings: Settings, name: str, command: tuple[str, ...]) -> Service:
@@ -201,20 +201,30 @@ def _producer_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _migrate_database(settings: Settings, log_file: Path) -> None:
-    home = settings.firstcause_home / "airflow"
+def _make_database(settings: Settings, log_file: Path) -> None:
     create_secrets(settings)
-    done = home / f"database-{version('apache-airflow')}"
+    done = settings.firstcause_home / "postgres" / f"airflow-{version('apache-airflow')}"
     if done.exists():
         return
-    if not any(home.glob("database-*")):
-        # A first migration that was killed half-way cannot be repeated; nothing is lost by it.
-        (home / "airflow.db").unlink(missing_ok=True)
+    ensure_database(settings)
+    migrate_metadata({**process_environment(settings), **airflow_environment(settings)}, log_file)
+    done.touch()
+
+
+def migrate_metadata(environment: Mapping[str, str], log_file: Path) -> None:
+    """Makes or upgrades the tables of Airflow's metadata, and its pools. Blocks for a minute.
+
+    Harmless when repeated. `environment` is Airflow's, whole.
+
+    Raises:
+        FirstcauseError: it did not work; the log's last lines say why.
+    """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         result = subprocess.run(
-            [str(airflow_program()), "db", "migrate"],
-            env={**process_environment(settings), **airflow_environment(settings)},
+            [sys.executable, "-m", "firstcause.local.daemons.airflow_metadata"],
+            env=dict(environment),
+            cwd=PROJECT_ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -224,4 +234,3 @@ def _migrate_database(settings: Settings, log_file: Path) -> None:
     if result.returncode != 0:
         why = " | ".join(last_log_lines(log_file, 3))
         raise FirstcauseError(f"Airflow's database could not be made: {why} (see {log_file})")
-    done.touch()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
+from uuid import uuid4
 
 import httpx
 import stamina
@@ -13,16 +15,28 @@ import stamina
 from firstcause.errors import FirstcauseError
 
 REQUEST_SECONDS: Final = 20.0
+# A server that starts beside others, or whose database is busy, is given so long.
+RETRY_SECONDS: Final = 60.0
+RETRY_WAIT_SECONDS: Final = 0.1
 POLL_SECONDS: Final = 0.5
 ENDED: Final = frozenset({"success", "failed"})
 ALIVE: Final = ("queued", "running")
 
 
+class _RefusedError(FirstcauseError):
+    """Airflow's answer was an error."""
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
 class AirflowApi:
     """Talks to an Airflow whose simple auth manager takes everybody for an admin.
 
-    Methods block, and try again while the server does not answer, 20 s at the most. They raise
-    FirstcauseError with one clear line on anything else than success.
+    Methods block, and try again for `RETRY_SECONDS` while the server does not answer or answers
+    with an error of its own (5xx). They raise FirstcauseError with one clear line on anything
+    else than success.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -65,11 +79,16 @@ class AirflowApi:
         return [run["dag_run_id"] for run in (found or {}).get("dag_runs", [])]
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Triggers a run; returns its id. A retry after a lost answer may trigger a second one."""
-        run = self._request(
-            "POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf}
-        )
-        return str((run or {})["dag_run_id"])
+        """Triggers one run, also when an answer is lost; returns its id."""
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{uuid4().hex[:8]}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        try:
+            self._request("POST", f"/dags/{dag_id}/dagRuns", json=body)
+        except _RefusedError as error:
+            # The id is ours alone: an earlier try has triggered it.
+            if error.status_code != httpx.codes.CONFLICT:
+                raise
+        return run_id
 
     def await_end(
         self,
@@ -112,20 +131,34 @@ class AirflowApi:
         self, method: str, path: str, *, missing_ok: bool = False, **options: Any
     ) -> dict[str, Any] | None:
         try:
-            for attempt in stamina.retry_context(
-                on=httpx.TransportError, timeout=REQUEST_SECONDS, wait_max=2.0
-            ):
-                with attempt:
-                    response = self._client.request(method, path, **options)
+            response = self._send(method, path, options)
         except httpx.TransportError as error:
             raise FirstcauseError(
                 f"Airflow does not answer at {self._url}: see `firstcause status`."
             ) from error
+        except httpx.HTTPStatusError as error:
+            response = error.response
         if missing_ok and response.status_code == httpx.codes.NOT_FOUND:
             return None
         if response.is_error:
-            raise FirstcauseError(
-                f"Airflow refused {method} {path}: {response.status_code} {response.text[:200]}"
+            raise _RefusedError(
+                f"Airflow refused {method} {path}: {response.status_code} {response.text[:200]}",
+                response.status_code,
             )
         found: dict[str, Any] = response.json()
         return found
+
+    def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        """Sends until there is an answer that is no error of the server, or the time is over."""
+        for attempt in stamina.retry_context(
+            on=(httpx.TransportError, httpx.HTTPStatusError),
+            attempts=None,
+            timeout=RETRY_SECONDS,
+            wait_initial=RETRY_WAIT_SECONDS,
+            wait_max=2.0,
+        ):
+            with attempt:
+                response = self._client.request(method, path, **options)
+                if response.is_server_error:
+                    response.raise_for_status()
+        return response

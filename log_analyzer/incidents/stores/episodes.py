@@ -201,7 +201,7 @@ class IncidentStore:
                     episode,
                     moment(error.event.timestamp_ms),
                     UUID(error.event.log_id),
-                    error.event.service_name,
+                    error.service_name,
                     error.event.level,
                     error.event.message[:EVIDENCE_MESSAGE_CHARS],
                     (error.event.error_code or "")[:ERROR_CODE_CHARS] or None,

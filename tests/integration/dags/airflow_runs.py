@@ -27,7 +27,13 @@ class DagRuns:
     @classmethod
     def prepared(cls, settings: Settings, **env: str) -> DagRuns:
         create_secrets(settings)
-        own = {**process_environment(settings), **airflow_environment(settings), **env}
+        # One process at a time works on it: no server is needed.
+        url = f"sqlite:///{settings.firstcause_home / 'airflow' / 'runs.db'}"
+        metadata = {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url.replace("sqlite", "sqlite+aiosqlite"),
+        }
+        own = {**process_environment(settings), **airflow_environment(settings), **metadata, **env}
         made = cls(settings, own)
         made.call(["-m", "airflow", "db", "migrate"])
         return made

@@ -24,7 +24,7 @@ from firstcause.evaluations.history import EvaluationHistory
 from firstcause.events.log_event import read_log_event
 from firstcause.kafka.topic_snapshot import messages_now
 from firstcause.local.service import last_log_lines
-from firstcause.normal.normal_store import NormalStore
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
 from root_cause.evaluation.measure import Shares

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -69,7 +70,11 @@ class StreamJobs:
         wait_for(lambda: self.task(run)["state"] == "deferred")
 
     def jvms(self) -> list[int]:
-        return [one.pid for one in driver_processes(self.files) if one.name() == "java"]
+        found = []
+        for one in driver_processes(self.files):
+            with suppress(psutil.NoSuchProcess):  # the shell that becomes the JVM ends meanwhile
+                found += [one.pid] if one.name() == "java" else []
+        return found
 
     def await_heartbeat(self, *, other_than: int | None = None) -> int:
         """The JVM of a driver that has written its heartbeat."""

@@ -18,10 +18,10 @@ from cassandra.cluster import Session
 from dags.tasks import hours_to_learn
 from firstcause.events.log_event import LogEvent
 from firstcause.normal.compose_and_store import compose_in_force
+from firstcause.normal.composed_normal_store import VERSIONS_KEPT, NormalStore
 from firstcause.normal.drills import drills_between, record_drill
 from firstcause.normal.incident_times import incidents_between
 from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, SliceStore
-from firstcause.normal.normal_store import VERSIONS_KEPT, NormalStore
 from firstcause.storage.stored_time import milliseconds, moment
 from root_cause.normal.composition import OTHERS_COUNT, slot_of
 from root_cause.normal.counts import Normal, decayed, merge

@@ -19,8 +19,8 @@ from cassandra.cluster import Session
 
 from cassandra import OperationTimedOut
 from firstcause.events.log_event import LogEvent, read_log_event
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.normal.file_learning import learn_files
-from firstcause.normal.normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.suspects import window_logs

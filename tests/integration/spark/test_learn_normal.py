@@ -14,9 +14,9 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.events.log_event import LogEvent, read_log_event
 from firstcause.events.span import Span
+from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.normal.drills import record_drill
 from firstcause.normal.learned_hour_store import SliceStore
-from firstcause.normal.normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage.stored_time import milliseconds, moment
 from generators.stream.event_stream import EventStream, GeneratorParameters

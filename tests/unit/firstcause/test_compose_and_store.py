@@ -10,8 +10,8 @@ import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.compose_and_store import compose_in_force
+from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
 from firstcause.normal.learned_hour_store import SliceStore, digest
-from firstcause.normal.normal_store import NormalStore, NormalVersion
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour
 from root_cause.normal.counts import Normal, merge

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcause.normal.normal_store import NormalVersion, later_than_all
+from firstcause.normal.composed_normal_store import NormalVersion, later_than_all
 
 moments = st.integers(0, 10_000)
 

@@ -27,6 +27,7 @@ def settings_in(home: Path, shift: int = 0) -> Settings:
         local_cassandra_storage_port=21004 + shift,
         local_cassandra_jmx_port=21005 + shift,
         airflow_port=21006 + shift,
+        local_postgres_port=21008 + shift,
         analyzer_metrics_port=21007 + shift,
     )
 
@@ -37,7 +38,7 @@ def test_two_installations_share_no_port_and_no_path(tmp_path: Path) -> None:
         local_services(settings_in(home, shift=100 * n)) for n, home in enumerate(homes)
     )
     ports = [port for service in [*first, *second] for port in service.ports.values()]
-    assert len(ports) == len(set(ports)) == 14
+    assert len(ports) == len(set(ports)) == 16
     for services, other in ((first, homes[1]), (second, homes[0])):
         for service in services:
             assert not service.log_file.is_relative_to(other)
@@ -54,7 +55,7 @@ def test_services_are_chosen_by_name_and_group(tmp_path: Path) -> None:
     services = local_services(settings_in(tmp_path))
     assert len(chosen(services, [])) == len(services)
     assert [service.name for service in chosen(services, ["kafka"])] == ["kafka"]
-    assert len(chosen(services, ["airflow"])) == 4
+    assert len(chosen(services, ["airflow"])) == 5
     with pytest.raises(FirstcauseError, match="no service zookeeper"):
         chosen(services, ["zookeeper"])
 

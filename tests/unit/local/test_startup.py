@@ -47,7 +47,7 @@ def service(settings: Settings) -> Iterator[Callable[..., Service]]:
         return made[-1]
 
     yield make
-    stop(settings, made, with_drivers=False, tell=lambda _: None)
+    stop(settings, made, stop_driver=None, tell=lambda _: None)
 
 
 def run(settings: Settings, *steps: Service | Task) -> dict[str, Phase]:
@@ -183,7 +183,12 @@ def test_stop_takes_drivers_after_airflow_and_before_kafka(
     assert its_record is not None
     its_record.write(settings.run_dir / "drivers" / "store.json")
     told: list[str] = []
-    stop(settings, [kafka, airflow], with_drivers=True, tell=told.append)
+
+    def stop_driver(job: str) -> None:
+        assert job == "store"
+        its_record.terminate_group(grace_seconds=5)
+
+    stop(settings, [kafka, airflow], stop_driver=stop_driver, tell=told.append)
     assert told == ["airflow stopped", "store stopped", "kafka stopped"]
     assert not its_record.is_alive()
 

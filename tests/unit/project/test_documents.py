@@ -18,12 +18,12 @@ DOCUMENTS = (
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "docs/root-cause.md",
+    *sorted(str(page.relative_to(PROJECT_ROOT)) for page in (PROJECT_ROOT / "docs").rglob("*.md")),
 )
 
 # Names in capitals that belong to others: log levels, CQL, Linux signals, the examples' codes.
 NOT_SETTINGS = re.compile(
-    r"DB_[A-Z_]+|SELECT|FROM|TTL|SIGTERM|SIGKILL|ERROR|FATAL|WARNING|CRITICAL|SEVERE|NAME|FILE|JOBS"
+    r"DB_[A-Z_]+|OTEL_[A-Z_]+|SELECT|FROM|TTL|SIGTERM|SIGKILL|ERROR|FATAL|WARNING|CRITICAL|SEVERE|NAME|FILE|JOBS"
     r"|ID|INPUT|KEEP|ARGS|NNNN|LEVEL|JSON|[A-Z]"
 )
 

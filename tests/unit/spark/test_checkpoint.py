@@ -26,7 +26,7 @@ from spark.streaming.checkpoint import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from spark.checkpoint import CheckpointLock
+from spark.streaming.checkpoint import CheckpointLock
 with CheckpointLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

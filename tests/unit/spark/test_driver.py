@@ -20,8 +20,9 @@ from firstcause.local.service import last_log_lines
 from firstcause.settings import Settings
 from spark.driver.heartbeat_writer import ProgressFile
 from spark.driver.process import (
+    BACKGROUND_NICENESS,
     DRIVER_MARK,
-    SPANS_NICENESS,
+    FIRST_TO_BE_KILLED,
     DriverFiles,
     at_its_priority,
     driver_memory,
@@ -159,18 +160,26 @@ def test_a_program_that_is_not_there_is_named(files: DriverFiles) -> None:
         start_driver(files, ["no-such-program"], os.environ)
 
 
-def test_the_driver_of_spans_is_small_and_polite() -> None:
+def test_what_works_in_the_background_is_small_and_polite() -> None:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
         spark_driver_memory="3g",
         spark_spans_driver_memory="700m",
+        spark_batch_driver_memory="900m",
     )
     assert driver_memory(settings, "store_logs") == "3g"
     assert driver_memory(settings, "store_spans") == "700m"
+    assert driver_memory(settings, "learn_normal") == "900m"
     command = [sys.executable, "-c", "import os; print(os.nice(0))"]
     own = os.nice(0)
     told = {
         job: int(subprocess.check_output(at_its_priority(job, command)))
-        for job in ("store_logs", "store_spans")
+        for job in ("store_logs", "store_spans", "learn_normal")
     }
-    assert told == {"store_logs": own, "store_spans": min(own + SPANS_NICENESS, 19)}
+    polite = min(own + BACKGROUND_NICENESS, 19)
+    assert told == {"store_logs": own, "store_spans": polite, "learn_normal": polite}
+
+
+def test_where_memory_is_short_the_job_that_learns_goes_first() -> None:
+    command = at_its_priority("learn_normal", ["cat", "/proc/self/oom_score_adj"])
+    assert int(subprocess.check_output(command)) == FIRST_TO_BE_KILLED

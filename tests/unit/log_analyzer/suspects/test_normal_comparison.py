@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from firstcause.events.log_event import LogEvent, read_log_event
-from firstcause.normal.normal_store import LearnedNormal
+from firstcause.normal.composed_normal_store import LearnedNormal
 from generators.scenario import scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.store import decoded, encoded
