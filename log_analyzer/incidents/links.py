@@ -19,16 +19,16 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.trace_votes import Failing, Surroundings, votes_of
 
 NEAR_ONSET_MS: Final = 60_000
-TRACE_ONSET_MS: Final = 300_000
 NAMED_ONSET_MS: Final = 120_000
 TOGETHER_MS: Final = 10_000
 AT_ONCE_MS: Final = 5_000
@@ -38,30 +38,6 @@ ORIGIN_SHARE: Final = 0.2
 LEAST_BLAMES: Final = 2
 # Words that are no variable: fewer say nothing by being the same.
 LEAST_WORDS: Final = 3
-
-
-class Failing(Protocol):
-    """An episode, as far as ties go."""
-
-    @property
-    def episode_id(self) -> UUID:
-        """Its identity."""
-
-    @property
-    def service_name(self) -> str:
-        """The service that logs its errors."""
-
-    @property
-    def template(self) -> str:
-        """What these errors say."""
-
-    @property
-    def opened_ms(self) -> int:
-        """When it began (event time)."""
-
-    @property
-    def names(self) -> Collection[str]:
-        """The services, hosts and resources that its errors name."""
 
 
 class Origin(NamedTuple):
@@ -86,26 +62,11 @@ class Ties:
     def __init__(self, episodes: Sequence[Failing], links: Links) -> None:
         self._episodes = sorted(episodes, key=lambda one: (one.opened_ms, one.episode_id))
         self._by_id = {one.episode_id: one for one in self._episodes}
-        self._calls = links.calls if isinstance(links.calls, frozenset) else set(links.calls)
-        self._callees: dict[str, set[str]] = defaultdict(set)
-        for caller, callee in links.calls:
-            self._callees[caller].add(callee)
         self._by_service: dict[str, list[Failing]] = defaultdict(list)
         for one in self._episodes:
             self._by_service[one.service_name].append(one)
-        self._services = {
-            *self._by_service,
-            *itertools.chain.from_iterable(links.calls),
-            *links.services,
-        }
-        self._votes: dict[UUID, Counter[UUID]] = defaultdict(Counter)
-        # The services that traces blame whose deepest failing episode it is.
-        self._blames: dict[UUID, Counter[str]] = defaultdict(Counter)
-        # Episodes in whose traces another service fails too.
-        self._spread: set[UUID] = set()
-        self._reached: dict[str, set[str]] = {}
-        for pattern, count in links.patterns.items():
-            self._count(pattern, count)
+        self._around = Surroundings((*self._by_service, *links.services), links.calls)
+        self._votes = votes_of(self._by_id, links.patterns, self._around)
 
     def origins(self) -> Iterator[tuple[UUID, list[Origin]]]:
         """Episodes that surface from others, the earliest first, each with its likely origins."""
@@ -116,91 +77,27 @@ class Ties:
 
     def equals(self) -> Iterator[tuple[UUID, UUID]]:
         """Pairs that one cause explains, neither of them above the other."""
-        roots = [one for one in self._episodes if self._is_root(one)]
+        roots = [one for one in self._episodes if self._votes.is_root(one.episode_id)]
         yield from self._of_names(roots)
         yield from self._of_words(roots)
         yield from self._of_services(roots)
 
-    def _is_root(self, one: Failing) -> bool:
-        """True for where failures begin, as far as most of its traces tell."""
-        votes = self._votes.get(one.episode_id)
-        return not votes or votes[one.episode_id] >= max(votes.values())
-
-    def _count(self, pattern: TracePattern, count: int) -> None:
-        known = [self._by_id[key] for key in pattern.episodes if key in self._by_id]
-        if not known:
-            return
-        deepest = [one for one in known if one.episode_id in pattern.deepest] or known
-        leaves = self._leaves(deepest, pattern)
-        several = len({one.service_name for one in known}) > 1
-        for one in known:
-            if several:
-                self._spread.add(one.episode_id)
-            root = one if one in leaves else self._root_of(one, leaves)
-            if pattern.blamed is not None and root is one:
-                self._blames[one.episode_id][pattern.blamed] += count
-            if one is root or self._surfaces_in_time(one, root):
-                self._votes[one.episode_id][root.episode_id] += count
-
-    def _leaves(self, deepest: Sequence[Failing], pattern: TracePattern) -> Sequence[Failing]:
-        """The episodes of a trace that no other of its episodes explains, the earliest first.
-
-        Those of the service that the trace blames; else those that neither call nor name another.
-        Where spans do not name each other it is one alone, if possible the first to fail.
-        """
-        own = [one for one in deepest if one.service_name == pattern.blamed]
-        if own:
-            return sorted(own, key=lambda one: (one.opened_ms, one.episode_id))[:1]
-        services = {one.service_name for one in deepest}
-        if len(services) > 1:
-            found = [one for one in deepest if not self._complains_of(one, services)]
-            deepest = found or deepest
-        ordered = sorted(
-            deepest,
-            key=lambda one: (one.episode_id != pattern.first, one.opened_ms, one.episode_id),
-        )
-        return ordered if pattern.is_tree else ordered[:1]
-
-    def _complains_of(self, one: Failing, services: set[str]) -> bool:
-        """True when it calls one of the services, or its errors name one that does not call it."""
-        below = self._reach(one.service_name).union(
-            name for name in one.names if (name, one.service_name) not in self._calls
-        )
-        return bool((below & services) - {one.service_name})
-
-    def _root_of(self, one: Failing, leaves: Sequence[Failing]) -> Failing:
-        """Of the leaves of its trace the first that it calls, else the first."""
-        if len(leaves) == 1:
-            return leaves[0]
-        below = self._reach(one.service_name).union(one.names)
-        return next((leaf for leaf in leaves if leaf.service_name in below), leaves[0])
-
-    def _surfaces_in_time(self, one: Failing, root: Failing) -> bool:
-        if abs(one.opened_ms - root.opened_ms) <= TRACE_ONSET_MS:
-            return True
-        # An older failure that surfaces in one more place; never the other way round.
-        return one.opened_ms > root.opened_ms and self._call(one, root)
-
-    def _call(self, caller: Failing, callee: Failing) -> bool:
-        return (caller.service_name, callee.service_name) in self._calls
-
     def _of_traces(self, one: Failing) -> list[Origin]:
-        votes = self._votes.get(one.episode_id)
-        if not votes:
+        if not self._votes.surfaces(one.episode_id):
             return []
-        least = ORIGIN_SHARE * max(votes.values())
+        votes = self._votes.origins[one.episode_id]
         found = [Origin(key, count) for key, count in votes.items() if key != one.episode_id]
         found.sort(key=lambda each: (-each.traces, self._by_id[each.episode_id].opened_ms))
-        return found if found and found[0].traces >= least else []
+        return found
 
     def _of_calls(self, one: Failing) -> list[Origin]:
         """The callees that began to fail near it, the nearest first."""
         near: list[tuple[int, Failing]] = []
-        for callee in self._callees.get(one.service_name, ()):
+        for callee in self._around.callees.get(one.service_name, ()):
             for other in self._nearest(self._by_service.get(callee, ()), one.opened_ms):
                 gap_ms = abs(other.opened_ms - one.opened_ms)
-                both_traced = one.episode_id in self._votes and other.episode_id in self._votes
-                mutual = self._call(other, one) and other.opened_ms > one.opened_ms
+                both_traced = self._has_traces(one) and self._has_traces(other)
+                mutual = self._calls(other, one) and other.opened_ms > one.opened_ms
                 if gap_ms <= NEAR_ONSET_MS and not both_traced and not mutual:
                     near.append((gap_ms, other))
         near.sort(key=lambda item: (item[0], item[1].opened_ms, item[1].episode_id))
@@ -218,7 +115,7 @@ class Ties:
                 naming[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
-            window_ms = NAMED_ONSET_MS if name in self._services else NEAR_ONSET_MS
+            window_ms = NAMED_ONSET_MS if name in self._around.services else NEAR_ONSET_MS
             marked = [(one, True) for one in episodes]
             marked += [
                 (one, False)
@@ -236,21 +133,25 @@ class Ties:
 
     def _complained_of(self, one: Failing) -> Iterator[str]:
         """What its errors name: resources, and services that it calls; or whom its traces blame."""
-        blamed = self._blames.get(one.episode_id)
+        blamed = self._votes.complaints.get(one.episode_id)
         if blamed:
             [(name, count)] = blamed.most_common(1)
             if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
                 yield name
-        for name in one.names:
-            # Who names its caller complains of nobody; and what traces say goes before words.
-            is_caller = (name, one.service_name) in self._calls
-            told = blamed and blamed.total() >= LEAST_BLAMES and name in self._services
-            if name != one.service_name and not is_caller and not told:
-                yield name
+        yield from (name for name in one.names if name not in self._around.services)
+        # What traces say goes before words.
+        if not blamed or blamed.total() < LEAST_BLAMES:
+            yield from self._around.named_by(one)
+
+    def _calls(self, caller: Failing, callee: Failing) -> bool:
+        return (caller.service_name, callee.service_name) in self._around.calls
+
+    def _has_traces(self, one: Failing) -> bool:
+        return one.episode_id in self._votes.origins
 
     def _may_fail(self, one: Failing) -> bool:
         """True unless traces show that nobody else minds its errors."""
-        return one.episode_id in self._spread or one.episode_id not in self._votes
+        return one.episode_id in self._votes.spread or not self._has_traces(one)
 
     def _of_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
         saying: dict[str, list[Failing]] = defaultdict(list)
@@ -263,7 +164,7 @@ class Ties:
     def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
         found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
         above: dict[UUID, set[UUID]] = defaultdict(set)
-        for key, votes in self._votes.items():
+        for key, votes in self._votes.origins.items():
             for root in votes:
                 if root != key:
                     above[root].add(key)
@@ -273,18 +174,6 @@ class Ties:
                 found[one.service_name, key].append(one)
         for (_, surface), episodes in found.items():
             yield from _chained(episodes, AT_ONCE_MS if surface is None else NEAR_ONSET_MS)
-
-    def _reach(self, service: str) -> set[str]:
-        """The services that it calls, directly or through others."""
-        known = self._reached.get(service)
-        if known is None:
-            known, waiting = set(), [service]
-            while waiting:
-                new = self._callees.get(waiting.pop(), set()) - known
-                known |= new
-                waiting += new
-            self._reached[service] = known
-        return known
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import uuid
 from collections import defaultdict
@@ -19,9 +18,9 @@ from log_analyzer.incidents.links import (
     NAMED_ONSET_MS,
     NEAR_ONSET_MS,
     TOGETHER_MS,
-    TRACE_ONSET_MS,
     Links,
 )
+from log_analyzer.incidents.trace_votes import TRACE_ONSET_MS
 
 CALLS = frozenset({("api-gateway", "order"), ("order", "payment"), ("api-gateway", "search")})
 START_MS = 1_700_000_000_000
@@ -52,7 +51,9 @@ def partition(board: Board) -> set[frozenset[uuid.UUID]]:
 
 def pattern(*episodes: Newcomer, deepest: Newcomer | None = None) -> TracePattern:
     keys = frozenset(one.episode_id for one in episodes)
-    return TracePattern(keys, frozenset({deepest.episode_id}) if deepest else keys)
+    first = deepest or min(episodes, key=lambda one: (one.opened_ms, one.episode_id))
+    lowest = frozenset({first.episode_id}) if deepest else keys
+    return TracePattern(keys, lowest, first.episode_id, is_tree=deepest is not None)
 
 
 def shared(*groups: tuple[Newcomer, ...], calls: frozenset = frozenset(), count: int = 1) -> Links:
@@ -241,19 +242,22 @@ SERVICES = ("api-gateway", "order", "payment")
 
 @st.composite
 def storms(draw: st.DrawFn) -> tuple[list[Newcomer], dict, frozenset, set]:
-    """Causes far apart in time; each surfaces through traces in a row of groups."""
+    """Causes far apart in time; each surfaces through traces in several groups."""
     everybody, traces, expected = [], {}, set()
     for cause in range(draw(st.integers(1, 4))):
         start_ms = cause * 10 * TRACE_ONSET_MS
         groups = [
-            newcomer(f"{cause}-{n}", draw(st.sampled_from(SERVICES)), start_ms + offset_ms)
+            newcomer(
+                f"{cause}-{n}",
+                draw(st.sampled_from(SERVICES)) if n else "payment",
+                start_ms + offset_ms,
+            )
             for n, offset_ms in enumerate(
                 draw(st.lists(st.integers(0, NEAR_ONSET_MS), min_size=1, max_size=6))
             )
         ]
-        # A chain of shared traces, so that no group is left alone.
-        for lower, upper in itertools.pairwise(groups):
-            traces[pattern(lower, upper, deepest=lower)] = 1
+        for upper in groups[1:]:
+            traces[pattern(groups[0], upper, deepest=groups[0])] = 1
         everybody += groups
         expected.add(frozenset(one.episode_id for one in groups))
     return everybody, traces, draw(st.sampled_from((CALLS, frozenset()))), expected
