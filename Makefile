@@ -25,12 +25,15 @@ help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 	  printf '  make %-8s %s\n' "$$name" "$$text"; done
 
+# The Python packages and the jars are fetched beside each other.
 .PHONY: demo
-demo: install jars ## Everything from nothing to an incident. INPUT=FILE replays that file; KEEP=0 stops all at the end
+demo: ## Everything from nothing to an incident. INPUT=FILE replays that file; KEEP=0 stops all at the end
+	@$(MAKE) -j 2 install jars
 	@$(BIN)/firstcause demo $(if $(INPUT),--input "$(INPUT)") $(if $(filter 0,$(KEEP)),--no-keep)
 
 .PHONY: test
-test: install-dev jars ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
+test: ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
+	@$(MAKE) -j 2 install-dev jars
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder tests)
 
 .PHONY: lint
@@ -136,6 +139,10 @@ $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 	$(say) 'Python packages (requirements-dev.txt)'
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# One after the other: two Maven processes must not write to one local repository.
+$(JARS_DIR)/cassandra/.complete: | $(JARS_DIR)/kafka/.complete
+$(JARS_DIR)/spark/.complete: | $(JARS_DIR)/cassandra/.complete
 
 $(JARS_DIR)/%/.complete: deploy/pom.xml | prerequisites
 	$(say) 'Service jars: $*'

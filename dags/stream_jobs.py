@@ -8,6 +8,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag
 
+from dags.supervision.failure_notice import tell_of_failure
 from dags.supervision.operator import StreamingDriverOperator
 from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
@@ -30,7 +31,8 @@ Airflow, of its scheduler or of its triggerer leaves the drivers alone.
 ### When it fails
 A task fails when its driver was restarted ten times within 30 minutes, or five times without
 finishing one batch, or said that no restart helps. The last line of the task log names the
-driver's log file and what to do. Logs and spans wait in Kafka meanwhile. Mend the cause, then
+driver's log file and what to do; the same line goes to `SLACK_CHANNEL`. Logs and spans wait in
+Kafka meanwhile. Mend the cause, then
 clear the task.
 """
 
@@ -97,6 +99,7 @@ def stream_jobs() -> None:
             application=job.application,
             run_for_seconds="{{ params.run_for_seconds }}",
             doc_md=job.doc,
+            on_failure_callback=tell_of_failure,
             # A driver that died is started before anything else that waits.
             priority_weight=STREAM_PRIORITY,
             weight_rule="absolute",

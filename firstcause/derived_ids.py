@@ -1,4 +1,4 @@
-"""Identifiers derived from what they identify, so that a replay writes the same rows."""
+"""Derives UUIDs from what they identify, so that a replay writes the same rows."""
 
 from __future__ import annotations
 

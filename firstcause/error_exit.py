@@ -1,4 +1,4 @@
-"""How a program of this project ends on an error: one line on standard error, an exit code."""
+"""Ends a program with one line on standard error and an exit code."""
 
 from __future__ import annotations
 

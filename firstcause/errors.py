@@ -1,4 +1,4 @@
-"""Errors that are meant for people."""
+"""The base class of errors that people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structured logs for machines: structlog to standard error, JSON unless a person watches."""
+"""Configures structlog: JSON to standard error, or plain lines on a terminal."""
 
 from __future__ import annotations
 

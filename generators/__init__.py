@@ -1,1 +1,1 @@
-"""A simulated shop that leaves log events, replay of log files, and the way into Kafka."""
+"""Simulated log events and spans, replay of files, and labelled fault cases."""

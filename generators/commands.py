@@ -1,4 +1,4 @@
-"""The commands `firstcause generate` and `firstcause replay`, and who else is of this folder."""
+"""`firstcause generate` and `firstcause replay`; registers `generate-cases` too."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _print_scenarios(as_json: bool) -> None:
     import orjson
 
     from generators.scenario import load_scenario, scenario_names
-    from generators.topology import load_topology
+    from generators.topology_file import load_topology
 
     topology = load_topology()
     for name in scenario_names():

@@ -1,4 +1,4 @@
-"""A fault drill's stream: a scenario that starts now, at its real pace, with its answer key."""
+"""The event stream of a fault drill: a scenario that starts now, in real time."""
 
 from __future__ import annotations
 

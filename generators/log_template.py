@@ -1,4 +1,4 @@
-"""Message templates: `LEVEL text with {variables}`, as people write them in YAML."""
+"""Message templates of the simulated shop: `LEVEL text with {variables}`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Lines files, sent as they are: byte for byte, also the lines that nobody can read."""
+"""Replays JSON Lines files byte for byte, unreadable lines included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fault scenarios: a true culprit, when its fault is, and how it shows."""
+"""Fault scenarios: the true culprit, the time of the fault, and its symptoms."""
 
 from __future__ import annotations
 

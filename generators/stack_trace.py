@@ -1,4 +1,4 @@
-"""Exception texts as the runtimes of the simulated services would print them."""
+"""Exception texts in the format of each simulated runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analyzer as a process: its parts, its threads, its end."""
+"""The analyzer's process: assembles its parts and threads, and stops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background work in passes: what a pass has to do stands in Cassandra, so it may fail."""
+"""Runs background work in repeated passes; what is due stands in Cassandra, so a pass may fail."""
 
 from __future__ import annotations
 

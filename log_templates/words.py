@@ -1,4 +1,4 @@
-"""What single words say: which name things, and so vary, and which tell one event from another."""
+"""Word lists: which words are names and vary, and which tell one event from another."""
 
 from __future__ import annotations
 

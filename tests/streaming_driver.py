@@ -23,16 +23,14 @@ from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
 from spark.driver.process import (
-    SUBMIT_CONF,
     DriverFiles,
-    at_its_priority,
-    driver_memory,
     driver_processes,
     running_driver,
     start_driver,
     stop_driver,
 )
 from spark.driver.restart_budget import RestartBudget
+from spark.driver.submit import submit_command
 from spark.streaming.checkpoint import committed_offsets
 
 JOB = "store_logs"
@@ -73,16 +71,7 @@ class StoreDriver:
         assert jvm.wait(60) == 0
 
     def command(self) -> list[str]:
-        jars = sorted((self.settings.jars_dir / "spark").glob("*.jar"))
-        submit = [
-            "spark-submit",
-            *("--master", self.settings.spark_master),
-            *("--driver-memory", driver_memory(self.settings, self.job)),
-            *("--jars", ",".join(map(str, jars))),
-            *(part for item in SUBMIT_CONF.items() for part in ("--conf", "=".join(item))),
-            str(PROJECT_ROOT / "spark" / f"{self.job}.py"),
-        ]
-        return at_its_priority(self.job, submit)
+        return submit_command(self.settings, self.job)
 
     def environment(self) -> dict[str, str]:
         binaries = str(Path(sys.executable).parent)

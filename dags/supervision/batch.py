@@ -1,4 +1,4 @@
-"""Runs one Spark batch job to its end, and never leaves it behind."""
+"""Runs one Spark batch job in a worker slot until it ends, and stops it when the task is killed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import psutil
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.supervision.operator import LOG_LINES, driver_environment, spark_submit_command
+from dags.supervision.operator import LOG_LINES
+from dags.supervision.submit import spark_submit_command
 from dags.supervision.trigger import KILL_GRACE_SECONDS
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
 from spark.driver.process import DriverFiles, start_driver, stop_driver
+from spark.driver.submit import driver_environment
 
 
 class SparkBatchOperator(BaseOperator):

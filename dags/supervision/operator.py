@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
+from dags.supervision.submit import spark_submit_command
 from dags.supervision.trigger import (
     KILL_GRACE_SECONDS,
     SETTLED_SECONDS,
@@ -28,19 +27,20 @@ from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
 from spark.driver.heartbeat_reader import Progress, StallLimits
 from spark.driver.process import (
-    SUBMIT_CONF,
     DriverFiles,
-    at_its_priority,
-    driver_memory,
     running_driver,
     start_driver,
     stop_driver,
 )
 from spark.driver.restart_budget import RestartBudget
+from spark.driver.submit import driver_environment
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.
 FINISH_GRACE_SECONDS = 60.0
 LOG_LINES = 20
+
+# What the task keeps from one try to the next.
+STATE_OF_A_RUN = ("marks", "restarts", "stuck", "ended")
 
 
 class StreamingDriverOperator(BaseOperator):
@@ -85,25 +85,42 @@ class StreamingDriverOperator(BaseOperator):
         settings = load_settings()
         files = DriverFiles.of(settings, self.job)
         store = context["task_state_store"]
+        if store.get("ended"):
+            # A person cleared a task that was over: what failed before is mended, and forgotten.
+            for name in STATE_OF_A_RUN:
+                store.delete(name)
         if "run_until" not in (store.get("marks") or {}):
             seconds = float(self.run_for_seconds)
             marks = {"run_until": time.time() + seconds if seconds > 0 else 0.0}
             store.set("marks", marks, retention=NEVER_EXPIRE)
         known = store.get("driver")
-        record = running_driver(files, record_of(known) if known else None)
+        try:
+            record = running_driver(files, record_of(known) if known else None)
+        except FirstcauseError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would mend nothing
         if record is not None:
             self.log.info("Found driver %s of %s running; watching it.", record.pid, self.job)
         else:
-            record = self._start(settings, files, store)
+            record = self._start(context, settings, files)
         self._watch(context, settings, files, record)
 
     def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
-        """Takes the trigger's event: restarts the driver and defers, or ends the task."""
+        """Takes the trigger's event: restarts the driver and defers, or ends the task.
+
+        A driver that somebody else has started after the death, such as `firstcause demo`, is
+        watched instead.
+        """
         settings = load_settings()
         files = DriverFiles.of(settings, self.job)
         if event["status"] == "finished":
             stop_driver(files, grace_seconds=FINISH_GRACE_SECONDS)
+            context["task_state_store"].set("ended", True, retention=NEVER_EXPIRE)
             return {"job": self.job, "restarts": len(self._restarts(context))}
+        other = running_driver(files)
+        if event["status"] == "dead" and other is not None and other.pid != event["pid"]:
+            self.log.info("Driver %s of %s runs already; watching it.", other.pid, self.job)
+            context["task_state_store"].set("driver", record_fields(other), retention=NEVER_EXPIRE)
+            self._watch(context, settings, files, other)
         return self._restart(context, settings, files, event)
 
     def on_kill(self) -> None:
@@ -122,10 +139,11 @@ class StreamingDriverOperator(BaseOperator):
         for line in last_log_lines(files.log, LOG_LINES):
             self.log.info("%s | %s", files.log.name, line)
         if event["status"] == "fatal":
-            self._give_up(files, event["reason"])
+            self._give_up(context, files, event["reason"])
         now, restarts, budget = time.time(), self._restarts(context), self._budget
         if not budget.allows(restarts, now):
             self._give_up(
+                context,
                 files,
                 f"{self.job} was restarted {budget.max_restarts} times within "
                 f"{budget.within_seconds / 60:.0f} minutes and failed again "
@@ -138,6 +156,7 @@ class StreamingDriverOperator(BaseOperator):
         slow = bool(known) and now - record_of(known).create_time >= SETTLED_SECONDS
         if slow and not budget.allows_without_batch(stuck["restarts"], now):
             self._give_up(
+                context,
                 files,
                 f"{self.job} was restarted {len(stuck['restarts'])} times and has not finished one "
                 f"batch since ({event['reason']}). Read {files.log}, mend the cause, then clear "
@@ -146,7 +165,7 @@ class StreamingDriverOperator(BaseOperator):
         stuck["restarts"] += [now] if slow else []
         store.set("stuck", stuck, retention=NEVER_EXPIRE)
         store.set("restarts", [*budget.spent(restarts, now), now], retention=NEVER_EXPIRE)
-        record = self._start(settings, files, store)
+        record = self._start(context, settings, files)
         self._watch(context, settings, files, record)
 
     @staticmethod
@@ -165,14 +184,15 @@ class StreamingDriverOperator(BaseOperator):
     def _restarts(self, context: Any) -> list[float]:
         return [float(moment) for moment in context["task_state_store"].get("restarts") or ()]
 
-    def _start(self, settings: Settings, files: DriverFiles, store: Any) -> ProcessRecord:
+    def _start(self, context: Any, settings: Settings, files: DriverFiles) -> ProcessRecord:
         try:
             command = spark_submit_command(settings, self.job, PROJECT_ROOT / self.application)
         except FirstcauseError as error:
             raise AirflowFailException(str(error)) from error  # a retry would mend nothing
         record = start_driver(files, command, driver_environment(os.environ))
         if self._killed:
-            self._give_up(files, f"{self.job} was stopped while it started.")
+            self._give_up(context, files, f"{self.job} was stopped while it started.")
+        store = context["task_state_store"]
         store.set("driver", record_fields(record), retention=NEVER_EXPIRE)
         self.log.info("Started driver %s of %s; its log is %s.", record.pid, self.job, files.log)
         return record
@@ -194,52 +214,7 @@ class StreamingDriverOperator(BaseOperator):
         )
         raise AssertionError("defer() always raises")
 
-    def _give_up(self, files: DriverFiles, reason: str) -> NoReturn:
+    def _give_up(self, context: Any, files: DriverFiles, reason: str) -> NoReturn:
+        context["task_state_store"].set("ended", True, retention=NEVER_EXPIRE)
         stop_driver(files, grace_seconds=KILL_GRACE_SECONDS)
         raise AirflowFailException(reason)
-
-
-def spark_submit_command(settings: Settings, job: str, application: Path) -> list[str]:
-    """The `spark-submit` command of a driver, by the connection `spark_default`.
-
-    Raises:
-        FirstcauseError: the connection, the application or the jars are not there.
-    """
-    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
-    if not jars:
-        raise FirstcauseError(f"No Spark jars in {settings.jars_dir / 'spark'}: run `make jars`.")
-    if not application.is_file():
-        raise FirstcauseError(f"{application} is not there: the installation is not whole.")
-    try:
-        # The hook takes a missing connection for YARN, without a word.
-        BaseHook.get_connection("spark_default")
-    except AirflowNotFoundException as error:
-        raise FirstcauseError(
-            "Airflow has no connection spark_default: set AIRFLOW_CONN_SPARK_DEFAULT."
-        ) from error
-    hook = SparkSubmitHook(
-        conn_id="spark_default",
-        name=f"firstcause-{job}",
-        jars=",".join(map(str, jars)),
-        driver_memory=driver_memory(settings, job),
-        conf=dict(SUBMIT_CONF),
-    )
-    return at_its_priority(job, hook._build_spark_submit_command(str(application)))
-
-
-def driver_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a driver: this one's, without Airflow's secrets and sockets."""
-    kept = {
-        name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIR")
-    }
-    binaries = Path(sys.executable).parent
-    return {
-        **kept,
-        "PATH": f"{binaries}{os.pathsep}{environment.get('PATH', os.defpath)}",
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), kept.get("PYTHONPATH")))),
-        "PYSPARK_PYTHON": sys.executable,
-    }

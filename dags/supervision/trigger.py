@@ -18,7 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from firstcause.local.process_record import ProcessRecord
 from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
-from spark.driver.process import DriverFiles, stop_driver
+from spark.driver.process import DriverFiles, refuse_elsewhere, stop_driver
 
 # A person who marks a run failed wants the driver gone; what it had in hand is done again.
 KILL_GRACE_SECONDS = 0.5
@@ -75,7 +75,12 @@ class DriverTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Looks once every `poll_seconds` until the driver needs attention."""
+        """Looks once every `poll_seconds` until the driver needs attention.
+
+        Raises:
+            FirstcauseError: the driver was started on another machine than this triggerer's.
+        """
+        refuse_elsewhere(self.files, self.record)
         watch = StallWatch(self.record.create_time, self.limits)
         while True:
             # Files may lie on a slow disk, and a blocked triggerer stops every trigger it has.
@@ -114,7 +119,7 @@ def record_fields(record: ProcessRecord) -> dict[str, Any]:
 
 def record_of(fields: dict[str, Any]) -> ProcessRecord:
     """The process record of `record_fields`."""
-    return ProcessRecord(**{**fields, "command": tuple(fields["command"])})
+    return ProcessRecord.from_fields(fields)
 
 
 def file_fields(files: DriverFiles) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What the tasks of the DAGs do."""
+"""The task functions of the DAGs, testable without a DAG run."""

@@ -1,4 +1,4 @@
-"""What the tasks of the DAG `fault_drill` do."""
+"""The task functions of the DAG `fault_drill`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tasks of the DAG `evaluate_root_cause` do."""
+"""The task functions of the DAG `evaluate_root_cause`."""
 
 from __future__ import annotations
 

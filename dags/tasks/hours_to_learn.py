@@ -1,4 +1,4 @@
-"""What the tasks of the DAG `learn_normal` decide."""
+"""Chooses the hours that the DAG `learn_normal` learns."""
 
 from __future__ import annotations
 

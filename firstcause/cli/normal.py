@@ -1,4 +1,4 @@
-"""`firstcause normal`: what is known of times when nothing is wrong, and learning it from files."""
+"""`firstcause normal`: shows what was learned as normal, and learns it from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How normal is printed: the summary of a service, and the hours it was learned from."""
+"""Prints what is normal for a service, and the hours it was learned from."""
 
 from __future__ import annotations
 

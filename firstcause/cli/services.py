@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from firstcause.local.service import Service
+    from firstcause.local.service import Service, Task
     from firstcause.settings import Settings
 
 DRIVER_GRACE_SECONDS = 15.0
@@ -77,8 +77,12 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
 
-def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Service]:
+def start_services(
+    settings: Settings, names: Sequence[str] = (), more: Sequence[Task] = ()
+) -> list[Service]:
     """Starts local services, all unless some are named; shows the progress; blocks until ready.
+
+    `more` is done on the way.
 
     Raises:
         FirstcauseError: something is missing, or a service died or did not answer in time.
@@ -93,7 +97,7 @@ def start_services(settings: Settings, names: Sequence[str] = ()) -> list[Servic
         shutdown.clear_crashed(settings, services)
         preflight.check(settings, services)
         with startup_view() as show:
-            Startup(settings, [*services, *tasks]).run(show)
+            Startup(settings, [*services, *tasks, *more]).run(show)
     return services
 
 

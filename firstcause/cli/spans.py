@@ -1,4 +1,4 @@
-"""`firstcause spans`: where the time of one request went, in the terminal."""
+"""`firstcause spans`: the spans of one trace in the terminal."""
 
 from __future__ import annotations
 

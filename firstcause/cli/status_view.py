@@ -1,4 +1,4 @@
-"""How `firstcause status` shows the services."""
+"""Prints `firstcause status`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a dead letter goes back, and to which topic. Pure."""
+"""Decides to which topic a dead letter goes back, or why it stays. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dead letter carries beside its unchanged bytes: the names of its headers."""
+"""The names of the headers of a dead letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which code runs: the package's version, and the commit where it is a checkout."""
+"""The version of the running code: package version, and the commit in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of evaluations in Cassandra."""
+"""Stores runs of the evaluation in Cassandra and reads them back."""
 
 from __future__ import annotations
 

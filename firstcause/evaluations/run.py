@@ -1,4 +1,4 @@
-"""One run of an evaluation as its history keeps it, and whether it is worse than another. Pure."""
+"""One stored run of the evaluation, and whether it is worse than another. Pure."""
 
 from __future__ import annotations
 

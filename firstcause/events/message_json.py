@@ -1,4 +1,4 @@
-"""Bytes of a Kafka message as a JSON object, and a field of it as text: as Spark reads both."""
+"""Parses the bytes of a Kafka message as a JSON object exactly as Spark does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished span of a trace, as a source of spans tells it."""
+"""The data class of a finished span."""
 
 from __future__ import annotations
 

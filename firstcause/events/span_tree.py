@@ -1,4 +1,4 @@
-"""The spans of a trace in the order in which a person reads them: each below its caller. Pure."""
+"""Orders the spans of a trace as a tree: each span below its parent. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which service an event is of, where its source gives the name of one replica. Pure."""
+"""Derives the name of a service from the name of one of its replicas. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what a topic holds now, from its beginning to its end, and stops."""
+"""Reads a topic from its beginning to its present end, and stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The topics: which there are, how each is set up, and making those that are missing."""
+"""The topics with their configuration, and the creation of missing ones."""
 
 from __future__ import annotations
 

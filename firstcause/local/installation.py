@@ -1,4 +1,4 @@
-"""One installation: which services and tasks it has, and who may change it now."""
+"""The services and tasks of one installation, and the lock of who may change it."""
 
 from __future__ import annotations
 

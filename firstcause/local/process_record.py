@@ -1,7 +1,8 @@
 """A detached process and the file that remembers it after its launcher is gone.
 
-The pid alone proves nothing: after a reboot it may be anybody's. A process is ours only while
-its pid and its create time both match.
+The pid alone proves nothing: after a reboot, or on another machine, it may be anybody's. A process
+is ours only while its pid and its start (host, boot, kernel ticks) match. Wall clock times do not
+serve: the kernel's boot time, from which they are computed, moves with the clock.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import orjson
 import psutil
 
 from firstcause.errors import FirstcauseError
-
-# psutil derives the create time from the boot time, which clock corrections move a little.
-CREATE_TIME_TOLERANCE_SECONDS: Final = 2.0
+from firstcause.local.process_start import ProcessStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,16 @@ class ProcessRecord:
 
     Attributes:
         pid: process id; also the id of its session and of its process group.
-        create_time: seconds since the epoch, as psutil tells it.
+        start: when and where it began: its identity, with the pid.
+        create_time: seconds since the epoch, by the clock at its start; for people and to compare
+            with times of the same clock.
         name: what people call it, such as `kafka` or `store`.
         command: the arguments it was started with.
         log_file: where its standard output and error go.
     """
 
     pid: int
+    start: ProcessStart
     create_time: float
     name: str
     command: tuple[str, ...]
@@ -51,11 +53,10 @@ class ProcessRecord:
         Raises:
             FirstcauseError: the child has ended already and was reaped.
         """
-        try:
-            create_time = psutil.Process(process.pid).create_time()
-        except psutil.NoSuchProcess as error:
-            raise FirstcauseError(f"{name} ended as it started: see {log_file}") from error
-        return cls(process.pid, create_time, name, tuple(command), str(log_file))
+        start = ProcessStart.of(process.pid)
+        if start is None:
+            raise FirstcauseError(f"{name} ended as it started: see {log_file}")
+        return cls(process.pid, start, time.time(), name, tuple(command), str(log_file))
 
     @classmethod
     def read(cls, path: Path) -> ProcessRecord | None:
@@ -66,19 +67,30 @@ class ProcessRecord:
         """
         try:
             fields = orjson.loads(path.read_bytes())
-            return cls(
-                pid=int(fields["pid"]),
-                create_time=float(fields["create_time"]),
-                name=str(fields["name"]),
-                command=tuple(map(str, fields["command"])),
-                log_file=str(fields["log_file"]),
-            )
+            return cls.from_fields(fields)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise FirstcauseError(
                 f"{path} is no process record: remove it, then look for the process by hand."
             ) from error
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> ProcessRecord:
+        """The record of `asdict`, as JSON gives it back.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or has another type.
+        """
+        start = fields["start"]
+        return cls(
+            pid=int(fields["pid"]),
+            start=ProcessStart(str(start["host"]), str(start["boot_id"]), int(start["ticks"])),
+            create_time=float(fields["create_time"]),
+            name=str(fields["name"]),
+            command=tuple(map(str, fields["command"])),
+            log_file=str(fields["log_file"]),
+        )
 
     def write(self, path: Path) -> None:
         """Writes the record in one step: a reader sees the old file or the new one, whole."""
@@ -89,11 +101,10 @@ class ProcessRecord:
 
     def process(self) -> psutil.Process | None:
         """The process itself while it runs; None when it ended, or its pid is another's now."""
+        if ProcessStart.of(self.pid) != self.start:
+            return None
         try:
             process = psutil.Process(self.pid)
-            age_gap_seconds = abs(process.create_time() - self.create_time)
-            if age_gap_seconds > CREATE_TIME_TOLERANCE_SECONDS:
-                return None
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
             return None
@@ -103,9 +114,9 @@ class ProcessRecord:
         return self.process() is not None
 
     def session_members(self) -> list[psutil.Process]:
-        """All living processes of its session, also after the leader's own end."""
-        if psutil.boot_time() > self.create_time + CREATE_TIME_TOLERANCE_SECONDS:
-            return []  # recorded before the last boot: nothing of it can be left
+        """All living processes of its session on this machine, also after the leader's own end."""
+        if self.start.is_before_boot or self.start.is_elsewhere:
+            return []
         if psutil.pid_exists(self.pid) and not self.is_alive() and not _is_zombie(self.pid):
             return []  # the pid is another's now, so the session is gone
         members = []

@@ -1,4 +1,4 @@
-"""What a local service is: how it starts, how it shows that it answers, how it stops."""
+"""The contract of a local service: start, health check, stop."""
 
 from __future__ import annotations
 

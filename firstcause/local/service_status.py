@@ -1,4 +1,4 @@
-"""What each service is doing now."""
+"""The state of each local service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import psutil
 
-from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS, ProcessRecord
+from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import Service, record_path
 from firstcause.local.shutdown import driver_records
 from firstcause.settings import Settings
@@ -104,8 +104,7 @@ def _remote(name: str, address: str) -> ServiceStatus:
 
 def _ended(record: ProcessRecord) -> State:
     """A service that ended with the machine did not crash."""
-    before_boot = record.create_time + CREATE_TIME_TOLERANCE_SECONDS < psutil.boot_time()
-    return State.STOPPED if before_boot else State.CRASHED
+    return State.STOPPED if record.start.is_before_boot else State.CRASHED
 
 
 def _memory_bytes(process: psutil.Process) -> int:

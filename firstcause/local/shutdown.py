@@ -1,4 +1,4 @@
-"""Stopping: all that `up` started, and the Spark drivers that Airflow started, nothing else."""
+"""Stops the services that `up` started, and the Spark drivers that Airflow started."""
 
 from __future__ import annotations
 

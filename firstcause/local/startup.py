@@ -1,4 +1,4 @@
-"""Starting: each service and task as soon as what it depends on is ready."""
+"""Starts services and tasks in the order of their dependencies, in parallel where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a start is shown while it lasts: a live table on a terminal, else a line an event."""
+"""Shows the progress of a start: a live table on a terminal, else one line an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composes the normal in force from the stored slices, and stores it."""
+"""Composes the normal in force from the learned hours, and stores it."""
 
 from __future__ import annotations
 

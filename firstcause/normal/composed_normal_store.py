@@ -1,4 +1,4 @@
-"""The composed normals in Cassandra (migration 0009): the one in force, and a few before it."""
+"""The composed normals in Cassandra (migration 0009): the one in force and a few before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drills: when which fault was injected on purpose, so that nobody learns from it."""
+"""Fault drills in Cassandra, so that no hour with an injected fault is learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learns normal from recordings in files that a person vouches for, without Spark."""
+"""Learns normal from trusted recordings in files, without Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When incidents disturbed, from the tables that the analyzer writes."""
+"""Reads from the analyzer's tables when incidents disturbed which services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of times in which something was wrong: incidents and drills."""
+"""All known disturbances of a time: incidents and drills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learned of each hour, in Cassandra (migration 0009)."""
+"""The learned hours ("slices") in Cassandra (migration 0009)."""
 
 from __future__ import annotations
 

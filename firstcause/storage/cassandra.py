@@ -1,4 +1,4 @@
-"""Access to Cassandra: one session a process, with the settings that all parts share."""
+"""Opens Cassandra sessions with the settings that all parts share."""
 
 from __future__ import annotations
 

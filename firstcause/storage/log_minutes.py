@@ -1,4 +1,4 @@
-"""The minutes in which services logged, from the tables that lead readers to the logs."""
+"""The minutes in which a service logged: an index into the partitions of `logs`."""
 
 from __future__ import annotations
 

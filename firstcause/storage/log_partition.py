@@ -1,4 +1,4 @@
-"""How `logs` and `spans` are cut: a partition is one minute of one service, in shards."""
+"""The partition key of `logs` and `spans`: service, minute, shard."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,12 @@ from cassandra.protocol import ConfigurationException, ErrorMessage, ServerError
 from firstcause.errors import FirstcauseError
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
+from firstcause.storage.migration_lock import MigrationLock
 
 MIGRATIONS_DIR: Final = PROJECT_ROOT / "cassandra" / "migrations"
 
 STATEMENT_TIMEOUT_SECONDS: Final = 60
-# Renewed before each statement; longer than a statement, its schema agreement (10 s in the
-# driver) and the renewal together. After a killed `migrate` the next one waits so long at most.
-LOCK_SECONDS: Final = 150
+AGREEMENT_SECONDS: Final = 30
 
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.cql$")
 
@@ -108,20 +106,26 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration
     with cassandra.session(
         settings, keyspace="", request_timeout_seconds=STATEMENT_TIMEOUT_SECONDS
     ) as session:
+        cluster = session.cluster
+        # The driver would read the whole schema again after each statement, and wait each time
+        # until all nodes have it: here once a migration, by `_await_agreement`.
+        cluster.schema_metadata_enabled = False
+        cluster.max_schema_agreement_wait = 0
         _prepare_keyspace(session, settings)
-        owner = uuid.uuid4()
-        _lock(session, owner)
+        lock = MigrationLock(session)
+        lock.acquire()
         try:
             _change_schema(
                 session,
                 "CREATE TABLE IF NOT EXISTS migrations (version int PRIMARY KEY, name text, "
                 "checksum text, applied_at timestamp)",
             )
+            _await_agreement(session)
             todo = pending(migrations, _applied(session))
             for migration in todo:
-                _apply(session, migration, owner)
+                _apply(session, migration, lock)
         finally:
-            session.execute("DELETE FROM migration_lock WHERE name = 'all' IF owner = %s", (owner,))
+            lock.release()
     return todo
 
 
@@ -144,12 +148,17 @@ def _prepare_keyspace(session: Session, settings: Settings) -> None:
 @stamina.retry(on=(ConfigurationException, ServerError), attempts=2)
 def _create_unlocked(session: Session, statement: str) -> None:
     _change_schema(session, statement)
+    _await_agreement(session)
 
 
 def _change_schema(session: Session, statement: str) -> None:
-    """Executes; the driver then waits up to 10 s for all nodes to have the same schema."""
-    result = session.execute(statement)
-    if not result.response_future.is_schema_agreed:
+    """Executes on one node for all statements: it has applied each before it answers."""
+    session.execute(statement, host=session.cluster.get_control_connection_host())
+
+
+def _await_agreement(session: Session) -> None:
+    control = session.cluster.control_connection
+    if not control.wait_for_schema_agreement(wait_time=AGREEMENT_SECONDS):
         raise FirstcauseError(
             "The nodes of Cassandra do not agree on the schema: look at `nodetool "
             "describecluster`, then run `firstcause migrate` again."
@@ -163,58 +172,19 @@ def _applied(session: Session) -> dict[int, str]:
     return dict(rows)
 
 
-def _apply(session: Session, migration: Migration, owner: uuid.UUID) -> None:
+def _apply(session: Session, migration: Migration, lock: MigrationLock) -> None:
     for statement in migration.statements:
-        _renew_lock(session, owner)
+        lock.renew()
         try:
             _change_schema(session, statement)
         except (DriverException, ErrorMessage) as error:
             raise FirstcauseError(
                 f"Cassandra did not apply {migration.version:04d}_{migration.name}: {error}"
             ) from error
-    _renew_lock(session, owner)
+    _await_agreement(session)
+    lock.renew(now=True)
     session.execute(
         "INSERT INTO migrations (version, name, checksum, applied_at) "
         "VALUES (%s, %s, %s, toTimestamp(now()))",
         (migration.version, migration.name, migration.checksum),
     )
-
-
-class _LockHeldError(Exception):
-    """Another run holds the lock."""
-
-
-def _lock(session: Session, owner: uuid.UUID) -> None:
-    try:
-        for attempt in stamina.retry_context(
-            on=_LockHeldError,
-            attempts=None,
-            timeout=LOCK_SECONDS * 2,
-            wait_initial=0.2,
-            wait_max=2.0,
-        ):
-            with attempt:
-                result = session.execute(
-                    "INSERT INTO migration_lock (name, owner) VALUES ('all', %s) "
-                    "IF NOT EXISTS USING TTL %s",
-                    (owner, LOCK_SECONDS),
-                )
-                if not result.was_applied:
-                    raise _LockHeldError
-    except _LockHeldError:
-        raise FirstcauseError(
-            f"Another `firstcause migrate` has been running for {LOCK_SECONDS * 2} s: "
-            "wait for it to end, then run this again."
-        ) from None
-
-
-def _renew_lock(session: Session, owner: uuid.UUID) -> None:
-    result = session.execute(
-        "UPDATE migration_lock USING TTL %s SET owner = %s WHERE name = 'all' IF owner = %s",
-        (LOCK_SECONDS, owner, owner),
-    )
-    if not result.was_applied:
-        raise FirstcauseError(
-            f"This `firstcause migrate` did nothing for {LOCK_SECONDS} s, and another one may "
-            "have taken over: run it again."
-        )

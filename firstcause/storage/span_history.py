@@ -1,4 +1,4 @@
-"""Reads stored spans: those of some traces, within bounds of rows and time that always hold."""
+"""Reads stored spans of some traces, within limits of rows and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments as Cassandra keeps them: whole milliseconds, UTC."""
+"""Converts times to Cassandra's timestamps (whole milliseconds, UTC) and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event times as text. Pure."""
+"""Formats event times. Pure."""
 
 from __future__ import annotations
 

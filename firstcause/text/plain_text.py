@@ -1,4 +1,4 @@
-"""Text of strangers as one plain line: what a prompt, a terminal or a message can hold safely."""
+"""Turns untrusted text into one plain, bounded line for prompts, terminals and messages."""
 
 from __future__ import annotations
 

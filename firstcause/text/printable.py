@@ -1,4 +1,4 @@
-"""Text of sources in a terminal: it never moves the cursor, and is never markup."""
+"""Makes untrusted text safe to print: no control characters, no markup."""
 
 from __future__ import annotations
 

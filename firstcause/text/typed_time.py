@@ -1,4 +1,4 @@
-"""Times as people type them: a span back from now, an RFC 3339 time, or all."""
+"""Parses times that people type: `2h` back from now, RFC 3339, or `all`."""
 
 from __future__ import annotations
 

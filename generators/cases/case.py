@@ -1,4 +1,4 @@
-"""One labelled case: a plan carried out, and drawn again until it is what was planned."""
+"""Simulates one labelled case from its plan, again with another draw until it fits the plan."""
 
 from __future__ import annotations
 

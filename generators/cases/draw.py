@@ -1,4 +1,4 @@
-"""Chance, seeded."""
+"""Seeded random draws."""
 
 from __future__ import annotations
 

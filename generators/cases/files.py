@@ -1,4 +1,4 @@
-"""Labelled fault cases as files, to try the naming of culprits on."""
+"""Writes labelled cases as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cases there will be: fault types, silent culprits, harmless changes, quiet times."""
+"""Plans which cases are made: fault types, silent culprits, harmless changes, quiet times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled cases for as long as somebody looks at them."""
+"""Labelled cases in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing log events to a JSON Lines file."""
+"""Writes log events to a JSON Lines file."""
 
 from __future__ import annotations
 

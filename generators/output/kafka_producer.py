@@ -1,4 +1,4 @@
-"""Batches into a Kafka topic: bounded queue, and every delivery accounted for."""
+"""Sends batches to a Kafka topic through a bounded queue, and counts every delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages on their way to a topic or a file, and pacing them by event time."""
+"""Batches of messages, and pacing by event time."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from generators.stream.text_table import Indexes, TextTable
 from generators.stream.traffic import FaultWindow, Traffic
 from generators.stream.walk_clock import work_jitter
 from generators.stream.walk_plan import lone_event
-from generators.topology import DEFAULT_TOPOLOGY, load_topology
+from generators.topology_file import DEFAULT_TOPOLOGY, load_topology
 
 # Requests made at once: enough that numpy pays, few enough that memory stays small.
 REQUESTS_PER_BLOCK: Final = 8192

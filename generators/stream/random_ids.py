@@ -1,4 +1,4 @@
-"""Random identifiers as text, many at a time: hex ids and UUIDs from a seeded generator."""
+"""Generates random hex ids and UUIDs in bulk from a seeded generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events and spans of many requests as columns: joined, taken in an order, and merged."""
+"""Columns of rendered events and spans: concatenation, selection, merging by time."""
 
 from __future__ import annotations
 

@@ -1,25 +1,23 @@
-"""A walk compiled for speed: all its events are one row of texts, looked up and joined."""
+"""A compiled walk: renders all events of many equal requests by table look-up."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from firstcause.events.log_event import ERROR_LEVELS
-from generators.log_template import ELAPSED, EVENT_VARIABLES, GAUGE, template_parts
 from generators.stream.random_ids import hex_ids, uuids
 from generators.stream.rendered_events import RenderedEvents
+from generators.stream.request_text import RequestText, Slot
 from generators.stream.span_shape import SpanShape
-from generators.stream.text_table import MAX_WHOLE_NUMBER, Indexes, TextTable, escaped
+from generators.stream.text_table import MAX_WHOLE_NUMBER, Indexes, TextTable
 from generators.stream.walk_clock import WalkClock
-from generators.stream.walk_plan import PlannedEvent, WalkPlan
+from generators.stream.walk_plan import WalkPlan
 
 _LOG_ID_BEFORE: Final = b'{"log_id":"'
 _LOG_ID_AFTER: Final = b'","timestamp":"'
-
-Slot = tuple[Any, ...]
 
 
 class RequestShape:
@@ -38,17 +36,8 @@ class RequestShape:
     ) -> None:
         self._plan = plan
         self._table = table
-        self._slots: dict[str, dict[Slot, None]] = {
-            kind: {}
-            for kind in (
-                "request", "variable", "fresh", "instance", "second", "ms", "us",
-                "latency_ms", "latency_us", "span", "log_id", "gauge",
-            )
-        }  # fmt: skip
-        # The pieces of the text in order: fixed texts, and (kind, slot) of holes.
-        self._pieces: list[str | tuple[str, Slot]] = []
-        for number, event in enumerate(plan.events):
-            self._compile(number, event)
+        text = RequestText(plan)
+        self._slots, self._pieces = text.slots, text.pieces
         self._span_shape = SpanShape(plan.spans) if with_spans and plan.spans else None
         self._clock = WalkClock(plan.segments)
         self._lay_out()
@@ -102,69 +91,6 @@ class RequestShape:
             np.tile(self._errors, rows),
             self._span_shape.render(traces, span_ids, times) if self._span_shape else None,
         )
-
-    def _compile(self, number: int, event: PlannedEvent) -> None:
-        if number:
-            self._literal("\n")
-        # Holes hold as much fixed text as they can: fewer pieces are faster to join.
-        self._hole("log_id", (number,))
-        for kind in ("second", "ms", "us"):
-            self._hole(kind, (event.moment,))
-        self._literal('Z",')
-        self._hole("instance", (event.service,))
-        self._literal(f',"level":"{event.level}","logger":"{escaped(event.logger)}","message":"')
-        self._text(number, event, event.text)
-        if event.span is not None:
-            self._literal('",')
-            self._hole("request", ())
-            self._hole("span", (event.span,))
-            parent = self._plan.spans[event.span].parent
-            if parent is not None:
-                self._literal('","parent_span_id":"')
-                self._hole("span", (parent,))
-        self._literal('"')
-        if event.status_code is not None:
-            self._literal(f',"status_code":{event.status_code}')
-        if event.latency_since is not None:
-            self._literal(',"latency_ms":')
-            self._hole("latency_ms", (event.latency_since, event.moment))
-            self._literal(".")
-            self._hole("latency_us", (event.latency_since, event.moment))
-        if event.error_code:
-            self._literal(f',"error_code":"{escaped(event.error_code)}"')
-        if event.exception:
-            self._literal(',"exception":"')
-            self._text(number, event, event.exception)
-            self._literal('"')
-        pairs = ",".join(f'"{escaped(key)}":"{escaped(text)}"' for key, text in event.attributes)
-        self._literal(f',"attributes":{{{pairs}}}}}')
-
-    def _text(self, number: int, event: PlannedEvent, text: str) -> None:
-        for literal, name in template_parts(text):
-            self._literal(escaped(literal))
-            if name is None:
-                continue
-            if name == ELAPSED:
-                self._hole("latency_ms", (event.elapsed_since, event.moment))
-            elif name == GAUGE:
-                self._hole("gauge", ())
-            elif name in EVENT_VARIABLES:
-                self._hole("fresh", (name, number))
-            else:
-                self._hole("variable", (name,))
-
-    def _literal(self, text: str) -> None:
-        if self._pieces and isinstance(self._pieces[-1], str):
-            self._pieces[-1] += text
-        else:
-            self._pieces.append(text)
-
-    def _hole(self, kind: str, slot: Slot) -> None:
-        self._slots[kind][slot] = None
-        if kind == "latency_ms":
-            # Columns of a pair are made together, also where a message tells the ms alone.
-            self._slots["latency_us"][slot] = None
-        self._pieces.append((kind, slot))
 
     def _lay_out(self) -> None:
         """Places the pieces in a row of table indexes: fixed ones now, holes by column."""

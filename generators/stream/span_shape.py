@@ -1,4 +1,4 @@
-"""The spans of requests that go one way: the same ids and times as their log events."""
+"""Renders the spans of many equal requests, with the ids and times of their log events."""
 
 from __future__ import annotations
 

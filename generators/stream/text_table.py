@@ -1,4 +1,4 @@
-"""Every text that a log event can have a hole for, in one table: a hole is an index.
+"""A table of all texts that log events are rendered from; a placeholder is an index into it.
 
 So a whole batch of events is looked up by one gather of numpy and joined: joining is five times
 as fast as %-formatting here. All texts are JSON-escaped ASCII already.

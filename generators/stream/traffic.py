@@ -1,4 +1,4 @@
-"""Which requests come: entries and background events, each healthy, refused or hit by a fault."""
+"""Chooses the requests: entries and background events, healthy, refused or faulty."""
 
 from __future__ import annotations
 

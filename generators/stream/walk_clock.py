@@ -1,4 +1,4 @@
-"""How long the segments of a walk take, for many requests at once."""
+"""Draws the durations of a walk's segments, for many requests at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planned walk: segments of time, spans, and log events whose texts still have holes."""
+"""A planned walk: time segments, spans, and log events with placeholders."""
 
 from __future__ import annotations
 

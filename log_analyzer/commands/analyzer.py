@@ -1,4 +1,4 @@
-"""`firstcause analyzer`; the commands of incidents and prompts are in modules of their own."""
+"""`firstcause analyzer`; registers the commands `incidents` and `prompts` too."""
 
 from __future__ import annotations
 

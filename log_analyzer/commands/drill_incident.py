@@ -1,4 +1,4 @@
-"""Finds the incident that a fault drill has made, and judges its suspects."""
+"""Finds the incident of a fault drill and checks its suspects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`firstcause incidents ack`, `silence` and `feedback`: what the buttons in Slack do."""
+"""`firstcause incidents ack`, `silence` and `feedback`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`firstcause incidents`: all of them, one of them, and what people do with one."""
+"""`firstcause incidents`: lists incidents and shows one in full."""
 
 from __future__ import annotations
 

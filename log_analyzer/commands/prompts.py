@@ -1,4 +1,4 @@
-"""`firstcause prompts check` and `firstcause prompts try`: for those who edit the templates."""
+"""`firstcause prompts check` and `firstcause prompts try`, for people who edit templates."""
 
 from __future__ import annotations
 

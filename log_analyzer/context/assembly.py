@@ -1,4 +1,4 @@
-"""What was read of an incident becomes its context. Pure."""
+"""Assembles an incident's context from what was read. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads stored logs for an incident, within bounds of rows and time that always hold."""
+"""Reads stored logs for an incident, within limits of rows and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an incident's context is gathered. Pure."""
+"""Decides when an incident's context is gathered. Pure."""
 
 from __future__ import annotations
 

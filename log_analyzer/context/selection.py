@@ -1,4 +1,4 @@
-"""What is worth keeping of much that was read: traces, and lines of logs. Pure."""
+"""Selects the traces and log lines that a context keeps. Pure."""
 
 from __future__ import annotations
 

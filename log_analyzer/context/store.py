@@ -1,4 +1,4 @@
-"""Contexts of incidents in Cassandra, and the claims of those who gather them."""
+"""Contexts of incidents in Cassandra, and the claims on gathering them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service logs more or less often than before, by template, on samples of both. Pure."""
+"""Compares a service's log rates by template before and during an incident, on samples. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stretches of event time are read of a service, and what was read of one. Pure."""
+"""The windows of event time that are read of a service, and their samples. Pure."""
 
 from __future__ import annotations
 

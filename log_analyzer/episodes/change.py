@@ -1,4 +1,4 @@
-"""What one batch of errors changes about an episode, until it is stored."""
+"""The pending changes of an episode by one batch, until they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one Kafka partition has brought to an episode, each error counted once. Pure."""
+"""Counts of an episode's errors from one Kafka partition, each error once. Pure."""
 
 from __future__ import annotations
 

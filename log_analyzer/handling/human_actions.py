@@ -1,4 +1,4 @@
-"""What people may do with an incident, and how a click in Slack says so. Pure."""
+"""The actions of people on an incident, and their encoding in Slack's buttons. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did with incidents, in Cassandra: plain upserts, the last word counts."""
+"""The actions of people in Cassandra: plain upserts, the last one wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Earlier incidents of the same groups: which there were, and what each was then."""
+"""Reads earlier incidents of the same groups, with what was said of them then."""
 
 from __future__ import annotations
 

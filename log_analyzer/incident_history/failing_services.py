@@ -1,4 +1,4 @@
-"""Who is to blame, as far as errors alone tell: the deepest failing service comes first. Pure."""
+"""Ranks suspects by errors alone: the deepest failing service first. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads an incident whole from Cassandra, for all doors alike."""
+"""Reads an incident whole from Cassandra, the same for all interfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of Cassandra as the parts of an incident that people see. Pure."""
+"""Converts rows of Cassandra into the parts of an incident's view. Pure."""
 
 from __future__ import annotations
 

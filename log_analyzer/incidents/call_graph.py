@@ -1,4 +1,4 @@
-"""Which service calls which, as parent and child spans have shown; and where it is kept."""
+"""The call graph of services, learned from parent and child spans, and its table."""
 
 from __future__ import annotations
 

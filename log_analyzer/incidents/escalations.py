@@ -1,4 +1,4 @@
-"""Escalations of the streams: read from their topic, kept by service, each once."""
+"""Escalations: read from their topic, and stored by service, each once."""
 
 from __future__ import annotations
 

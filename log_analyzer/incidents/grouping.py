@@ -1,4 +1,4 @@
-"""Which incident an episode belongs to. Pure: the decision, not its storage.
+"""Decides which incident an episode belongs to. Pure.
 
 Incidents are made by the ties of `incident_links`: equals are together, and an episode that
 surfaces from others joins one of them, the likeliest, and stays there. What stands on the board

@@ -1,4 +1,4 @@
-"""What becomes of incidents: they open, resolve when quiet, reopen, merge, and are escalated."""
+"""The life cycle of incidents: open, resolve when quiet, reopen, merge, escalate."""
 
 from __future__ import annotations
 

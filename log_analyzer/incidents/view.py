@@ -1,4 +1,4 @@
-"""One incident as people see it, whole: what all doors show alike. Pure data."""
+"""The data classes of an incident as all interfaces show it. Pure data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consumer loop: from Kafka into incidents, offsets committed after the fact."""
+"""The consumer loop: polls Kafka, stores batches, commits offsets afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that can't be processed, put on the dead-letter topic unchanged."""
+"""Writes messages that can't be processed to the dead-letter topic, unchanged."""
 
 from __future__ import annotations
 

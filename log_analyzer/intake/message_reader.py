@@ -1,4 +1,4 @@
-"""What is kept of the messages: errors, escalations, and of all others how far they reach."""
+"""Reads Kafka messages: keeps errors and escalations, and the offsets of all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error that was read becomes one that is counted: with the template of what went wrong."""
+"""Gives a readable error its template, before it is counted."""
 
 from __future__ import annotations
 

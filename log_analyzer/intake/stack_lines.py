@@ -1,4 +1,4 @@
-"""Stack traces whose lines come an event each: only the line that says the error is one."""
+"""Drops the lines of a stack trace that was logged line by line, except the one with the error."""
 
 from __future__ import annotations
 

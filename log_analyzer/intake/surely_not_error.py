@@ -1,4 +1,4 @@
-"""A cheap test that may say "surely no error" of a message, so that few are read in full."""
+"""A cheap test on the bytes of a message: true only if it is certainly no error."""
 
 from __future__ import annotations
 

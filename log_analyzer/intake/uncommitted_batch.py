@@ -1,4 +1,4 @@
-"""What waits to be stored, and the offsets that may be committed when it is."""
+"""The batch of errors not stored yet, and the offsets to commit once it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an incident has changed so much that the model is worth another question. Pure."""
+"""Decides whether an incident has changed enough for another question to the model. Pure."""
 
 from __future__ import annotations
 

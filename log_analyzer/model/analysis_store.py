@@ -1,4 +1,4 @@
-"""Analyses, and who may make them now, in Cassandra."""
+"""Analyses in Cassandra, and the claims on making them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A circuit breaker: a model that fails again and again is left alone for a while."""
+"""A circuit breaker for the model: open after repeated failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budget of tokens, an hour and a day, of all instances together; each call is kept."""
+"""The hourly and daily token budget, shared by all instances through Cassandra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of the model by what was asked, so that the same trouble of another day costs nothing."""
+"""Caches answers of the model by group and evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks Mistral for the root cause of an incident, and distrusts the answer."""
+"""Asks Mistral for the root cause of an incident, and validates the answer."""
 
 from __future__ import annotations
 

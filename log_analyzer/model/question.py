@@ -1,4 +1,4 @@
-"""One question to the model about one incident, by the rules: cache, limits, budget, breaker."""
+"""Asks the model about one incident: cache, call limit, budget, breaker."""
 
 from __future__ import annotations
 

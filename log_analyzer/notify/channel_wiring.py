@@ -1,4 +1,4 @@
-"""All that talks to people, assembled from the settings: Slack or its preview."""
+"""Assembles channels, outboxes and deliveries from the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of an incident: its errors over time, by service, as a PNG. Pure."""
+"""Draws an incident's errors over time by service, as a PNG. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Slack channel an incident goes to: by its severity and the service that is to blame."""
+"""Chooses the Slack channel of an incident by its severity and its suspect."""
 
 from __future__ import annotations
 

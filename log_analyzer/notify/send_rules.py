@@ -1,4 +1,4 @@
-"""When messages are sent, and when again: decisions that both outboxes share. Pure."""
+"""Decides when a message is sent and when it is retried; shared by both outboxes. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tries every template of a folder on one incident."""
+"""Renders every template of a folder on one incident."""
 
 from __future__ import annotations
 

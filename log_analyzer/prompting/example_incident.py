@@ -1,4 +1,4 @@
-"""A made-up incident, to look at prompts where none is stored yet. Pure."""
+"""An invented incident to render prompts with when none is stored. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many tokens a text costs at the most, without the model's own tokenizer."""
+"""An upper estimate of a text's tokens, without the model's tokenizer."""
 
 from __future__ import annotations
 

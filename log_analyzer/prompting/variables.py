@@ -1,4 +1,4 @@
-"""What a prompt template may name: an incident as plain, bounded, redacted text. Pure."""
+"""The variables of a prompt template: an incident as plain, bounded, redacted text. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the comparison with normal says, for people. Pure."""
+"""The lines of the report on the comparison with normal. Pure."""
 
 from __future__ import annotations
 

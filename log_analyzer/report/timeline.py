@@ -1,4 +1,4 @@
-"""The timeline of an incident, from all that is known of it. Pure."""
+"""Builds the timeline of an incident. Pure."""
 
 from __future__ import annotations
 

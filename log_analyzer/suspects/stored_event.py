@@ -1,4 +1,4 @@
-"""A row of the table `logs` as a log event. Pure."""
+"""Converts a row of the table `logs` into a log event. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom one trace blames: the deepest failing span, or the callee that it waited for. Pure."""
+"""Attributes one failing trace to a service: the deepest failing span, or its callee. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stored logs of one trace as spans: who called whom, and which of them failed. Pure."""
+"""Reconstructs the spans of a trace from its logs: callers, callees, failures. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suspects of an incident, most likely first, each with its reasons. Pure."""
+"""Ranks an incident's suspects by its traces, each with reasons. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which event time of an incident is compared with normal, and which of its traces. Pure."""
+"""Chooses the window of event time and the traces that are compared with normal. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the stored logs that an incident's ranking needs, within bounds of rows and time."""
+"""Reads the stored logs of a ranking's window, within limits of rows and time."""
 
 from __future__ import annotations
 

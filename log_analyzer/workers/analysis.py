@@ -1,4 +1,4 @@
-"""Brings the model's word on each state of an incident, beside the loop and beside each other."""
+"""Asks the model about each new state of an incident, in a thread pool beside the consumer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings each incident its context, beside the consumer loop; one instance at a time."""
+"""Gathers the context of incidents that are due, in a thread beside the consumer."""
 
 from __future__ import annotations
 

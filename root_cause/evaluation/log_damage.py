@@ -1,4 +1,4 @@
-"""What goes wrong with logs on their way or with what was learned: seeded changes to measure."""
+"""Seeded damage to logs, spans and what was learned, to measure how robust a ranking is."""
 
 from __future__ import annotations
 

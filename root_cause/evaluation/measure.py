@@ -1,4 +1,4 @@
-"""How often labelled cases' true culprits are named: the measure, and what it is made of."""
+"""Measures how often the true culprits of labelled cases are named."""
 
 from __future__ import annotations
 

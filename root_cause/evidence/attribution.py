@@ -1,4 +1,4 @@
-"""Whom a change of turns speaks of: who called, who was called, or a service by itself. Pure."""
+"""Attributes a broken transition to caller, callee or the service itself. Pure."""
 
 from __future__ import annotations
 

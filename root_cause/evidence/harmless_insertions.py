@@ -1,4 +1,4 @@
-"""New lines around which all goes on as it used to: news, but no trouble. Pure."""
+"""Recognises new log lines around which the old sequence continues: no evidence. Pure."""
 
 from __future__ import annotations
 

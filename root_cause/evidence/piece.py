@@ -1,4 +1,4 @@
-"""Pieces of evidence: what is different from normal, how much it says, and of whom it may speak."""
+"""A piece of evidence: a difference from normal, its weight, and the services it may concern."""
 
 from __future__ import annotations
 

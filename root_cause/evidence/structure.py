@@ -1,4 +1,4 @@
-"""Structural evidence: what no longer follows what. Pure."""
+"""Structural evidence: events that no longer follow others. Pure."""
 
 from __future__ import annotations
 

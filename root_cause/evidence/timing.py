@@ -1,4 +1,4 @@
-"""Evidence of time: what takes longer than usual, and whose time it is. Pure."""
+"""Evidence of time: steps and calls that take longer than normal. Pure."""
 
 from __future__ import annotations
 

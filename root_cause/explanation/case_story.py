@@ -1,4 +1,4 @@
-"""What one ranked case shows at a glance: who calls whom, who complains, who is suspected. Pure."""
+"""Summarises one ranked case: call graph, errors by service, suspects. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service's normal says, as few rows that people can read. Pure."""
+"""Summarises a service's normal in a few rows. Pure."""
 
 from __future__ import annotations
 

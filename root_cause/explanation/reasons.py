@@ -1,4 +1,4 @@
-"""Evidence as sentences for people, with figures. Pure."""
+"""Renders pieces of evidence as sentences with figures. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normal as bytes, a row for each service: compressed JSON with every key written once."""
+"""Serialises normal: compressed JSON, a row a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a service was replaced by another version of itself, told from its events alone. Pure."""
+"""Detects from events alone when a service was replaced by another version. Pure."""
 
 from __future__ import annotations
 

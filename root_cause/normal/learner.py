@@ -1,4 +1,4 @@
-"""Learning what is normal from events and spans of a quiet time. Pure."""
+"""Learns normal from the events and spans of a quiet time. Pure."""
 
 from __future__ import annotations
 

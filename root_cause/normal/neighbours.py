@@ -1,4 +1,4 @@
-"""What normal knows as neighbours in a trace, whatever the context. Pure."""
+"""Pairs of events that follow each other in normal traces, whatever the context. Pure."""
 
 from __future__ import annotations
 

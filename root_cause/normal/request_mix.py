@@ -1,4 +1,4 @@
-"""What requests a time was made of, and whether two times differ in that. Pure."""
+"""The mix of requests of a time, and whether two mixes differ. Pure."""
 
 from __future__ import annotations
 

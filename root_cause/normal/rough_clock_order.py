@@ -1,4 +1,4 @@
-"""The order of a trace's events where clocks were set right only roughly. Pure."""
+"""Orders a trace's events when clocks are corrected only roughly. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hours are to be learned now. Pure."""
+"""Chooses the hours that are due to be learned. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a system was quiet: the times without an incident and without a drill. Pure."""
+"""Time ranges, disturbances, and the quiet stretches between disturbances. Pure."""
 
 from __future__ import annotations
 

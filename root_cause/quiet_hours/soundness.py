@@ -1,4 +1,4 @@
-"""Whether a quiet time is fit to learn from: nobody noticed a fault, but was there one? Pure."""
+"""Refuses quiet times that hold an unnoticed fault. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces as wholes: a trace belongs to the time in which it starts. Pure."""
+"""Groups events and spans by trace; a trace belongs to the time in which it starts. Pure."""
 
 from __future__ import annotations
 

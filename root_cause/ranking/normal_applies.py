@@ -1,4 +1,4 @@
-"""Whether normal is the normal of what is looked at. Pure."""
+"""Decides whether this normal applies to the events looked at. Pure."""
 
 from __future__ import annotations
 

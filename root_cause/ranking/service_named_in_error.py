@@ -1,4 +1,4 @@
-"""Which other service an error names. Pure."""
+"""Finds the other service that an error message names. Pure."""
 
 from __future__ import annotations
 

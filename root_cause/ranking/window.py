@@ -1,4 +1,4 @@
-"""The window of an incident as counts that grow backwards in time, from its end to its start."""
+"""Counts of an incident's window, extended backwards from its end to its start."""
 
 from __future__ import annotations
 

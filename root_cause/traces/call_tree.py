@@ -1,4 +1,4 @@
-"""The events of one trace in their order, and which of its spans called which. Pure."""
+"""Orders the events of one trace and finds which span called which. Pure."""
 
 from __future__ import annotations
 

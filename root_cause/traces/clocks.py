@@ -1,4 +1,4 @@
-"""How far hosts' clocks disagree, told from calls: a callee works while its caller waits. Pure."""
+"""Estimates clock offsets between hosts from spans: a callee works while its caller waits. Pure."""
 
 from __future__ import annotations
 

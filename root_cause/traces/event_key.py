@@ -1,4 +1,4 @@
-"""What makes two log events the same kind of event: their key. Pure; no state but caches."""
+"""The key of a log event: equal for events of the same kind. Pure; only caches hold state."""
 
 from __future__ import annotations
 

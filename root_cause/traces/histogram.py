@@ -1,4 +1,4 @@
-"""Times in bins that grow with them: small and mergeable. Pure."""
+"""A mergeable histogram of durations with exponentially growing bins. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of what one span says within one millisecond. Pure."""
+"""Orders a span's events that share one millisecond. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a trace: from each event to the next, and whom the time between belongs to. Pure."""
+"""The steps of a trace: from each event to the next, and whose time lies between. Pure."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ found even when whoever started it was killed before it could write the pid down
 from __future__ import annotations
 
 import fcntl
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -100,11 +101,32 @@ class DriverFiles:
 
 
 def running_driver(files: DriverFiles, known: ProcessRecord | None = None) -> ProcessRecord | None:
-    """The driver that runs now: the one of the record file, else `known`; None when neither."""
+    """The driver that runs now: the one of the record file, else `known`; None when neither.
+
+    Raises:
+        FirstcauseError: the driver was started on another machine.
+    """
     for record in (ProcessRecord.read(files.record), known):
-        if record is not None and record.is_alive():
-            return record
+        if record is not None:
+            refuse_elsewhere(files, record)
+            if record.is_alive():
+                return record
     return None
+
+
+def refuse_elsewhere(files: DriverFiles, record: ProcessRecord) -> None:
+    """Refuses to judge or replace a driver of another machine: it may be healthy there.
+
+    Raises:
+        FirstcauseError: the record is another machine's; says what to do.
+    """
+    if record.start.is_elsewhere:
+        raise FirstcauseError(
+            f"The driver of {files.job} (pid {record.pid}) was started on {record.start.host}, "
+            f"and this is {socket.gethostname()}. A job is supervised on one machine: run "
+            "Airflow's scheduler and triggerer there. When it is gone for good, remove "
+            f"{files.record}."
+        )
 
 
 def start_driver(
@@ -117,10 +139,13 @@ def start_driver(
     as that takes, about a minute at the most; does not wait for the new driver to be ready.
 
     Raises:
-        FirstcauseError: `command` is not there, another start hangs, or something of the old
-            driver cannot be killed. No new driver was started then.
+        FirstcauseError: `command` is not there, another start hangs, something of the old
+            driver cannot be killed, or it was started on another machine. No new driver was
+            started then.
     """
     with _lock(files):
+        if (before := ProcessRecord.read(files.record)) is not None:
+            refuse_elsewhere(files, before)
         _stop_processes(files, KILL_WAIT_SECONDS)
         set_large_log_aside(files.log)
         record = launch(

@@ -1,4 +1,4 @@
-"""How often a driver may be restarted before a person is asked."""
+"""Limits the restarts of a driver within a time."""
 
 from __future__ import annotations
 

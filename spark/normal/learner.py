@@ -1,4 +1,4 @@
-"""Learns hours of stored logs and spans on Spark: each becomes a slice, or is refused."""
+"""Learns hours of stored logs and spans on Spark; each hour is stored or refused."""
 
 from __future__ import annotations
 

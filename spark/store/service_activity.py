@@ -1,4 +1,4 @@
-"""Keeps which services exist, when each was last heard, and in which minutes it logged."""
+"""Upserts which services exist, when each was last heard, and in which minutes it logged."""
 
 from __future__ import annotations
 

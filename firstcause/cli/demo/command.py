@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         """
         from rich.console import Console
 
+        from firstcause.cli.demo.early_drivers import early_drivers
         from firstcause.cli.demo.run import run_demo
         from firstcause.cli.demo.screen import show_outcome
         from firstcause.cli.services import start_services, stop_services
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
             raise FirstcauseError(f"There is no file {input_file}.")
         try:
             console.rule("Services")
-            start_services(settings)
+            start_services(settings, more=[early_drivers(settings)])
             outcome = run_demo(settings, input_file, console)
             show_outcome(settings, outcome, console, kept=keep)
             if not outcome.passed:

@@ -1,4 +1,4 @@
-"""What a demo has shown."""
+"""The result of a demo run: counts, the incident, whether the culprit was named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of the demo, through the doors that a person would use."""
+"""Runs the steps of the demo through the public interfaces: Airflow's API, Kafka, Cassandra."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class _Demo:
     def _scenario(self) -> str:
         """The first scenario whose culprit fails in no open incident."""
         from generators.scenario import load_scenario
-        from generators.topology import load_topology
+        from generators.topology_file import load_topology
 
         since = datetime.now(UTC) - timedelta(days=1)
         taken = {

@@ -1,4 +1,4 @@
-"""The last screen of the demo: what happened, in the words of somebody who has never seen it."""
+"""Prints the last screen of the demo: what happened, for a first-time reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follows what is sent to the topic of logs, and checks that each event arrives."""
+"""Counts what is sent to the topic `logs` and checks that each event arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the services of a call graph stand in a picture: calls lead from left to right. Pure."""
+"""Lays out the services of a call graph for a picture: callers left, callees right. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of one case as SVG: who complains, and who is at fault. Pure; same input, same text.
+"""Draws one labelled case as SVG: errors by service, suspects, culprit. Pure and deterministic.
 
 It has colours for light and dark pages, and says the same in words to who cannot see it.
 """

@@ -1,4 +1,4 @@
-"""How the picture of a case looks: colours for light and dark pages, letters, arrowheads."""
+"""Colours, fonts and arrowheads of the picture of a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the history of evaluations is printed."""
+"""Prints the history of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the model's part of an evaluation is printed."""
+"""Prints the model's part of an evaluation."""
 
 from __future__ import annotations
 

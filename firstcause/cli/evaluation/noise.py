@@ -1,4 +1,4 @@
-"""How often somebody is named although nothing is wrong: measured, and printed."""
+"""Measures and prints how often a service is named although nothing is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the reliability of scores is printed."""
+"""Prints the reliability of scores."""
 
 from __future__ import annotations
 

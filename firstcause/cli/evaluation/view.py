@@ -1,4 +1,4 @@
-"""How an evaluation is printed: misses with their reasons, and tables of shares."""
+"""Prints an evaluation: misses with their reasons, and tables of shares."""
 
 from __future__ import annotations
 

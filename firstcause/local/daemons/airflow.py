@@ -20,12 +20,13 @@ from firstcause.local.daemons.airflow_pools import PARALLELISM
 from firstcause.local.daemons.environment import process_environment, settings_environment
 from firstcause.local.daemons.postgres import ensure_database, metadata_url
 from firstcause.local.daemons.secret_file import secret_file
-from firstcause.local.process_record import CREATE_TIME_TOLERANCE_SECONDS
 from firstcause.local.service import Service, Task, last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
 
 DATABASE_TASK: Final = "airflow-database"
 MIGRATE_TIMEOUT_SECONDS: Final = 300.0
+# A process's start and its first heartbeat are told by clocks that may be corrected between them.
+HEARTBEAT_TOLERANCE_SECONDS: Final = 2.0
 
 # Component names as the health endpoint spells them, by service name.
 HEALTH_KEYS: Final = {
@@ -145,7 +146,7 @@ def is_healthy(health: dict[str, Any], service_name: str, since: float) -> bool:
     heartbeat = component.get(f"latest_{key}_heartbeat")
     if component.get("status") != "healthy" or not heartbeat:
         return False
-    return datetime.fromisoformat(heartbeat).timestamp() >= since - CREATE_TIME_TOLERANCE_SECONDS
+    return datetime.fromisoformat(heartbeat).timestamp() >= since - HEARTBEAT_TOLERANCE_SECONDS
 
 
 def create_secrets(settings: Settings) -> None:

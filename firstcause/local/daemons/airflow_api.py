@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as a person's clicks go: switch a DAG on, trigger it, watch it."""
+"""A client of Airflow's REST API: unpause a DAG, trigger it, watch its run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Airflow's worker slots are divided, so that a stream's driver never waits for one."""
+"""Airflow's pools: worker slots reserved for the streaming drivers."""
 
 from __future__ import annotations
 

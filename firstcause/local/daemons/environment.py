@@ -1,4 +1,4 @@
-"""The environments that local processes get."""
+"""The environment variables of local processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Java: where it is, and how a service's process calls it."""
+"""Finds Java and builds the command of a service's JVM."""
 
 from __future__ import annotations
 

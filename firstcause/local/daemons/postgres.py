@@ -1,4 +1,4 @@
-"""The local PostgreSQL, which holds Airflow's metadata: the server of a wheel, one node."""
+"""The local PostgreSQL for Airflow's metadata: one node, from a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files with secrets, made once, which their owner alone may read."""
+"""Creates files with random secrets, readable by their owner only."""
 
 from __future__ import annotations
 

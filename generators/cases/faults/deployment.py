@@ -1,4 +1,4 @@
-"""A new version goes out, replica by replica, as good and bad changes both do."""
+"""Rolls a new version out, replica by replica."""
 
 from __future__ import annotations
 

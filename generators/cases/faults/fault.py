@@ -1,4 +1,4 @@
-"""One fault about to be put into a system: where, when, how loud, and what it may ask."""
+"""One fault to be injected: culprit, time, strength."""
 
 from __future__ import annotations
 

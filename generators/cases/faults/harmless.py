@@ -1,4 +1,4 @@
-"""Changes that hurt nobody, though they look like news: the red herrings of a real incident."""
+"""Harmless changes that look suspicious: red herrings."""
 
 from __future__ import annotations
 

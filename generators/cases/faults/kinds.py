@@ -1,4 +1,4 @@
-"""All fault types."""
+"""The list of all fault types."""
 
 from __future__ import annotations
 

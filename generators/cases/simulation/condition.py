@@ -1,4 +1,4 @@
-"""What can be unusual in a system, and when: the hooks that a walk asks.
+"""The hooks by which faults and changes alter a walk, and when they apply.
 
 A fault, a harmless change and the ambient noise of good times are all made of conditions, so
 nothing in the walk knows which of them it meets.

@@ -1,4 +1,4 @@
-"""The conditions of which faults, harmless changes and ambient noise are made."""
+"""The conditions that faults, harmless changes and ambient noise are composed of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log events and spans as they are recorded, and as lines of JSON."""
+"""Collects log events and spans of a simulation, and serialises them as JSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A system at work for a stretch of time: requests arrive, services say things, faults happen."""
+"""Simulates a system over a time: requests arrive, services log, faults act."""
 
 from __future__ import annotations
 

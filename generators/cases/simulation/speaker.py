@@ -1,4 +1,4 @@
-"""How a visit's line becomes a log event: its values filled in, its service's habits kept."""
+"""Turns a visit's log template into a log event in the style of its service."""
 
 from __future__ import annotations
 

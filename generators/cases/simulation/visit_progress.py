@@ -1,4 +1,4 @@
-"""Time passes for a visit, and what it says and does meanwhile is recorded."""
+"""Advances a visit in time and records what it logs and traces."""
 
 from __future__ import annotations
 

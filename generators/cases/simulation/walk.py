@@ -1,4 +1,4 @@
-"""One request's way through a system, at concrete times, under whatever conditions hold.
+"""Walks one request through a system at concrete times, under the conditions in force.
 
 The walks of `generators.stream.call_walk` are planned once and rendered a thousand times. Here each
 request is its own: conditions touch single calls, replicas and connections, and timeouts and

@@ -1,4 +1,4 @@
-"""The conditions of calls between services: late, lost, refused, or made too hastily."""
+"""The conditions of calls between services: delays, losses, refusals, premature retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A system at work for a while: its replicas, their names and deaths, its pace, its conditions."""
+"""The state of a simulated system: replicas, their restarts, pace and conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the services of a seeded system say: each has a habit of its own."""
+"""The log templates of the services of a seeded system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of the simulated systems: trades, what they deal in, and how code speaks of it."""
+"""Word lists of the simulated systems: business domains and identifiers in code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incidents in the terminal: as Slack would show them, as a table, one in full."""
+"""Prints incidents in the terminal: as a message, as a table, or in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast Slack may be asked: a message a second a channel, and what Retry-After says."""
+"""Limits the rate of requests to Slack: one message a second a channel, and Retry-After."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from firstcause.events.log_event import LogEvent, read_log_event
 from generators.fault_drill import FaultDrill
 from generators.scenario import load_scenario, scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
-from generators.topology import OperationRef, Topology, load_topology
+from generators.topology import OperationRef, Topology
+from generators.topology_file import load_topology
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 RECEIVED_MS = int((START + timedelta(hours=1)).timestamp() * 1000)

@@ -9,7 +9,7 @@ import pytest
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LEVELS
 from generators.scenario import SCENARIOS_DIR, load_scenario, scenario_names
-from generators.topology import DEFAULT_TOPOLOGY, load_topology
+from generators.topology_file import DEFAULT_TOPOLOGY, load_topology
 
 
 def templates():

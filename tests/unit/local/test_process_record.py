@@ -74,11 +74,13 @@ def test_a_detached_process_has_its_own_session_and_no_input(
     assert os.getsid(record.pid) == record.pid != os.getsid(0)
 
 
-def test_a_pid_with_another_create_time_is_not_ours_and_is_left_alone(
+def test_a_pid_with_another_start_is_not_ours_and_is_left_alone(
     start: Callable[[str], ProcessRecord],
 ) -> None:
     theirs = start(SLEEPER)
-    ours = dataclasses.replace(theirs, create_time=theirs.create_time - 60)
+    ours = dataclasses.replace(
+        theirs, start=dataclasses.replace(theirs.start, ticks=theirs.start.ticks - 6000)
+    )
     assert not ours.is_alive()
     ours.terminate_group(grace_seconds=0.1)
     assert theirs.is_alive()
@@ -88,8 +90,40 @@ def test_a_record_from_before_the_last_boot_stops_nothing(
     start: Callable[[str], ProcessRecord],
 ) -> None:
     theirs = start(SLEEPER)
-    before_boot = dataclasses.replace(theirs, create_time=psutil.boot_time() - 3600)
+    before_boot = dataclasses.replace(
+        theirs, start=dataclasses.replace(theirs.start, boot_id="the boot before")
+    )
+    assert not before_boot.is_alive()
     assert before_boot.session_members() == []
+
+
+@pytest.mark.parametrize("step_seconds", [-3600.0, 3.0, 86_400.0])
+def test_a_step_of_the_clock_leaves_a_living_process_ours(
+    start: Callable[[str], ProcessRecord], monkeypatch: pytest.MonkeyPatch, step_seconds: float
+) -> None:
+    record = start(SLEEPER)
+    # The kernel tells another boot time after the clock was set, and all that is computed from it.
+    before = psutil._pslinux.boot_time()
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: before + step_seconds)
+    monkeypatch.setattr(psutil._pslinux, "BOOT_TIME", before + step_seconds, raising=False)
+    monkeypatch.setattr(psutil, "boot_time", lambda: before + step_seconds)
+    assert record.is_alive()
+    assert len(record.session_members()) == 1
+    record.terminate_group(grace_seconds=10)
+    assert not record.is_alive()
+
+
+def test_a_process_of_another_machine_is_not_looked_for_here(
+    start: Callable[[str], ProcessRecord],
+) -> None:
+    theirs = start(SLEEPER)
+    elsewhere = dataclasses.replace(
+        theirs, start=dataclasses.replace(theirs.start, host="another-machine")
+    )
+    assert elsewhere.start.is_elsewhere
+    assert not elsewhere.is_alive()
+    elsewhere.terminate_group(grace_seconds=0.1)
+    assert theirs.is_alive()
 
 
 def test_terminate_stops_children_too(start: Callable[[str], ProcessRecord]) -> None:

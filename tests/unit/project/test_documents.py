@@ -93,7 +93,7 @@ def test_every_command_and_option_exists(document: str, commands: dict[str, set[
 
 def test_options_beside_a_command_in_its_table_row_exist(commands: dict[str, set[str]]) -> None:
     rows = re.findall(
-        r"^\| `firstcause ([\w-]+)[^`]*` \| (.*) \|$", text_of("README.md"), re.MULTILINE
+        r"^\| `firstcause ([\w-]+)[^`]*` \| (.*) \|$", text_of("docs/commands.md"), re.MULTILINE
     )
     assert {name for name, _ in rows} == set(commands)
     for name, row in rows:
@@ -124,7 +124,7 @@ def test_every_setting_exists(document: str) -> None:
 def test_the_defaults_in_the_table_of_settings_are_the_defaults() -> None:
     default = Settings(_env_file=None)  # type: ignore[call-arg]
     rows = re.findall(
-        r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| (.*?) \|", text_of("README.md"), re.MULTILINE
+        r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| (.*?) \|", text_of("docs/settings.md"), re.MULTILINE
     )
     assert rows
     for names, values in rows:

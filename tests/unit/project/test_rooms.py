@@ -27,8 +27,6 @@ STILL_LONGER = {
     "dags/dead_letter_replay.py": 123,
     "firstcause/events/log_event.py": 283,
     "firstcause/events/span_event.py": 255,
-    "generators/stream/request_shape.py": 258,
-    "generators/topology.py": 254,
     "log_analyzer/incidents/stores/episodes.py": 265,
     "log_analyzer/incidents/tracker.py": 280,
     "log_analyzer/incidents/view.py": 284,

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -76,6 +77,20 @@ def test_a_lost_record_is_made_good_by_the_one_that_airflow_kept(files: DriverFi
     files.record.unlink()
     assert running_driver(files) is None
     assert running_driver(files, record) == record
+
+
+def test_a_driver_of_another_machine_is_neither_judged_nor_replaced(files: DriverFiles) -> None:
+    record = start_driver(files, SLEEP, os.environ)
+    elsewhere = replace(record, start=replace(record.start, host="another-machine"))
+    elsewhere.write(files.record)
+    with pytest.raises(FirstcauseError, match=r"(?s)started on another-machine.*remove"):
+        running_driver(files)
+    with pytest.raises(FirstcauseError, match="started on another-machine"):
+        start_driver(files, SLEEP, os.environ)
+    assert record.is_alive()
+    files.record.unlink()
+    with pytest.raises(FirstcauseError, match="started on another-machine"):
+        running_driver(files, elsewhere)
 
 
 def test_stopping_takes_the_whole_family(files: DriverFiles) -> None:
