@@ -131,7 +131,7 @@ def _judge(stretch: FaultyStretch, normal: Normal) -> Judged:
         holding = [one for one in incidents if one.log_ids & fault.log_ids]
         largest = max(holding, key=lambda one: len(one.log_ids & fault.log_ids))
         share = len(largest.log_ids & fault.log_ids) / len(fault.log_ids)
-        suspects = suspects_of(largest, events, traces, normal)
+        suspects = suspects_of(largest, incidents, events, traces, normal)
         found.append(
             JudgedFault(fault, largest, share, len(holding), suspects[0] if suspects else "")
         )
