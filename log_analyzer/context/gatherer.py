@@ -86,7 +86,8 @@ class ContextGatherer:
 
     def gather(self, view: IncidentView) -> Gathered:
         """The context of an incident as it stands."""
-        read = self._logs.of_traces(choose_traces(view.evidence), self._limits.traces_seconds)
+        chosen = choose_traces(view.evidence, onset_ms(view))
+        read = self._logs.of_traces(chosen, self._limits.traces_seconds)
         traces = with_evidence((one for one in read if one is not None), view.evidence)
         calls = calls_of(traces)
         self._graph = self._known_calls().with_calls(calls)

@@ -7,6 +7,7 @@ from typing import Final
 
 from firstcause.events.log_event import LEVELS, LogEvent
 from log_analyzer.incidents.view import ContextLog, ErrorGroup, Evidence, IncidentView
+from log_analyzer.redaction.redactor import cut_apart
 from log_templates.miner import TemplateMiner
 
 TRACES_READ: Final = 24
@@ -26,8 +27,11 @@ def learned(logs: Iterable[LogEvent]) -> TemplateMiner:
     return miner
 
 
-def choose_traces(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """The traces to read: the earliest ones, then those in which most services failed."""
+def choose_traces(evidence: Iterable[Evidence], since_ms: int = 0) -> tuple[str, ...]:
+    """The traces to read: the earliest ones, then those in which most services failed.
+
+    Traces that began to fail before `since_ms`, the present onset, come last in both.
+    """
     by_trace: dict[str, list[Evidence]] = {}
     for one in evidence:
         if one.trace_id:
@@ -36,9 +40,14 @@ def choose_traces(evidence: Iterable[Evidence]) -> tuple[str, ...]:
     services = {
         trace: len({one.service_name for one in found}) for trace, found in by_trace.items()
     }
-    earliest = sorted(by_trace, key=lambda trace: (first[trace], trace))
-    widest = sorted(by_trace, key=lambda trace: (-services[trace], first[trace], trace))
-    return tuple(dict.fromkeys((*earliest[:EARLIEST_TRACES], *widest)))[:TRACES_READ]
+
+    def place(trace: str) -> tuple[bool, int, str]:
+        return first[trace] < since_ms, first[trace], trace
+
+    earliest = sorted(by_trace, key=place)
+    now = [trace for trace in earliest if first[trace] >= since_ms] or earliest
+    widest = sorted(by_trace, key=lambda trace: (place(trace)[0], -services[trace], place(trace)))
+    return tuple(dict.fromkeys((*now[:EARLIEST_TRACES], *widest)))[:TRACES_READ]
 
 
 def with_evidence(
@@ -111,7 +120,7 @@ def context_log(log: LogEvent) -> ContextLog:
         log.timestamp_ms,
         log.service_name,
         log.level,
-        log.message[:MESSAGE_CHARS],
+        cut_apart(log.message, MESSAGE_CHARS),
         log.trace_id,
     )
 

@@ -10,6 +10,7 @@ from typing import Final
 from firstcause.events.log_event import LogEvent
 from log_analyzer.context.windows import LogSample
 from log_analyzer.incidents.view import RateChange, TimelineEntry
+from log_analyzer.redaction.redactor import cut_apart
 from log_templates.miner import TemplateMiner
 
 # Among some fifty templates of a service, chance passes 4 sigma about once in 300 incidents.
@@ -20,6 +21,7 @@ NEW_LOGS_OF_A_SERVICE: Final = 3
 # Less than this is no picture of how a service usually logs.
 SECONDS_NEEDED: Final = 2.0
 LOGS_NEEDED: Final = 20
+MESSAGE_CHARS: Final = 200
 QUIET_LEVELS: Final = frozenset({"TRACE", "DEBUG"})
 
 # Level and template.
@@ -105,7 +107,7 @@ def new_logs(
         TimelineEntry(
             log.timestamp_ms,
             log.service_name,
-            f"first {log.level} not seen before: {log.message[:200]}",
+            f"first {log.level} not seen before: {cut_apart(log.message, MESSAGE_CHARS)}",
             log.log_id,
         )
         for log in list(found.values())[:NEW_LOGS_OF_A_SERVICE]

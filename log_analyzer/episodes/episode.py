@@ -15,6 +15,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.redaction.redactor import cut_apart
 
 Status = Literal["open", "resolved"]
 Severity = Literal["critical", "high", "medium", "low"]
@@ -80,7 +81,7 @@ class Episode:
 def title(service_name: str, template: str) -> str:
     """The one line that names an incident: where and what."""
     text = f"{service_name}: {template}"
-    return text if len(text) <= TITLE_CHARS else text[: TITLE_CHARS - 1] + "…"
+    return text if len(text) <= TITLE_CHARS else cut_apart(text, TITLE_CHARS - 1) + "…"
 
 
 def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:

@@ -16,6 +16,7 @@ from log_analyzer.episodes.episode import severity
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
+from log_analyzer.incident_history.present_evidence import present_first
 from log_analyzer.incident_history.rows import (
     EpisodeRows,
     analysis,
@@ -49,9 +50,18 @@ _CQL: Final = {
 
 
 class IncidentReader:
-    """Reads incidents; every method blocks and raises the driver's errors."""
+    """Reads incidents; every method blocks and raises the driver's errors.
 
-    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `shown` makes of each incident what its reader may see; all of it by default.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        monotonic: Callable[[], float] = time.monotonic,
+        shown: Callable[[IncidentView], IncidentView] = lambda view: view,
+    ) -> None:
+        self._shown = shown
         self._session = session
         self._statements = prepare_all(session, _CQL)
         self._escalations = EscalationStore(session)
@@ -79,7 +89,8 @@ class IncidentReader:
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """
-        return self._read(incident, with_earlier=True)
+        view = self._read(incident, with_earlier=True)
+        return view and self._shown(view)
 
     def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first.
@@ -110,7 +121,7 @@ class IncidentReader:
         )
         messages = self._rows("message", incident)
         merged_into = self._merged_into(row)
-        return IncidentView(
+        view = IncidentView(
             incident_id=incident,
             fingerprint=row.fingerprint,
             status="resolved" if merged_into else row.status or "open",
@@ -145,6 +156,7 @@ class IncidentReader:
             resolved_ms=milliseconds(row.resolved_at),
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
         )
+        return present_first(view)
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]

@@ -94,11 +94,18 @@ def error_minutes(episodes: Iterable[EpisodeRows]) -> tuple[ErrorMinute, ...]:
 
 
 def evidence_of(episodes: Sequence[EpisodeRows]) -> tuple[Evidence, ...]:
-    """The first errors of each episode, in event time."""
+    """The first errors of each episode and its last ones, in event time."""
     share = max(1, EVIDENCE_OF_A_VIEW // max(1, len(episodes)))
-    rows = [row for one in episodes for row in one.evidence[:share]]
+    rows = [row for one in episodes for row in _ends(one.evidence, share)]
     rows.sort(key=lambda row: (row.timestamp, row.log_id))
     return tuple(map(_evidence, rows[:EVIDENCE_OF_A_VIEW]))
+
+
+def _ends(rows: Sequence[Any], share: int) -> Sequence[Any]:
+    if len(rows) <= share:
+        return rows
+    last = share // 2
+    return [*rows[: share - last], *rows[len(rows) - last :]]
 
 
 def sent_message(row: Any) -> SentMessage:

@@ -19,12 +19,15 @@ from log_analyzer import metrics
 Outcome = Literal["asked", "answered", "invalid", "timeout", "unavailable", "over_budget"]
 Purpose = Literal["analysis", "try"]
 
-# These may have cost something, so they count against an incident's calls.
-COUNTED: Final = frozenset({"asked", "answered", "invalid", "timeout"})
+# Answers count against an incident's calls for good. What came to nothing, and may have cost
+# something all the same, counts for an hour: a slow model leaves the incident its calls.
+ANSWERED: Final = frozenset({"answered", "invalid"})
+CAME_TO_NOTHING: Final = frozenset({"asked", "timeout"})
+NOTHING_COUNTS_SECONDS: Final = 3_600
 
 _CQL: Final = {
     "used": "SELECT tokens FROM llm_usage WHERE hour IN ?",
-    "calls": "SELECT outcome, purpose FROM llm_usage WHERE incident_id = ?",
+    "calls": "SELECT outcome, purpose, called_at FROM llm_usage WHERE incident_id = ?",
     "write": "INSERT INTO llm_usage (hour, call_id, incident_id, model, tokens, called_at, "
     "purpose, outcome, requests, input_tokens, output_tokens) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -37,6 +40,14 @@ class OverBudgetError(Exception):
     def __init__(self, reason: str, free_at: datetime) -> None:
         super().__init__(reason)
         self.free_at = free_at
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How often an incident was asked about: answered, and of the last hour without an answer."""
+
+    answered: int = 0
+    came_to_nothing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +92,19 @@ class ModelBudget:
         """Tokens spent or reserved in these hours, by all instances."""
         return sum(one.tokens or 0 for one in self._execute("used", hours))
 
-    def calls_of(self, incident: UUID) -> int:
+    def calls_of(self, incident: UUID) -> Calls:
         """Calls that an incident has had, as far as they may have cost something.
 
         What people try at the command line does not count.
         """
-        rows = self._execute("calls", incident)
-        return sum(one.outcome in COUNTED and one.purpose != "try" for one in rows)
+        since = self._clock() - timedelta(seconds=NOTHING_COUNTS_SECONDS)
+        rows = [one for one in self._execute("calls", incident) if one.purpose != "try"]
+        return Calls(
+            answered=sum(one.outcome in ANSWERED for one in rows),
+            came_to_nothing=sum(
+                one.outcome in CAME_TO_NOTHING and _utc(one.called_at) >= since for one in rows
+            ),
+        )
 
     def reserve(self, incident: UUID, model: str, tokens: int, purpose: Purpose) -> Charge:
         """Takes tokens for one call out of the budget.
@@ -150,6 +167,11 @@ class ModelBudget:
             input_tokens,
             output_tokens,
         )
+
+
+def _utc(moment: datetime) -> datetime:
+    """A time as Cassandra's driver gives it: UTC, without saying so."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def model_budget(settings: Settings, session: Session) -> ModelBudget:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from firstcause.settings import Settings
 from firstcause.text.plain_text import plain_line
 from log_analyzer.prompting.token_estimate import estimated_tokens
+from log_analyzer.redaction.redactor import Redacted
 
 TIMEOUT_MS: Final = 30_000
 ATTEMPTS: Final = 3
@@ -29,6 +30,7 @@ ACTION_CHARS: Final = 300
 ACTIONS: Final = 5
 ID_CHARS: Final = 100
 UNKNOWN_CULPRIT: Final = "unknown"
+HTTP_ERRORS: Final = 400
 _RETRIED_STATUS: Final = frozenset({429, 500, 502, 503, 504})
 # A wrong or blocked key as well: somebody may mend it, and no call helps until then.
 _UNAVAILABLE_STATUS: Final = _RETRIED_STATUS | {401, 403, 408}
@@ -135,7 +137,9 @@ class MistralModel:
             timeout_ms=timeout_ms,
         )
 
-    def ask(self, prompt: str, log_ids: Collection[str], services: Collection[str]) -> ModelAnswer:
+    def ask(
+        self, prompt: Redacted, log_ids: Collection[str], services: Collection[str]
+    ) -> ModelAnswer:
         """One answer, checked against the evidence.
 
         429 and 5xx are asked again after Retry-After or a growing pause; not where the server asks
@@ -160,6 +164,9 @@ class MistralModel:
                         timeout_ms=self._timeout_ms,
                     )
         except MistralError as error:
+            if error.status_code < HTTP_ERRORS:
+                # The SDK could not read what came: an answer, and it was paid for.
+                raise ModelFailedError("an answer that is not in the schema", calls) from error
             busy = error.status_code in _UNAVAILABLE_STATUS
             asked = _retry_after_seconds(error.headers.get("retry-after"))
             raise ModelFailedError(

@@ -16,6 +16,7 @@ from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.model.analysis_state import evidence_digest
+from log_analyzer.model.answers import earned, fits_another, is_marked_wrong, text_of
 from log_analyzer.model.breaker import CircuitBreaker
 from log_analyzer.model.budget import Charge, ModelBudget, Outcome, OverBudgetError, model_budget
 from log_analyzer.model.cache import AnswerCache
@@ -23,15 +24,15 @@ from log_analyzer.model.mistral_client import (
     MistralModel,
     ModelAnswer,
     ModelFailedError,
-    RootCause,
     call_tokens,
 )
 from log_analyzer.prompting.renderer import Prompt, PromptTemplates
-from log_analyzer.redaction.redactor import PLACEHOLDER
+from log_analyzer.redaction.redactor import Redacted
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.sections import suspect_names
 
 RETRY_FIRST_MS: Final = 15_000
+LATER_MS: Final = 900_000
 
 _log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ class Model(Protocol):
 
     name: str
 
-    def ask(self, prompt: str, log_ids: set[str], services: set[str]) -> ModelAnswer:
+    def ask(self, prompt: Redacted, log_ids: set[str], services: set[str]) -> ModelAnswer:
         """One checked answer; blocks. Raises ModelFailedError."""
 
 
@@ -89,10 +90,9 @@ class Questioner:
         earlier = self._earlier(view, state, digest)
         if earlier is not None:
             return Reply(earlier)
-        if self._budget.calls_of(view.incident_id) >= self._calls_per_incident:
-            metrics.MODEL_CALLS.labels(outcome="call_limit").inc()
-            limit = f"its {self._calls_per_incident} calls are used up"
-            return Reply(self._without_model(view, limit, state=state))
+        limited = self._call_limit(view, state)
+        if limited is not None:
+            return limited
         if self._breaker.wait_seconds() > 0:
             return self._not_now(view)
         estimate = call_tokens(prompt.text)
@@ -107,6 +107,16 @@ class Questioner:
             self._budget.settle(charge, "unavailable", 0)
             return self._not_now(view)
         return self._call(view, state, prompt, charge, digest)
+
+    def _call_limit(self, view: IncidentView, state: str) -> Reply | None:
+        calls, most = self._budget.calls_of(view.incident_id), self._calls_per_incident
+        if calls.answered + calls.came_to_nothing < most:
+            return None
+        metrics.MODEL_CALLS.labels(outcome="call_limit").inc()
+        if calls.answered >= most:
+            return Reply(self._without_model(view, f"its {most} calls are used up", state=state))
+        why = "the model gave no answer in time; it is asked again within the hour"
+        return Reply(self._without_model(view, why), LATER_MS)
 
     def _call(
         self, view: IncidentView, state: str, prompt: Prompt, charge: Charge, digest: str
@@ -139,8 +149,8 @@ class Questioner:
             output_tokens=answer.output_tokens,
         )
         metrics.MODEL_CALLS.labels(outcome="answered").inc()
-        analysis = self._answered(state, prompt, answer)
-        if _fits_another(view, answer):
+        analysis = self._answered(view, state, prompt, answer)
+        if fits_another(view, answer):
             self._cache.keep(
                 view.fingerprint,
                 digest,
@@ -151,13 +161,15 @@ class Questioner:
             )
         return Reply(analysis)
 
-    def _answered(self, state: str, prompt: Prompt, answer: ModelAnswer) -> Analysis:
+    def _answered(
+        self, view: IncidentView, state: str, prompt: Prompt, answer: ModelAnswer
+    ) -> Analysis:
         found = answer.answer
         return Analysis(
             source="mistral",
             root_cause=found.root_cause,
             culprit_service=found.culprit_service,
-            confidence=found.confidence,
+            confidence=earned(view, found.culprit_service, found.confidence),
             evidence=tuple(found.evidence),
             actions=tuple(found.actions),
             struck_out=answer.struck_out,
@@ -166,7 +178,7 @@ class Questioner:
             llm_tokens=answer.tokens,
             analysed_ms=self._clock_ms(),
             state=state,
-            originals=prompt.redactor.kept_of(_text_of(found)),
+            originals=prompt.redactor.kept_of(text_of(found)),
         )
 
     def _failed(
@@ -198,7 +210,7 @@ class Questioner:
             return None
         other = found.incident_id != view.incident_id
         source = self._reader.read(found.incident_id) if other else view
-        if source is not None and _marked_wrong(source, found.answered_ms):
+        if source is not None and is_marked_wrong(source, found.answered_ms):
             return None
         # Of this incident any answer will do that people refused: it may have come from there.
         if view.handling.feedback == "wrong" and view.handling.feedback_source == "mistral":
@@ -209,7 +221,7 @@ class Questioner:
             source="mistral",
             root_cause=found.answer.root_cause,
             culprit_service=found.answer.culprit_service,
-            confidence=found.answer.confidence,
+            confidence=earned(view, found.answer.culprit_service, found.answer.confidence),
             evidence=tuple(found.answer.evidence),
             actions=tuple(found.answer.actions),
             note=f"From an earlier answer: {of}, {clock(found.answered_ms)}.",
@@ -240,19 +252,3 @@ def questioner(settings: Settings, session: Session, reader: IncidentReader) -> 
         reader=reader,
         calls_per_incident=settings.analyzer_llm_calls_per_incident,
     )
-
-
-def _marked_wrong(view: IncidentView, answered_ms: int) -> bool:
-    handling = view.handling
-    return handling.feedback == "wrong" and handling.judges("mistral", answered_ms)
-
-
-def _fits_another(view: IncidentView, answer: ModelAnswer) -> bool:
-    """True if an answer says nothing that only this incident has: it rests on error lines alone."""
-    cited, lines = set(answer.answer.evidence), {one.log_id for one in view.evidence}
-    plain = not PLACEHOLDER.search(_text_of(answer.answer))
-    return bool(cited) and cited <= lines and not answer.struck_out and plain
-
-
-def _text_of(answer: RootCause) -> str:
-    return "\n".join([answer.root_cause, *answer.actions])

@@ -24,6 +24,7 @@ from log_analyzer.notify.slack.channel import SlackChannel
 from log_analyzer.notify.slack.message import NoticeOptions
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ThreadOutbox
+from log_analyzer.report.redacted_incident import shown_incident
 from log_analyzer.worker_passes import run_passes
 
 _log = structlog.get_logger()
@@ -41,7 +42,9 @@ class Messaging:
     def __init__(self, settings: Settings, session: Session, owner: str) -> None:
         self._settings = settings
         self._session = session
-        reader, threads = IncidentReader(session), ThreadOutbox(session)
+        # Whatever a channel shows is redacted here, before anything of it is cut.
+        shown = partial(shown_incident, personal=settings.slack_show_redacted)
+        reader, threads = IncidentReader(session, shown=shown), ThreadOutbox(session)
         channel = _channel(settings)
         with_model = settings.mistral_api_key is not None
         self._delivery = Delivery(

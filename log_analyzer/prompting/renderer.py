@@ -13,6 +13,7 @@ from rich.console import Console
 from log_analyzer import metrics
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.mistral_client import MAX_PROMPT_TOKENS
+from log_analyzer.prompting.deadline import deadline
 from log_analyzer.prompting.folder import (
     ROOT_CAUSE,
     TEMPLATE_ERRORS,
@@ -25,7 +26,8 @@ from log_analyzer.prompting.folder import (
 )
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.prompting.variables import PromptVariables
-from log_analyzer.redaction.redactor import Redactor
+from log_analyzer.redaction.redactor import Redacted, Redactor
+from log_analyzer.report.redacted_incident import redacted_incident
 
 DEFAULTS_DIR: Final = Path(__file__).parents[1] / "default_prompts"
 
@@ -43,7 +45,7 @@ class Prompt:
     placeholders stand for, `templates` is the digest of all templates of its folder.
     """
 
-    text: str
+    text: Redacted
     template: str
     tokens: int
     log_ids: frozenset[str]
@@ -59,14 +61,15 @@ def render_prompt(view: IncidentView, name: str, sources: Sources) -> Prompt:
     template = load_template(name, sources)
     tokens = 0
     for share in SHARES:
-        variables = PromptVariables(view, share)
-        text = template.render(variables.values).strip()
+        variables = PromptVariables(redacted_incident(view), share)
+        with deadline():
+            text = template.render(variables.values).strip()
         if not text:
             raise ValueError("the template renders to nothing")
         tokens = estimated_tokens(text)
         if tokens <= MAX_PROMPT_TOKENS:
             return Prompt(
-                text,
+                Redacted(text),
                 name,
                 tokens,
                 frozenset(variables.log_ids),
@@ -90,17 +93,17 @@ class PromptTemplates:
         self._complaint = complaint or Console(stderr=True, highlight=False, soft_wrap=True)
         self._last_good: dict[str, Sources] = {}
         self._reported: dict[str, str] = {}
+        # Never held while a template is at work: it may be slow.
         self._lock = threading.Lock()
 
     def render(self, view: IncidentView) -> Prompt:
         """The prompt for an incident, by the template that is for it. Reads the files."""
-        with self._lock:
-            sources: Sources = {}
-            try:
-                sources = read_folder(self._folder)
-            except OSError as error:
-                self._report(ROOT_CAUSE, error)
-            return self._render(view, sources)
+        sources: Sources = {}
+        try:
+            sources = read_folder(self._folder)
+        except OSError as error:
+            self._report(ROOT_CAUSE, error)
+        return self._render(view, sources)
 
     def _render(self, view: IncidentView, sources: Sources) -> Prompt:
         for name in dict.fromkeys((template_for(view, sources), ROOT_CAUSE)):
@@ -108,21 +111,25 @@ class PromptTemplates:
                 prompt = render_prompt(view, name, sources)
             except TEMPLATE_ERRORS as error:
                 self._report(name, error)
-                if name in self._last_good:
-                    return render_prompt(view, name, self._last_good[name])
+                with self._lock:
+                    good = self._last_good.get(name)
+                if good is not None:
+                    return render_prompt(view, name, good)
             else:
-                self._last_good[name] = sources
-                self._reported.pop(name, None)
-                metrics.PROMPT_BROKEN.set(bool(self._reported))
+                with self._lock:
+                    self._last_good[name] = sources
+                    self._reported.pop(name, None)
+                    metrics.PROMPT_BROKEN.set(bool(self._reported))
                 return prompt
         return render_prompt(view, ROOT_CAUSE, read_folder(DEFAULTS_DIR))
 
     def _report(self, name: str, error: Exception) -> None:
         reason = told(error, self._folder / name)
         metrics.PROMPT_BROKEN.set(1)
-        if self._reported.get(name) == reason:
+        with self._lock:
+            known, self._reported[name] = self._reported.get(name), reason
+        if known == reason:
             return
-        self._reported[name] = reason
         _log.error("prompt_broken", template=name, reason=reason, used="the last one that worked")
         self._complaint.print(
             f"firstcause: prompt {reason}. The last one that worked is used.", markup=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from firstcause.text.event_time import iso
 from firstcause.text.plain_text import plain_line
@@ -13,11 +13,11 @@ from log_analyzer.incidents.view import (
     ContextLog,
     Evidence,
     IncidentContext,
-    IncidentView,
     NormalRanking,
 )
 from log_analyzer.prompting.token_estimate import estimated_tokens
-from log_analyzer.redaction.redactor import Redactor, neutral
+from log_analyzer.redaction.redactor import Redacted, neutral
+from log_analyzer.report.redacted_incident import RedactedIncident
 from log_analyzer.report.sections import suspect_names
 from log_analyzer.report.timeline import timeline
 
@@ -39,21 +39,22 @@ _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _LOG_OF_REASON: Final = re.compile(r"\(log ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
 
 T = TypeVar("T")
+# What a template may be given. No plain text is among it, so no line of a log gets there as it is.
+Value: TypeAlias = "Redacted | int | float | list[Value] | dict[str, Value] | None"
 
 
 class PromptVariables:
     """Makes the variables of one incident; the same value has the same placeholder in all.
 
     Args:
-        view: the incident; its context may be missing.
+        incident: the incident, redacted; its context may be missing.
         share: how much of each list and text is taken, above 0 up to 1; one of each at least.
     """
 
-    def __init__(self, view: IncidentView, share: float = 1.0) -> None:
-        earlier = {key: value for one in view.analyses for key, value in one.originals.items()}
-        self.redactor = Redactor(earlier)
-        self._view = view
-        self._context = view.context or IncidentContext(gathered_ms=0)
+    def __init__(self, incident: RedactedIncident, share: float = 1.0) -> None:
+        self.redactor = incident.redactor
+        self._view = incident.view
+        self._context = incident.view.context or IncidentContext(gathered_ms=0)
         self._share = share
         self.log_ids: set[str] = set()
         self.values = self._values()
@@ -61,30 +62,36 @@ class PromptVariables:
     def _some(self, items: Sequence[T], limit: int) -> Sequence[T]:
         return items[: max(1, round(limit * self._share))]
 
-    def _line(self, text: str, limit: int = NAME_CHARS) -> str:
+    def _line(self, text: str, limit: int = NAME_CHARS) -> Redacted:
         """One line of at most so many characters, and as many tokens; a share of both."""
-        # Redacted before the cut, which might hide a secret.
-        whole = self.redactor.redact(plain_line(text, LOOKED_AT_CHARS))
         limit = max(SHORTEST_CHARS, round(limit * self._share))
-        cut = whole[:limit]
+        # Again: without line ends and what nobody sees, more may be found than before.
+        whole = self.redactor.redact(plain_line(text, LOOKED_AT_CHARS), limit)
         # A character has up to four bytes, and a byte may be a token.
-        return cut if estimated_tokens(cut) <= limit else cut[: limit // 4]
+        short = estimated_tokens(whole) <= limit
+        return whole if short else self.redactor.redact(whole, limit // 4)
 
-    def _id(self, text: str | None) -> str | None:
-        return text if text is None or _ID.fullmatch(text) else self._line(text)
+    def _id(self, text: str | None) -> Redacted | None:
+        if text is None:
+            return None
+        return Redacted(text) if _ID.fullmatch(text) else self._line(text)
 
-    def _log_id(self, text: str | None) -> str | None:
-        if text is not None:
-            self.log_ids.add(text)
-        return text
+    def _log_id(self, text: str | None) -> Redacted | None:
+        if text is None:
+            return None
+        self.log_ids.add(text)
+        return Redacted(text)
 
-    def _reason(self, text: str) -> str:
+    def _names(self, names: Sequence[str]) -> list[Value]:
+        return [self._line(name) for name in self._some(names, NAMES)]
+
+    def _reason(self, text: str) -> Redacted:
         """A reason, whose log ids may be cited as far as they stand in it uncut."""
         line = self._line(text, MESSAGE_CHARS)
         self.log_ids.update(_LOG_OF_REASON.findall(line))
         return line
 
-    def _ranking(self, found: NormalRanking | None) -> dict[str, Any] | None:
+    def _ranking(self, found: NormalRanking | None) -> dict[str, Value] | None:
         if found is None or not found.orders:
             return None
         return {
@@ -95,39 +102,39 @@ class PromptVariables:
             ],
         }
 
-    def _log(self, one: Evidence | ContextLog) -> dict[str, Any]:
+    def _log(self, one: Evidence | ContextLog) -> dict[str, Value]:
         return {
             "log_id": self._log_id(one.log_id),
-            "timestamp": iso(one.timestamp_ms),
+            "timestamp": _time(one.timestamp_ms),
             "service_name": self._line(one.service_name),
             "level": self._line(one.level),
             "message": self._line(one.message, MESSAGE_CHARS),
             "trace_id": self._id(one.trace_id),
         }
 
-    def _error(self, one: Evidence) -> dict[str, Any]:
+    def _error(self, one: Evidence) -> dict[str, Value]:
         return self._log(one) | {
             "error_code": self._line(one.error_code) if one.error_code else None,
             "span_id": self._id(one.span_id),
             "parent_span_id": self._id(one.parent_span_id),
         }
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self) -> dict[str, Value]:
         view, context = self._view, self._context
         return {
             "incident": {
                 "title": self._line(view.title),
                 "service_name": self._line(view.service_name),
                 "template": self._line(view.template, MESSAGE_CHARS),
-                "severity": view.severity,
-                "status": view.status,
+                "severity": Redacted(view.severity),
+                "status": Redacted(view.status),
                 "error_count": view.error_count,
-                "first_seen": iso(view.first_ms),
-                "last_seen": iso(view.last_ms),
+                "first_seen": _time(view.first_ms),
+                "last_seen": _time(view.last_ms),
             },
-            "suspects": [self._line(name) for name in self._some(suspect_names(view), NAMES)],
+            "suspects": self._names(suspect_names(view)),
             "ranking": self._ranking(context.ranking),
-            "services": [self._line(name) for name in self._some(view.services, NAMES)],
+            "services": self._names(view.services),
             "suspect_reasons": [
                 {
                     "service_name": self._line(one.service_name),
@@ -140,15 +147,15 @@ class PromptVariables:
                     "service_name": self._line(one.service_name),
                     "template": self._line(one.template, MESSAGE_CHARS),
                     "error_count": one.error_count,
-                    "first_seen": iso(one.first_ms),
-                    "last_seen": iso(one.last_ms),
+                    "first_seen": _time(one.first_ms),
+                    "last_seen": _time(one.last_ms),
                 }
                 for one in self._some(sorted(view.groups, key=lambda one: -one.error_count), GROUPS)
             ],
             "evidence": [self._error(one) for one in self._some(view.evidence, EVIDENCE_LINES)],
             "timeline": [
                 {
-                    "timestamp": iso(one.timestamp_ms),
+                    "timestamp": _time(one.timestamp_ms),
                     "service_name": self._line(one.service_name),
                     "text": self._line(one.text, MESSAGE_CHARS),
                     "log_id": self._log_id(one.log_id),
@@ -171,13 +178,17 @@ class PromptVariables:
             ],
             "earlier": [
                 {
-                    "last_seen": iso(one.last_ms),
+                    "last_seen": _time(one.last_ms),
                     "culprit_service": self._line(one.culprit_service),
-                    "root_cause": neutral(self._line(one.root_cause, MESSAGE_CHARS)),
+                    "root_cause": self._line(neutral(one.root_cause), MESSAGE_CHARS),
                     "confidence": self._line(one.confidence),
                 }
                 for one in self._some(view.earlier, EARLIER)
             ],
             # Random, so that no log line can hold it.
-            "fence": f"=== LOG DATA {secrets.token_hex(8)} ===",
+            "fence": Redacted(f"=== LOG DATA {secrets.token_hex(8)} ==="),
         }
+
+
+def _time(at_ms: int) -> Redacted:
+    return Redacted(iso(at_ms))

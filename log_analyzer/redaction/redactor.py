@@ -7,6 +7,7 @@ passwords without a word that says so are not found.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Mapping
@@ -169,7 +170,8 @@ def cut_apart(text: str, limit: int) -> str:
         end = min(crossing)
 
 
-def _found(text: str) -> list[tuple[int, int, str | None]]:
+@functools.lru_cache(maxsize=4_096)
+def _found(text: str) -> tuple[tuple[int, int, str | None], ...]:
     """The places that rules find, apart and in order, with their kind; None: it stays whole."""
     found: list[tuple[int, int, str | None]] = [
         (*match.span(), None) for match in PLACEHOLDER.finditer(text)
@@ -179,7 +181,7 @@ def _found(text: str) -> list[tuple[int, int, str | None]]:
             spans = [one for one in finder(text, start, end) if one[0] < one[1]]
             found += [(*one, kind) for one in _apart(spans)]
         found.sort(key=lambda one: one[0])
-    return found
+    return tuple(found)
 
 
 def _gaps(found: list[tuple[int, int, str | None]], length: int) -> list[Span]:

@@ -31,15 +31,15 @@ class MistralStub(StubServer):
             return 429, {"message": "Requests rate limit exceeded"}, headers
         if kind == "http_500":
             return 500, {"message": "oops"}
-        if kind == "hang":
-            return "hang"
-        if kind == "drop":
-            return None
+        if kind in ("hang", "drop"):
+            return "hang" if kind == "hang" else None
         body = request["body"]
         if request["path"] != "/v1/chat/completions" or (
             body.get("response_format", {}).get("type") != "json_schema"
         ):
             return 422, {"detail": []}
+        if kind == "other_response":
+            return 200, {"object": "chat.completion", "choices": "none of this API's"}
         prompt = body["messages"][-1]["content"]
         answer = self.root_cause(prompt, kind)
         if kind == "says":

@@ -24,12 +24,12 @@ from firstcause.storage.stored_time import moment
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.episodes.episode import Episode, Status, episode_id
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.redaction.redactor import cut_apart
 
 # So many log ids make a row of 40 KB.
 LOG_IDS_OF_A_ROW: Final = 2_000
 _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
-ERROR_CODE_CHARS: Final = 200
 OPENING_ATTEMPTS: Final = 20
 WRITES_AT_ONCE: Final = 50
 
@@ -208,8 +208,8 @@ class IncidentStore:
                     UUID(error.event.log_id),
                     error.service_name,
                     error.event.level,
-                    error.event.message[:EVIDENCE_MESSAGE_CHARS],
-                    (error.event.error_code or "")[:ERROR_CODE_CHARS] or None,
+                    cut_apart(error.event.message, EVIDENCE_MESSAGE_CHARS),
+                    cut_apart(error.event.error_code or "", 200) or None,
                     error.event.trace_id,
                     error.event.span_id,
                     error.event.parent_span_id,

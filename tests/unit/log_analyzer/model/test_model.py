@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import threading
+import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +64,7 @@ def test_a_busy_server_is_asked_again(stub, model, kind) -> None:
         ("nonsense", "schema"),
         ("half", "schema"),
         ("other_schema", "schema"),
+        ("other_response", "schema"),
         ("hang", "no answer within"),
         ("drop", "Error"),
     ],
@@ -128,6 +131,25 @@ def test_a_broken_prompt_is_reported_once_and_the_last_good_one_used(tmp_path, b
     assert prompts.render(a_view()).text == "Mended"
 
 
+LOOP = "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a %}{% endfor %}{% endfor %}"
+
+
+def test_a_prompt_that_loops_is_interrupted_and_holds_up_no_other(tmp_path) -> None:
+    path, prompts, told = a_folder(tmp_path, "Good {{ incident.severity }}")
+    prompts.render(a_view())
+    edit(path, LOOP)
+    slow = [threading.Thread(target=prompts.render, args=(a_view(),)) for _ in range(3)]
+    started = time.monotonic()
+    for one in slow:
+        one.start()
+    assert prompts.render(a_view()).text == "Good high"
+    for one in slow:
+        one.join(30)
+    assert not any(one.is_alive() for one in slow)
+    assert time.monotonic() - started < 30
+    assert "longer than 2 s" in told.getvalue()
+
+
 def test_a_prompt_broken_from_the_start_falls_back_to_the_shipped_one(tmp_path) -> None:
     path, prompts, told = a_folder(tmp_path, "{{ oops")
     assert FIRST_ID in prompts.render(a_view()).text
@@ -180,7 +202,13 @@ def test_a_wish_for_a_long_pause_is_not_waited_for_but_told(stub, model) -> None
 
 @pytest.mark.parametrize(
     ("kind", "unavailable", "free"),
-    [("http_500", True, True), ("hang", True, False), ("nonsense", False, False)],
+    [
+        ("http_500", True, True),
+        ("hang", True, False),
+        ("nonsense", False, False),
+        # What the SDK can't read is an answer all the same, and it was paid for.
+        ("other_response", False, False),
+    ],
 )
 def test_a_failure_says_whether_it_passes_and_whether_it_cost(
     stub, model, kind, unavailable, free

@@ -18,6 +18,7 @@ from log_analyzer.model.analysis_state import state_digest
 from log_analyzer.notify.slack.message import render_notice
 from log_analyzer.prompting.variables import PromptVariables
 from log_analyzer.report.deterministic import deterministic_report
+from log_analyzer.report.redacted_incident import redacted_incident
 from log_analyzer.report.sections import report_sections
 from log_analyzer.suspects.normal_comparison import joined_suspects, ranked
 from log_analyzer.suspects.window import window_around
@@ -186,9 +187,9 @@ def test_the_report_says_against_what_was_compared(ranking, words: str) -> None:
 
 def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
     assert "stock departs most clearly from normal" in said(a_view(RANKING))
-    values = PromptVariables(a_view(RANKING)).values
+    values = PromptVariables(redacted_incident(a_view(RANKING))).values
     assert values["suspects"][0] == values["ranking"]["culprit"] == "stock"
-    assert PromptVariables(a_view(NEW)).values["ranking"] is None
+    assert PromptVariables(redacted_incident(a_view(NEW))).values["ranking"] is None
 
 
 def test_a_model_that_disagrees_stands_beside_the_rules_each_with_its_reasons() -> None:

@@ -1,0 +1,114 @@
+"""An incident whose text holds no secrets: made before anything of it is cut, shown or sent.
+
+What leaves the process is made of a `RedactedIncident`, and mypy refuses a plain view there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from log_analyzer.incidents.view import IncidentContext, IncidentView, Suspect
+from log_analyzer.redaction.redactor import Redacted, Redactor, neutral
+
+# Nobody sees these, and a secret that holds one is not found.
+_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+TEXT_CHARS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedIncident:
+    """A view with placeholders for all that `redactor` found. Made by `redacted_incident` alone.
+
+    Names of services and ids are as they were: they are what people look for.
+    """
+
+    view: IncidentView
+    redactor: Redactor
+
+
+def redacted_incident(view: IncidentView) -> RedactedIncident:
+    """The incident redacted: message by message, whole, before any cut. Pure.
+
+    The same value has the same placeholder in all of it, and in what the model said before.
+    """
+    earlier = {key: value for one in view.analyses for key, value in one.originals.items()}
+    redactor = Redactor(earlier)
+
+    def clean(text: str) -> Redacted:
+        return redactor.redact(_INVISIBLE.sub("", text), TEXT_CHARS)
+
+    return RedactedIncident(
+        replace(
+            view,
+            title=clean(view.title),
+            template=clean(view.template),
+            evidence=tuple(
+                replace(
+                    one,
+                    message=clean(one.message),
+                    error_code=clean(one.error_code) if one.error_code else one.error_code,
+                )
+                for one in view.evidence
+            ),
+            groups=tuple(replace(one, template=clean(one.template)) for one in view.groups),
+            # Numbers of another incident's placeholders mean nothing here.
+            earlier=tuple(
+                replace(one, root_cause=clean(neutral(one.root_cause))) for one in view.earlier
+            ),
+            context=_context(view.context, redactor) if view.context else None,
+        ),
+        redactor,
+    )
+
+
+def shown_incident(view: IncidentView, *, personal: bool) -> IncidentView:
+    """The incident as a channel shows it: credentials never, personal data where it is allowed."""
+    redacted = redacted_incident(view)
+    if not personal:
+        return redacted.view
+    kept = redacted.redactor
+
+    def back(text: str) -> str:
+        return kept.restore(text, allowed=True)
+
+    shown = redacted.view
+    context = shown.context
+    return replace(
+        shown,
+        title=back(shown.title),
+        template=back(shown.template),
+        evidence=tuple(replace(one, message=back(one.message)) for one in shown.evidence),
+        groups=tuple(replace(one, template=back(one.template)) for one in shown.groups),
+        context=context
+        and replace(
+            context,
+            timeline=tuple(replace(one, text=back(one.text)) for one in context.timeline),
+            trace_logs=tuple(replace(one, message=back(one.message)) for one in context.trace_logs),
+            logs_before=tuple(
+                replace(one, message=back(one.message)) for one in context.logs_before
+            ),
+        ),
+    )
+
+
+def _context(context: IncidentContext, redactor: Redactor) -> IncidentContext:
+    def clean(text: str) -> Redacted:
+        return redactor.redact(_INVISIBLE.sub("", text), TEXT_CHARS)
+
+    def reasoned(suspects: tuple[Suspect, ...]) -> tuple[Suspect, ...]:
+        return tuple(replace(one, reasons=tuple(map(clean, one.reasons))) for one in suspects)
+
+    ranking = context.ranking
+    return replace(
+        context,
+        suspects=reasoned(context.suspects),
+        timeline=tuple(replace(one, text=clean(one.text)) for one in context.timeline),
+        trace_logs=tuple(replace(one, message=clean(one.message)) for one in context.trace_logs),
+        logs_before=tuple(replace(one, message=clean(one.message)) for one in context.logs_before),
+        rate_changes=tuple(
+            replace(one, template=clean(one.template)) for one in context.rate_changes
+        ),
+        ranking=replace(ranking, suspects=reasoned(ranking.suspects)) if ranking else None,
+    )
