@@ -13,8 +13,9 @@ from log_analyzer.episodes.trace_links import TraceSpan
 class EpisodeChange:
     """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches.
 
-    `previous` is an earlier episode of the group whose incident this one may return to;
-    `superseded` tells that there is a later one.
+    `previous` is an earlier episode of the group whose incident this one may return to, and
+    `goes_on` that there was no rest since then, only a flood; `superseded` that there is a later
+    episode.
     """
 
     episode: Episode
@@ -32,4 +33,5 @@ class EpisodeChange:
     partitions: set[int] = field(default_factory=set)
     counted: int = 0
     looked_elsewhere: bool = False
+    goes_on: bool = False
     superseded: bool = False

@@ -33,7 +33,7 @@ _INTERNAL_HOST: Final = re.compile(
 _REACHED: Final = re.compile(
     r"\b(?:reach|connect(?:ion)?(?: to| with)?|to|from|at|on|with|against|by|host|server|database"
     r"|db|cluster|node|broker|queue|topic|cache|replica|pool|resolve|lookup|of|for)[ :=]+"
-    r"[\"'`\[(]?([A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)+)",
+    r"[\"'`\[(]?([A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)+)(?!\.?[\w-])",
     re.I,
 )
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "0.0.0.0"})  # noqa: S104

@@ -145,6 +145,7 @@ class EpisodeCounter:
             if opened is not None:
                 self._opened(error, opened, known, own)
                 own[opened].previous = beginning.previous
+                own[opened].goes_on = beginning.previous is not None
                 return own[opened]
         raise LostRaceError(f"group {error.fingerprint} kept changing while opening an episode")
 

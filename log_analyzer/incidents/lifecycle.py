@@ -116,7 +116,7 @@ class IncidentLifecycle:
             silent_ms = episode.first_ms - previous.last_ms - self._quiet_ms
             row = self._store.incident(before)
             own_group = row.merged_into is None and row.fingerprint == episode.fingerprint
-            if silent_ms <= self._reopen_ms and own_group:
+            if (silent_ms <= self._reopen_ms or change.goes_on) and own_group:
                 returns_to = before
         return Newcomer(
             episode.episode_id,
