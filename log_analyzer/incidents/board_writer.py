@@ -16,7 +16,6 @@ from uuid import UUID
 
 import structlog
 
-from log_analyzer import metrics
 from log_analyzer.episodes.trace_links import (
     ErrorCalls,
     TraceLinks,
@@ -26,7 +25,8 @@ from log_analyzer.episodes.trace_links import (
     unpacked,
 )
 from log_analyzer.incidents.board_access import BoardAccess, Calls
-from log_analyzer.incidents.grouping import Board, BoardRow, Newcomer, place, split_out
+from log_analyzer.incidents.board_log import tell_of
+from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
 from log_analyzer.incidents.links import Links
 from log_analyzer.incidents.stores.episodes import LostRaceError
 
@@ -181,7 +181,7 @@ class IncidentPlacer:
                 part = rows[start : start + PLACED_AT_ONCE]
                 if not self._store.apply(board, part):
                     break
-                _tell_of(part, board)
+                tell_of(part, board)
                 added = {row.episode_id: row for row in part}
                 board = Board(board.revision + 1, {**board.rows, **added})
             else:
@@ -240,33 +240,3 @@ class IncidentPlacer:
             self._stored_calls = frozenset(self._load_graph().calls)
             self._known_services = frozenset(self._load_services())
             self._graph_due = self._monotonic() + GRAPH_SECONDS
-
-
-def _tell_of(rows: Iterable[BoardRow], before: Board) -> None:
-    for row in rows:
-        known = before.rows.get(row.episode_id)
-        if known is not None:
-            if row.founds:
-                metrics.INCIDENTS_MERGED.inc()
-                _log.info(
-                    "incident_merged",
-                    incident_id=str(known.incident_id),
-                    merged_into=str(row.incident_id),
-                )
-        elif row.founds:
-            metrics.INCIDENTS_OPENED.inc()
-            _log.info(
-                "incident_opened",
-                incident_id=str(row.incident_id),
-                episode_id=str(row.episode_id),
-                service_name=row.service_name,
-                template=row.template,
-            )
-        else:
-            _log.info(
-                "incident_joined",
-                incident_id=str(row.incident_id),
-                episode_id=str(row.episode_id),
-                service_name=row.service_name,
-                template=row.template,
-            )

@@ -153,10 +153,7 @@ class IncidentLifecycle:
             self._changed(younger)
 
     def resolve_quiet(self) -> None:
-        """Resolves what has been quiet by the wall clock, also of instances that are gone.
-
-        What fails for one incident is told, and the others go on; raises the driver's errors.
-        """
+        """Resolves what has been quiet by the wall clock, also of instances that are gone."""
         now_ms = self._clock_ms()
         open_ids = self._store.open_incidents()
         metrics.INCIDENTS_OPEN.set(len(open_ids))
@@ -185,10 +182,7 @@ class IncidentLifecycle:
             self._resolved[incident] = bounds.last_ms
 
     def goes_on(self, incident: UUID | None, until_ms: int) -> bool:
-        """True when errors up to `until_ms` (event time) show that it was ended too early.
-
-        A single error with a wrong time begins a later episode of its group, and so ends it.
-        """
+        """True when errors up to `until_ms` (event time) show that one wrong time had ended it."""
         ended_ms = self._resolved.get(incident) if incident is not None else None
         return ended_ms is not None and until_ms - ended_ms >= GOES_ON_MS
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -19,6 +17,7 @@ from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
+from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.message_reader import MessageIntake
 from log_analyzer.intake.mining import mined
@@ -32,7 +31,6 @@ COMMIT_SECONDS: Final = 1.0
 HOUSEKEEPING_SECONDS: Final = 2.0
 # Incidents of one cause should find each other before their first messages go out.
 MERGE_SECONDS: Final = 0.5
-GARBAGE_OBJECTS: Final = 70_000
 STORE_RETRY_MAX_SECONDS: Final = 10.0
 PROCESSING_ATTEMPTS: Final = 3
 
@@ -40,25 +38,6 @@ PROCESSING_ATTEMPTS: Final = 3
 _WAITED_FOR: Final = (*AWAY, LostRaceError, NotPutAsideError)
 
 _log = structlog.get_logger()
-
-
-def consumer_config(settings: Settings) -> dict[str, Any]:
-    """How the analyzer reads Kafka. A killed instance is replaced after the session's 6 s."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap_servers,
-        "group.id": settings.analyzer_group,
-        "client.id": "firstcause-analyzer",
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        # Each topic is shared out by itself: who has the escalations has no fewer of the logs.
-        "partition.assignment.strategy": "range",
-        "session.timeout.ms": 6_000,
-        "heartbeat.interval.ms": 2_000,
-        "fetch.message.max.bytes": settings.kafka_max_message_bytes,
-        "topic.metadata.refresh.interval.ms": 10_000,
-        "reconnect.backoff.max.ms": 2_000,
-    }
 
 
 class LogConsumer:
@@ -107,7 +86,7 @@ class LogConsumer:
             on_lost=self._on_lost,
         )
         try:
-            with _rare_garbage_collection():
+            with rare_garbage_collection():
                 while not stopping.is_set():
                     self.alive_at = self._monotonic()
                     self._turn()
@@ -268,23 +247,6 @@ class LogConsumer:
         _log.warning("partitions_lost", partitions=_named(partitions))
         self._batch.drop(_places(partitions))
         self._tracker.forget()
-
-
-@contextlib.contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles a hundred times less often, and not among what is there already.
-
-    Messages make none. By default Python looks after each 700 of them, which costs as much as
-    reading them.
-    """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def _reason_to_wait(error: Exception) -> str:

@@ -10,7 +10,6 @@ import hashlib
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,8 +21,9 @@ from cassandra.query import BatchStatement, PreparedStatement
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
 from log_analyzer.episodes.consumed_error import ConsumedError
-from log_analyzer.episodes.episode import Episode, Status, episode_id
+from log_analyzer.episodes.episode import Episode, episode_id
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
 from log_analyzer.redaction.redactor import cut_apart
 
 # So many log ids make a row of 40 KB.
@@ -60,8 +60,7 @@ _CQL: Final = {
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
     "remembered": "SELECT kafka_partition, remembered FROM episode_tallies WHERE episode_id = ?",
-    # The arrival that a status follows from is the cells' own timestamp: what was decided before an
-    # error had come never overwrites what was decided after it, in any order, from any instance.
+    # The arrival that a status follows from is its timestamp: an earlier decision never overwrites.
     "set_open": "UPDATE incidents USING TIMESTAMP ? SET status = 'open' WHERE incident_id = ?",
     "resolve": "UPDATE incidents USING TIMESTAMP ? SET status = 'resolved', resolved_at = ? "
     "WHERE incident_id = ?",
@@ -74,24 +73,6 @@ _CQL: Final = {
     "service_name, level, message, error_code, trace_id, span_id, parent_span_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentRow:
-    """What the row of an incident says. Absent parts are None: the row may be half written."""
-
-    fingerprint: UUID | None
-    status: Status | None
-    merged_into: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """When an incident's errors happened (event time) and arrived (wall clock), ms."""
-
-    first_ms: int
-    last_ms: int
-    last_arrival_ms: int
 
 
 def milliseconds(moment_: datetime | None) -> int | None:
@@ -278,8 +259,7 @@ class IncidentStore:
     def resolve(self, incident: UUID, now_ms: int, as_of_ms: int | None = None) -> None:
         """Marks an incident as resolved, unless an error that arrived after `as_of_ms` opened it.
 
-        An error that still belongs to it opens it again. Times are of the wall clock; without
-        `as_of_ms` it is now.
+        An error that still belongs to it opens it again. Without `as_of_ms` it is now (wall clock).
         """
         as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
         self._rows("resolve", as_of_us, moment(now_ms), incident)

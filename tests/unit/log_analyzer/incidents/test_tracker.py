@@ -14,8 +14,8 @@ from log_analyzer.episodes.tally import Tally
 from log_analyzer.incidents import episode_counter
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
-from log_analyzer.incidents.stores.episodes import Bounds, IncidentRow
 from log_analyzer.incidents.stores.episodes_in_memory import EpisodesInMemory
+from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.trial.incidents import incidents_of
 
