@@ -14,12 +14,14 @@ DOC = """
 Ranks labelled fault cases with the code that is installed, counts how often the true culprit
 comes first, keeps the figures in Cassandra, and compares them with the run before **of the same
 cases**. It fails when first or in-the-first-three falls by more than the margin, or when
-confident-and-wrong rises at all. So a change of the code that makes the naming of culprits worse
-is seen within a week; trigger a run after an upgrade to see it at once.
+confident-and-wrong rises at all, in the mean over systems or in one of them. So a change of the
+code that makes the naming of culprits worse is seen within a week; trigger a run after an upgrade
+to see it at once.
 
 Without a setting the cases are generated, always the same ones. Put cases of your own incidents
 into a folder (`cases.json`, a folder a case, a baseline a day: see docs/root-cause.md) and name it
-in `EVALUATION_CASES_DIR`. It needs Cassandra alone, and half a second a case.
+in `EVALUATION_CASES_DIR`; several systems have a folder each, with a colon between. It needs
+Cassandra alone, and half a second a case.
 
 The history: `firstcause evaluations`, or cassandra/queries/evaluations.cql.
 
@@ -47,8 +49,9 @@ The history: `firstcause evaluations`, or cassandra/queries/evaluations.cql.
         "directory": Param(
             None,
             type=["null", "string"],
-            title="Folder of labelled cases",
-            description="Empty: EVALUATION_CASES_DIR, and where that is not set, generated cases. "
+            title="Folders of labelled cases",
+            description="One a system, a colon between. Empty: EVALUATION_CASES_DIR, and where "
+            "that is not set, generated cases. "
             f"'{SYNTHETIC}': generated cases in any case.",
         ),
         "count": Param(

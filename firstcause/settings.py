@@ -131,6 +131,12 @@ class Settings(BaseSettings):
         default=60.0, ge=0, description="Age of a message that gets picture and details"
     )
 
+    analyzer_old_news_seconds: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="Incidents whose last error is older when read are told in one digest",
+    )
+
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
     analyzer_batch_size: int = Field(default=10, ge=1, description="Errors of a batch")
     analyzer_batch_wait_seconds: float = Field(
@@ -161,7 +167,8 @@ class Settings(BaseSettings):
 
     evaluation_cases_dir: Path | None = Field(
         default=None,
-        description="Labelled cases of your own for `evaluate_root_cause`; unset: generated ones",
+        description="Labelled cases of your own for `evaluate_root_cause`, absolute folders with a "
+        "colon between, one a system; unset: generated ones",
     )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.view import (
     Analysis,
     EarlierIncident,
@@ -21,15 +22,15 @@ from log_analyzer.incidents.view import (
     ErrorMinute,
     Escalation,
     Evidence,
-    Handling,
     IncidentContext,
     IncidentView,
     Suspect,
     TimelineEntry,
 )
+from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
+from log_analyzer.notify.messages.thread import DETAIL, render_reply
 from log_analyzer.notify.picture import draw_picture
-from log_analyzer.notify.slack.message import NoticeOptions, render_notice
-from log_analyzer.notify.slack.thread_message import DETAIL, render_reply
+from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.report.deterministic import deterministic_report
 
 START_MS = 1_780_308_124_000
@@ -104,7 +105,8 @@ def _mrkdwn(text: str) -> str:
         if place % 2:
             parts[place] = f"<code>{part}</code>"
             continue
-        linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', part)
+        dated = re.sub(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>", r"\1", part)
+        linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r'<a href="\1">\2</a>', dated)
         parts[place] = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", linked).replace("\n", "<br>")
     return "".join(parts)
 
@@ -231,16 +233,16 @@ def pages() -> dict[str, str]:
     view, past = storm(), recurrence()
     report = deterministic_report(view, "Deterministic report: the model's answer follows.")
     return {
-        "storm": page([message(render_notice(view, ANSWER, buttons).blocks)]),
+        "storm": page([message(slack_blocks(render_notice(view, ANSWER, buttons).parts))]),
         "thread": page(
             [
-                message(render_notice(past, ANSWER, buttons).blocks),
+                message(slack_blocks(render_notice(past, ANSWER, buttons).parts)),
                 picture(draw_picture(past)),
-                message(render_reply(DETAIL, past, ANSWER).blocks),
-                message(render_reply("resolved-1", past, ANSWER).blocks),
+                message(slack_blocks(render_reply(DETAIL, past, ANSWER, {}).parts)),
+                message(slack_blocks(render_reply("resolved-1", past, ANSWER, {}).parts)),
             ]
         ),
-        "report": page([message(render_notice(view, report).blocks)]),
+        "report": page([message(slack_blocks(render_notice(view, report).parts))]),
     }
 
 

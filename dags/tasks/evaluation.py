@@ -76,27 +76,30 @@ def evaluated_run(
 ) -> EvaluatedRun:
     """Runs the evaluation: about half a second a case. What people can mend is the run's error."""
     from firstcause.evaluations.run import EvaluatedRun, shares_by_fault
-    from generators.cases.temporary_folder import case_folder
-    from root_cause.evaluation.measure import Conditions, outcomes, shares
+    from generators.cases.temporary_folder import case_folders
+    from root_cause.evaluation.measure import Conditions, outcomes
+    from root_cause.evaluation.system_figures import figures_of
 
-    folder = Path(choice.directory) if choice.directory else None
+    conditions = Conditions(with_spans=choice.with_spans)
     try:
-        with case_folder(folder, choice.count, choice.seed) as cases:
-            found = list(outcomes(cases, Conditions(with_spans=choice.with_spans)))
-            suite = choice.suite((cases / "cases.json").read_bytes())
+        with case_folders(choice.folders, choice.count, choice.seed) as systems:
+            found = {name: list(outcomes(cases, conditions)) for name, cases in systems.items()}
+            labels = [(cases / "cases.json").read_bytes() for cases in systems.values()]
     except FirstcauseError as error:
         return EvaluatedRun(
             run_id, evaluated_at, run_id, choice, version, total=None, error=str(error)
         )
+    seconds = [one.seconds for some in found.values() for one in some]
     return EvaluatedRun(
         run_id,
         evaluated_at,
-        suite,
+        choice.suite(b"".join(labels)),
         choice,
         version,
-        shares(found),
+        figures_of(list(found.values())).shares,
         shares_by_fault(found),
-        sum(one.seconds for one in found) / max(1, len(found)),
+        sum(seconds) / len(seconds),
+        by_system={name: figures_of([some]) for name, some in found.items()},
     )
 
 

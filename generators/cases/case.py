@@ -16,6 +16,7 @@ from generators.cases.plan import CasePlan
 from generators.cases.simulation.records import Records
 from generators.cases.simulation.run import SECOND_US, error_services, simulate, usual_world
 from generators.cases.system.model import CaseSystem
+from generators.cases.true_path import Path, true_paths
 from generators.log_template import spoken
 
 SECONDS_BEFORE: Final = 60
@@ -34,6 +35,14 @@ class Case:
     inject_us: int
     culprit: str | None
     records: Records
+
+    @property
+    def paths(self) -> list[Path]:
+        """How the fault comes to those that complain, the most frequent way first."""
+        if self.culprit is None or self.plan.fault is None:
+            return []
+        known = _ambient_beginnings(self.system)
+        return true_paths(self.records, self.culprit, self.plan.fault, self.inject_us, known)
 
 
 class CaseMaker:

@@ -116,6 +116,7 @@ def _label(name: str, case: Case) -> dict[str, Any]:
         "fault": case.plan.fault or "none",
         "silent": case.plan.silent,
         "harmless_change": case.plan.harmless_change,
+        "paths": case.paths,
         "events": len(case.records.events),
         "spans": len(case.records.spans),
     }

@@ -1,4 +1,4 @@
-"""`firstcause incidents ack`, `silence` and `feedback`."""
+"""`firstcause incidents ack`, `resolve`, `silence`, `feedback`: what the buttons in Slack do."""
 
 from __future__ import annotations
 
@@ -14,24 +14,44 @@ if TYPE_CHECKING:
 
 LONGEST_SILENCE = timedelta(days=90)
 
-IncidentId = Annotated[str, typer.Argument(help="The incident's id.", show_default=False)]
+IncidentId = Annotated[
+    str, typer.Argument(help="The incident's id, or how it begins.", show_default=False)
+]
 By = Annotated[str, typer.Option(help="Who does it; your login name by default.")]
 
 
 def register(group: typer.Typer) -> None:
     """Adds the commands to `incidents`."""
     group.command("ack")(acknowledge)
+    group.command()(resolve)
     group.command()(silence)
     group.command()(feedback)
 
 
-def acknowledge(incident: IncidentId, by: By = "") -> None:
+def acknowledge(
+    incident: IncidentId,
+    undo: Annotated[bool, typer.Option("--undo", help="Nobody takes care of it any more.")] = False,
+    by: By = "",
+) -> None:
     """Tell the others that you take care of an incident."""
-    from log_analyzer.handling.human_actions import Acknowledgement
+    from log_analyzer.handling.human_actions import Acknowledgement, AcknowledgementUndone
+
+    person, key = _person(by), incident_id(incident)
+    if undo:
+        _apply(AcknowledgementUndone(key, person, _now_ms()))
+        typer.echo("No longer acknowledged.")
+        return
+    _apply(Acknowledgement(key, person, _now_ms()))
+    typer.echo(f"Acknowledged by {person}.")
+
+
+def resolve(incident: IncidentId, by: By = "") -> None:
+    """Say that an incident is over; errors that go on for five minutes more open it again."""
+    from log_analyzer.handling.human_actions import Resolution
 
     person = _person(by)
-    _apply(Acknowledgement(incident_id(incident), person, _now_ms()))
-    typer.echo(f"Acknowledged by {person}.")
+    _apply(Resolution(incident_id(incident), person, _now_ms()))
+    typer.echo(f"Resolved by {person}.")
 
 
 def silence(
@@ -43,7 +63,7 @@ def silence(
     """Post nothing about new incidents of the same errors for a time; they are stored."""
     from firstcause.text.typed_time import parse_span
     from log_analyzer.handling.human_actions import Silence
-    from log_analyzer.notify.slack.message_parts import when
+    from log_analyzer.notify.messages.content import Moment
 
     try:
         length = timedelta() if off else parse_span(span)
@@ -54,7 +74,7 @@ def silence(
     key, now_ms = incident_id(incident), _now_ms()
     until_ms = now_ms + length // timedelta(milliseconds=1)
     _apply(Silence(key, _person(by), now_ms, until_ms))
-    typer.echo("The silence has ended." if off else f"Silenced until {when(until_ms)}.")
+    typer.echo("The silence has ended." if off else f"Silenced until {Moment(until_ms).utc}.")
 
 
 def feedback(
@@ -85,16 +105,29 @@ def feedback(
 
 
 def incident_id(text: str) -> UUID:
-    """The id that a person typed.
+    """The incident that a person typed: its id, or its first characters, four at least.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: no incident's id begins so, or several do.
     """
+    from firstcause.settings import load_settings
+    from firstcause.storage import cassandra
+    from log_analyzer.incidents.ids import IncidentIds, read_prefix
+
     try:
         return UUID(text)
-    except ValueError as error:
+    except ValueError:
+        prefix = read_prefix(text)
+    if prefix is None:
         message = f"{text!r} is no incident's id: see `firstcause incidents`"
-        raise typer.BadParameter(message, param_hint="INCIDENT") from error
+        raise typer.BadParameter(message, param_hint="INCIDENT")
+    with cassandra.session(load_settings()) as session:
+        found = IncidentIds(session).beginning_with(prefix)
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} incidents' ids begin" if found else "no incident's id begins"
+    message = f"{what} with {text!r}: see `firstcause incidents`"
+    raise typer.BadParameter(message, param_hint="INCIDENT")
 
 
 def _apply(action: Action) -> None:
@@ -128,10 +161,10 @@ def _unknown(key: UUID) -> Exception:
 def _person(by: str) -> str:
     from getpass import getuser
 
+    from firstcause.text.plain_text import plain_line
     from log_analyzer.handling.human_actions import PERSON_CHARS
-    from log_analyzer.notify.slack.text import plain
 
-    return plain(by or getuser(), PERSON_CHARS)
+    return plain_line(by or getuser(), PERSON_CHARS)
 
 
 def _now_ms() -> int:

@@ -88,7 +88,7 @@ def incidents(
 
 def show(
     context: typer.Context,
-    incident: Annotated[str, typer.Argument(help="The incident's id.")],
+    incident: Annotated[str, typer.Argument(help="The incident's id, or how it begins.")],
     as_json: AsJson = False,
 ) -> None:
     """Show one incident with its evidence and analyses; the word `show` may be left out."""

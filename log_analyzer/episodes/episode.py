@@ -23,12 +23,6 @@ Severity = Literal["critical", "high", "medium", "low"]
 EVIDENCE_LIMIT: Final = 40
 TITLE_CHARS: Final = 120
 
-_SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
-_HIGH: Final = _SEVERITIES.index("high")
-MEDIUM_ERRORS: Final = 10
-HIGH_ERRORS: Final = 100
-MANY_SERVICES: Final = 3
-
 
 @dataclass(slots=True)
 class Episode:
@@ -110,22 +104,6 @@ def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Epis
 
     near = [episode for episode in episodes if distance(episode) <= quiet_ms]
     return min(near, key=lambda one: (distance(one), one.opened_ms, one.episode_id), default=None)
-
-
-def severity(error_count: int, fatal: bool, services: int = 1, escalations: int = 0) -> Severity:
-    """How bad, from the number of errors, FATAL ones, services that fail, and escalations.
-
-    10 errors are medium, 100 high, any FATAL is critical. Three services and more are one step
-    worse, though not critical by that alone. Any escalation is one step more, to high at least.
-    """
-    level = (error_count >= MEDIUM_ERRORS) + (error_count >= HIGH_ERRORS)
-    if services >= MANY_SERVICES:
-        level = min(level + 1, _HIGH)
-    if fatal:
-        level = len(_SEVERITIES) - 1
-    if escalations:
-        level = max(min(level + 1, len(_SEVERITIES) - 1), _HIGH)
-    return _SEVERITIES[level]
 
 
 def is_quiet(last_arrival_ms: int, now_ms: int, quiet_ms: int) -> bool:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from log_analyzer.notify.slack.text import plain
+from firstcause.text.plain_text import plain_line
 
 ACKNOWLEDGE: Final = "firstcause_acknowledge"
 SILENCE_1H: Final = "firstcause_silence_1h"
 SILENCE_24H: Final = "firstcause_silence_24h"
+UNACKNOWLEDGE: Final = "firstcause_unacknowledge"
+SILENCE_OFF: Final = "firstcause_silence_off"
+RESOLVE: Final = "firstcause_resolve"
 FEEDBACK_RIGHT: Final = "firstcause_feedback_right"
 FEEDBACK_WRONG: Final = "firstcause_feedback_wrong"
 
 Verdict = Literal["right", "wrong"]
 
 PERSON_CHARS: Final = 60
-_SILENCES_SECONDS: Final = {SILENCE_1H: 3_600, SILENCE_24H: 86_400}
+_SILENCES_SECONDS: Final = {SILENCE_OFF: 0, SILENCE_1H: 3_600, SILENCE_24H: 86_400}
 _VERDICTS: Final[dict[str, Verdict]] = {FEEDBACK_RIGHT: "right", FEEDBACK_WRONG: "wrong"}
 
 
@@ -32,8 +35,26 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class AcknowledgementUndone:
+    """Nobody takes care of the incident any more."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Somebody says that the incident is over; errors that go on open it again."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
-    """Nobody wants to hear of the incident's groups until `until_ms`."""
+    """Nobody wants to hear of the incident and its groups until `until_ms`; ended at `at_ms`."""
 
     incident_id: UUID
     by: str
@@ -53,7 +74,14 @@ class Feedback:
     analysed_ms: int
 
 
-Action = Acknowledgement | Silence | Feedback
+Action = Acknowledgement | AcknowledgementUndone | Resolution | Silence | Feedback
+
+
+_PLAIN_ACTIONS: Final[dict[str, Callable[[UUID, str, int], Action]]] = {
+    ACKNOWLEDGE: Acknowledgement,
+    UNACKNOWLEDGE: AcknowledgementUndone,
+    RESOLVE: Resolution,
+}
 
 
 def button_value(incident: UUID, analysis_source: str, analysed_ms: int) -> str:
@@ -72,9 +100,9 @@ def action_of_click(payload: Mapping[str, Any]) -> Action | None:
         kind, words = str(click["action_id"]), str(click["value"]).split()
         incident, at_ms = UUID(words[0]), int(float(click["action_ts"]) * 1_000)
         user = payload["user"]
-        by = plain(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
-        if kind == ACKNOWLEDGE:
-            return Acknowledgement(incident, by, at_ms)
+        by = plain_line(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
+        if kind in _PLAIN_ACTIONS:
+            return _PLAIN_ACTIONS[kind](incident, by, at_ms)
         if kind in _SILENCES_SECONDS:
             return Silence(incident, by, at_ms, at_ms + _SILENCES_SECONDS[kind] * 1_000)
         if kind in _VERDICTS:

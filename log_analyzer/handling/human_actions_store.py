@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,9 +11,16 @@ from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import moment
-from log_analyzer.handling.human_actions import Acknowledgement, Action, Feedback, Silence
-from log_analyzer.incidents.stores.episodes import Write, milliseconds, write_all
-from log_analyzer.incidents.view import Handling
+from log_analyzer.handling.human_actions import (
+    Acknowledgement,
+    AcknowledgementUndone,
+    Action,
+    Feedback,
+    Resolution,
+    Silence,
+)
+from log_analyzer.incidents.handling import Handling
+from log_analyzer.incidents.stores.episodes import IncidentStore, Write, milliseconds, write_all
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000
 
@@ -20,6 +28,12 @@ _CQL: Final = {
     "fingerprint": "SELECT fingerprint FROM incidents WHERE incident_id = ?",
     "acknowledge": "INSERT INTO incident_handling (incident_id, acknowledged_by, acknowledged_at) "
     "VALUES (?, ?, ?)",
+    "unacknowledge": "DELETE acknowledged_by, acknowledged_at FROM incident_handling "
+    "WHERE incident_id = ?",
+    "resolve": "INSERT INTO incident_handling (incident_id, resolved_by, resolved_at) "
+    "VALUES (?, ?, ?)",
+    "silence_incident": "INSERT INTO incident_handling (incident_id, silenced_by, "
+    "silenced_until) VALUES (?, ?, ?)",
     "feedback": "INSERT INTO incident_handling (incident_id, feedback, feedback_by, feedback_at, "
     "feedback_source, feedback_analysed_at) VALUES (?, ?, ?, ?, ?, ?)",
     "silence": "INSERT INTO silences (fingerprint, silenced_by, silenced_at, silenced_until, "
@@ -35,9 +49,13 @@ _CQL: Final = {
 class HandlingStore:
     """Handling of incidents. Every method blocks and raises the driver's errors."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self, session: Session, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
         self._session = session
+        self._clock_ms = clock_ms
         self._statements = prepare_all(session, _CQL)
+        self._incidents: IncidentStore | None = None
 
     def _row(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values).one()
@@ -50,13 +68,30 @@ class HandlingStore:
         match action:
             case Acknowledgement(incident, by, at_ms):
                 self._row("acknowledge", incident, by, moment(at_ms))
-            case Silence(incident):
+            case AcknowledgementUndone(incident):
+                self._row("unacknowledge", incident)
+            case Resolution(incident, by, at_ms):
+                # Who did it first: the state without it would be taken for a quiet time.
+                self._row("resolve", incident, by, moment(at_ms))
+                self._states().resolve(incident, at_ms)
+            case Silence(incident, by, _, until_ms):
+                self._row("silence_incident", incident, by, moment(until_ms))
                 self._silence(self._groups_of(incident, found.fingerprint), action)
             case Feedback(incident, by, at_ms, verdict, source, analysed_ms):
                 analysed = moment(analysed_ms) if analysed_ms else None
                 at = moment(at_ms)
                 self._row("feedback", incident, verdict, by, at, source, analysed)
         return True
+
+    def reopen(self, incident: UUID) -> None:
+        """An incident that was resolved by hand goes on: it is open again."""
+        states = self._states()
+        states.write(states.open_statements(incident))
+
+    def _states(self) -> IncidentStore:
+        if self._incidents is None:
+            self._incidents = IncidentStore(self._session)
+        return self._incidents
 
     def _rows_of_all(self, name: str, keys: Iterable[UUID]) -> list[Any]:
         """The row of each key or None, asked for at the same time."""
@@ -89,11 +124,15 @@ class HandlingStore:
     def of(self, incident: UUID, fingerprints: Sequence[UUID]) -> Handling:
         """What people did with an incident of these groups (one at least).
 
-        It is silenced as long as all of its groups are; a silence that has ended is none.
+        It is silenced as long as it is itself, or all of its groups are; a silence that has ended
+        is none.
         """
         row, by, until_ms = self._row("handling", incident), None, None
+        own_until_ms = milliseconds(row.silenced_until) if row else None
+        if own_until_ms is not None and own_until_ms > self._clock_ms():
+            by, until_ms = row.silenced_by, own_until_ms
         # Silences are rare: one row tells, as a rule.
-        if self._row("silenced", fingerprints[0]) is not None:
+        elif self._row("silenced", fingerprints[0]) is not None:
             silences = self._rows_of_all("silenced", fingerprints)
             if all(silences):
                 first = min(silences, key=lambda one: one.silenced_until)
@@ -107,4 +146,6 @@ class HandlingStore:
             feedback_by=row.feedback_by if row else None,
             feedback_source=row.feedback_source if row else None,
             feedback_analysed_ms=milliseconds(row.feedback_analysed_at) or 0 if row else 0,
+            resolved_by=row.resolved_by if row else None,
+            resolved_ms=milliseconds(row.resolved_at) if row else None,
         )

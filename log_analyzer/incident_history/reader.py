@@ -12,7 +12,6 @@ from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from log_analyzer.context.store import ContextStore
-from log_analyzer.episodes.episode import severity
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
@@ -26,6 +25,7 @@ from log_analyzer.incident_history.rows import (
     first_failures,
     sent_message,
 )
+from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
 from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.incidents.stores.board import BOARD
@@ -60,6 +60,7 @@ class IncidentReader:
         session: Session,
         monotonic: Callable[[], float] = time.monotonic,
         shown: Callable[[IncidentView], IncidentView] = lambda view: view,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._shown = shown
         self._session = session
@@ -69,6 +70,7 @@ class IncidentReader:
         self._contexts = ContextStore(session)
         self._handling = HandlingStore(session)
         self._monotonic = monotonic
+        self._clock_ms = clock_ms
         self._earlier = EarlierIncidents(
             session,
             lambda one: self._read(one, with_earlier=False),
@@ -121,6 +123,7 @@ class IncidentReader:
         )
         messages = self._rows("message", incident)
         merged_into = self._merged_into(row)
+        fatal = [one.last_fatal_ms for one in episodes if one.last_fatal_ms is not None]
         view = IncidentView(
             incident_id=incident,
             fingerprint=row.fingerprint,
@@ -128,9 +131,7 @@ class IncidentReader:
             service_name=row.service_name,
             template=row.template,
             title=row.title,
-            severity=severity(
-                count, any(one.fatal for one in episodes), len(suspects), len(escalations)
-            ),
+            severity="low",
             suspects=suspects,
             services=tuple(sorted(suspects)),
             error_count=count,
@@ -155,8 +156,10 @@ class IncidentReader:
             reopened=row.status == "open" and row.resolved_at is not None,
             resolved_ms=milliseconds(row.resolved_at),
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
+            last_arrival_ms=max(one.last_arrival_ms for one in episodes),
         )
-        return present_first(view)
+        rated = with_severity(view, max(fatal, default=None), self._clock_ms())
+        return present_first(rated)
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]

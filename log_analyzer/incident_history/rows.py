@@ -40,9 +40,20 @@ class EpisodeRows:
         return max([milliseconds(self.row.opened_at) or 0, *_times(self.tallies, "last_seen")])
 
     @property
-    def fatal(self) -> bool:
-        """True when any of its errors is FATAL."""
-        return any(one.fatal for one in self.tallies)
+    def last_arrival_ms(self) -> int:
+        """When its last error arrived, by the wall clock; 0 when none is counted."""
+        return max(_times(self.tallies, "last_arrival"), default=0)
+
+    @property
+    def last_fatal_ms(self) -> int | None:
+        """Event time of its last FATAL error, as far as that is kept; None without any.
+
+        Where not all of its errors are kept as evidence, its last error may have been that.
+        """
+        if not any(one.fatal for one in self.tallies):
+            return None
+        kept = [milliseconds(one.timestamp) or 0 for one in self.evidence if one.level == "FATAL"]
+        return max(kept) if kept and len(self.evidence) >= self.count else self.last_ms
 
 
 def _times(tallies: Sequence[Any], name: str) -> list[int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from log_analyzer.episodes.episode import Severity, Status
+from log_analyzer.incidents.handling import NOT_HANDLED, Handling
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
 EARLIER_SHOWN: Final = 5
@@ -106,29 +107,6 @@ class Escalation:
     alert_count: int
     first_alert_ms: int
     last_alert_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Handling:
-    """What people did with an incident. `feedback` judges one analysis.
-
-    `feedback_source` and `feedback_analysed_ms` name it; that of the rules has no time: 0. The
-    incident is silenced while all of its groups are.
-    """
-
-    acknowledged_by: str | None = None
-    acknowledged_ms: int | None = None
-    silenced_by: str | None = None
-    silenced_until_ms: int | None = None
-    feedback: Literal["right", "wrong"] | None = None
-    feedback_by: str | None = None
-    feedback_source: str | None = None
-    feedback_analysed_ms: int = 0
-
-    def judges(self, source: str, analysed_ms: int) -> bool:
-        """True when the feedback is about this analysis."""
-        judged = (self.feedback_source, self.feedback_analysed_ms)
-        return self.feedback is not None and judged == (source, analysed_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +227,9 @@ class IncidentView:
     """An incident whole. Times in ms since the epoch.
 
     `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
-    it resolved last, by the wall clock, also after it opened again (`reopened`).
+    it resolved last, by the wall clock, also after it opened again (`reopened`). `severity` is of
+    the last minutes, `worst` of the time since its onset (of a resolved incident both are that).
+    `last_arrival_ms` is when its last error arrived, by the wall clock.
     """
 
     incident_id: UUID
@@ -271,11 +251,13 @@ class IncidentView:
     error_minutes: tuple[ErrorMinute, ...] = ()
     earlier: tuple[EarlierIncident, ...] = ()
     escalations: tuple[Escalation, ...] = ()
-    handling: Handling = Handling()
+    handling: Handling = NOT_HANDLED
     context: IncidentContext | None = None
     merged_into: UUID | None = None
     reopened: bool = False
     resolved_ms: int | None = None
+    worst: Severity | None = None
+    last_arrival_ms: int = 0
 
     @property
     def stored_analysis(self) -> Analysis | None:

@@ -35,7 +35,8 @@ def state_digest(view: IncidentView) -> str:
         [
             str(view.fingerprint),
             sorted(view.services),
-            view.severity,
+            # One that falls again is no news.
+            view.worst or view.severity,
             sorted(str(one.fingerprint) for one in view.groups),
             len(str(view.error_count)),
             view.resolved_ms if view.reopened else None,

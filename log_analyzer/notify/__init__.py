@@ -1,1 +1,1 @@
-"""Telling people: what is due, to which channel, each message once."""
+"""What people are told of incidents: content, announcements, digests, and how they are sent."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
-from log_analyzer.notify.slack.message import Notice
-from log_analyzer.notify.slack.thread_message import ThreadNote
+from log_analyzer.notify.messages.content import Note
 
 # The channel of messages that were shown here instead of sent.
 PREVIEW: Final = "preview"
@@ -15,20 +14,28 @@ PREVIEW: Final = "preview"
 # A "post" begins a thread; a "reply" belongs to one.
 Request = Literal["post", "update", "reply", "upload"]
 
+# Why a channel said no, where that decides what comes next: the message is not there any more, or
+# can't be changed; the channel is closed, or not for us; who may ask is the matter, as a scope.
+Refusal = Literal["message_gone", "channel_closed", "not_allowed", "other"]
+
 
 class NotSentError(Exception):
     """It is sure that nothing was posted.
 
-    `retry_after_seconds` says when to try again; `refused` that the other side understood and
+    `retry_after_seconds` says when to try again; `refusal` that the other side understood and
     said no, so that the same again will hardly work.
     """
 
     def __init__(
-        self, reason: str, retry_after_seconds: float | None = None, *, refused: bool = False
+        self,
+        reason: str,
+        retry_after_seconds: float | None = None,
+        *,
+        refusal: Refusal | None = None,
     ) -> None:
         super().__init__(reason)
         self.retry_after_seconds = retry_after_seconds
-        self.refused = refused
+        self.refusal = refusal
 
 
 class MaybeSentError(Exception):
@@ -36,20 +43,36 @@ class MaybeSentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageKey:
+    """What a message is known by: what it is about, and how often it was posted anew."""
+
+    about: UUID
+    edition: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply of a name; `broadcast` shows it in the channel as well as in the thread."""
+
+    name: str
+    note: Note
+    broadcast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Posted:
-    """Where a message stands: the channel's id and the message's timestamp in it."""
+    """Where a message stands: the channel, and the message's id in it, both the channel's own."""
 
     channel: str
-    ts: str
-
-    @property
-    def posted_ms(self) -> int:
-        """When it was posted, ms since the epoch: a timestamp of Slack begins with it."""
-        return int(float(self.ts) * 1_000)
+    message_id: str
 
 
 class Channel(Protocol):
     """A place for incident messages. Every method blocks, at most some seconds a request.
+
+    Messages are plain data (`notify.content`); how they look is the channel's business. The id that
+    a message is sent for (an incident's, or a digest's) and the name of a reply have to be kept
+    with it where readers do not see them, so that `find` and `has_reply` know it again.
 
     Raises `NotSentError` when nothing was done for sure, `MaybeSentError` when nobody knows.
     """
@@ -60,23 +83,26 @@ class Channel(Protocol):
     def expect_post(self) -> None:
         """A first notice is due within a second or two: what is no post has to wait for it."""
 
-    def post(self, channel: str, incident: UUID, notice: Notice) -> Posted:
+    def post(self, channel: str, key: MessageKey, note: Note) -> Posted:
         """Posts a new message to a channel (name or id); the caller makes sure to do so once."""
 
-    def update(self, posted: Posted, incident: UUID, notice: Notice) -> None:
+    def update(self, posted: Posted, key: MessageKey, note: Note) -> None:
         """Replaces a message; repeating it is harmless."""
 
     def holds(self, channel: str) -> bool:
         """False for a message that was only previewed: it has to be posted still."""
 
-    def find(self, channel: str, incident: UUID, since_ms: int) -> Posted | None:
-        """The incident's message among those posted since a time, by its metadata."""
+    def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:
+        """The message of this key among those posted since a time (ms since the epoch)."""
 
-    def reply(self, thread: Posted, incident: UUID, reply: str, note: ThreadNote) -> None:
-        """Posts a reply named `reply` in the thread; the caller makes sure to do so once."""
+    def link(self, posted: Posted) -> str:
+        """An address that opens the message; empty where the channel has none to give."""
 
-    def upload(self, thread: Posted, incident: UUID, png: bytes) -> None:
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
+        """Posts a reply in the thread; the caller makes sure to do so once."""
+
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
         """Shares a picture in the thread; the caller makes sure to do so once."""
 
-    def has_reply(self, thread: Posted, incident: UUID, reply: str) -> bool:
+    def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """Whether the thread holds the reply of this name, or the picture."""

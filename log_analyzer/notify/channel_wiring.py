@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,15 +15,19 @@ from cassandra.cluster import Session
 from firstcause.settings import Settings
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel
 from log_analyzer.notify.delivery import Delivery
+from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.digests.store import DigestStore
+from log_analyzer.notify.messages.incident import NoticeOptions
 from log_analyzer.notify.outbox import MessageOutbox
+from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.preview.channel import PreviewChannel
 from log_analyzer.notify.preview.terminal import print_preview, print_reply
-from log_analyzer.notify.routing import load_router
+from log_analyzer.notify.routing import Router, load_router
 from log_analyzer.notify.slack.button_listener import ButtonListener
 from log_analyzer.notify.slack.channel import SlackChannel
-from log_analyzer.notify.slack.message import NoticeOptions
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ThreadOutbox
 from log_analyzer.report.redacted_incident import shown_incident
@@ -47,19 +53,19 @@ class Messaging:
         reader, threads = IncidentReader(session, shown=shown), ThreadOutbox(session)
         channel = _channel(settings)
         with_model = settings.mistral_api_key is not None
-        self._delivery = Delivery(
-            outbox=MessageOutbox(session),
-            threads=threads,
-            reader=reader,
-            channel=channel,
+        self._delivery = delivery_to(
+            channel,
+            session,
             router=load_router(settings.slack_routes, settings.slack_channel),
             owner=owner,
+            reader=reader,
+            detail_after_ms=int(settings.slack_picture_after_seconds * 1_000),
             model_configured=with_model,
             show_redacted=settings.slack_show_redacted,
             options=NoticeOptions(
                 buttons=_has_buttons(settings), incident_url=settings.slack_incident_url
             ),
-            detail_after_ms=int(settings.slack_picture_after_seconds * 1_000),
+            old_after_ms=int(settings.analyzer_old_news_seconds * 1_000),
         )
         self._thread_delivery = ThreadDelivery(
             threads=threads,
@@ -89,6 +95,60 @@ class Messaging:
             )
             found["buttons"] = listener.run
         return found
+
+
+def delivery_to(
+    channel: Channel,
+    session: Session,
+    *,
+    router: Router,
+    owner: str,
+    reader: IncidentReader,
+    detail_after_ms: int = 60_000,
+    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    **options: Any,
+) -> Delivery:
+    """Delivery of messages to a channel, with all its parts.
+
+    Args:
+        channel: where messages go.
+        session: of Cassandra.
+        router: which of its channels an incident goes to.
+        owner: this process, as leases name it.
+        reader: of incidents, redacted as messages have to be.
+        detail_after_ms: age of a message that gets picture and details.
+        clock_ms: the wall clock.
+        options: further arguments of `Delivery`.
+    """
+    outbox, threads = MessageOutbox(session), ThreadOutbox(session)
+    sender = MessageSender(
+        outbox=outbox, channel=channel, router=router, owner=owner, clock_ms=clock_ms
+    )
+    return Delivery(
+        outbox=outbox,
+        sender=sender,
+        announcer=Announcer(
+            outbox=outbox,
+            threads=threads,
+            channel=channel,
+            router=router,
+            detail_after_ms=detail_after_ms,
+        ),
+        digests=Digests(
+            store=DigestStore(session),
+            outbox=outbox,
+            threads=threads,
+            sender=sender,
+            router=router,
+            clock_ms=clock_ms,
+        ),
+        reader=reader,
+        handling=HandlingStore(session),
+        channel=channel,
+        router=router,
+        clock_ms=clock_ms,
+        **options,
+    )
 
 
 def _has_buttons(settings: Settings) -> bool:

@@ -5,35 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
+from cassandra.cluster import NoHostAvailable
 
 from log_analyzer import metrics
+from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.channel import Channel, MaybeSentError, NotSentError, Posted
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
-from log_analyzer.notify.routing import CHANNEL_REFUSED, Router
-from log_analyzer.notify.send_rules import (
-    LEASE_MS,
-    SETTLE_MS,
-    UPDATE_MS,
-    after_delivery,
-    after_refusal,
-    fate_of_unposted,
-    update_due,
-)
-from log_analyzer.notify.slack.message import DEFAULT_OPTIONS, Notice, NoticeOptions, render_notice
-from log_analyzer.notify.slack.thread_message import due_replies
-from log_analyzer.notify.threads.outbox import ThreadOutbox
-from log_analyzer.report.deterministic import current_analysis, with_originals
+from log_analyzer.notify.announcements.announcer import Announcer
+from log_analyzer.notify.channel import Channel, Posted
+from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.first_messages import FirstMessages, Unposted
+from log_analyzer.notify.messages.incident import DEFAULT_OPTIONS, NoticeOptions
+from log_analyzer.notify.outbox import DIGESTS, MessageOutbox, MessageRow, Waiting
+from log_analyzer.notify.posting import SOON_MS, MessageSender
+from log_analyzer.notify.rendering import Rendering
+from log_analyzer.notify.routing import Router
+from log_analyzer.notify.send_rules import goes_on, is_final, shows_handling
 
 # An incident that changed elsewhere is seen after so long.
 LOOK_MS: Final = 10_000
-# A first notice that is due so soon has its channel kept free.
-SOON_MS: Final = 2_000
+# So many first notices are looked at in a pass, the newest first: no backlog holds them up.
+FIRST_NOTICES_A_PASS: Final = 40
+# An incident that can't be delivered waits so long, twice as long each time, and holds up no other.
+FAILED_MS: Final = 2_000
+FAILED_MAX_MS: Final = 300_000
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -41,232 +43,195 @@ _log = structlog.get_logger()
 class Delivery:
     """One pass over the outbox at a time; several instances may run it at once.
 
-    A post is made only by the instance that moved its row to "sending". A row found there
-    after its lease was left by a crash, or by a request of unknown outcome: the channel's
-    history decides whether it was posted. The replies that a thread needs are planned here and
-    sent by `ThreadDelivery`.
+    What of an incident is posted, updated, announced in its thread or told by a digest is decided
+    here; `MessageSender`, `Announcer` and `Digests` do it. Replies are planned in the thread's
+    outbox and sent by `ThreadDelivery`.
     """
 
     def __init__(
         self,
         *,
         outbox: MessageOutbox,
-        threads: ThreadOutbox,
+        sender: MessageSender,
+        announcer: Announcer,
+        digests: Digests,
         reader: IncidentReader,
+        handling: HandlingStore,
         channel: Channel,
         router: Router,
-        owner: str,
         model_configured: bool,
         show_redacted: bool = False,
         options: NoticeOptions = DEFAULT_OPTIONS,
-        detail_after_ms: int = 60_000,
+        old_after_ms: int | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._outbox = outbox
-        self._threads = threads
+        self._sender = sender
+        self._announcer = announcer
+        self._digests = digests
         self._reader = reader
+        self._handling = handling
         self._channel = channel
-        self._router = router
-        self._owner = owner
-        self._model_configured = model_configured
-        self._show_redacted = show_redacted
-        self._options = options
-        self._detail_after_ms = detail_after_ms
+        self._rendering = Rendering(model_configured, show_redacted, options)
+        self._first = FirstMessages(
+            outbox=outbox,
+            sender=sender,
+            digests=digests,
+            reader=reader,
+            router=router,
+            rendering=self._rendering,
+            old_after_ms=old_after_ms,
+            clock_ms=clock_ms,
+        )
         self._clock_ms = clock_ms
         self._poked: set[UUID] = set()
         self._next_look_ms: dict[UUID, int] = {}
+        self._failed: dict[UUID, int] = {}
 
     def poke(self, incident: UUID) -> None:
         """Tells that an incident has changed, so that it is looked at in the next pass."""
         self._poked.add(incident)
 
     def run_once(self) -> None:
-        """Sends what is due. Raises the driver's errors; nothing is lost by them."""
-        unsent = [*self._outbox.in_state("pending"), *self._outbox.in_state("sending")]
+        """Sends what is due. Raises only when Cassandra is away; nothing is lost by that."""
+        unsent = [*self._outbox.waiting("pending"), *self._outbox.waiting("sending")]
         metrics.MESSAGES_PENDING.set(len(unsent))
-        watched = [*self._outbox.in_state("live"), *self._outbox.in_state("silenced")]
-        for incident in unsent:
-            if self._next_look_ms.get(incident, 0) <= self._clock_ms():
-                self._send(incident)
-        for incident in watched:
-            if self._worth_a_look(incident):
-                self._send(incident)
-        known = {*unsent, *watched}
-        for gone in self._next_look_ms.keys() - known:
-            del self._next_look_ms[gone]
+        watched = [
+            one for state in ("live", "silenced", "digested") for one in self._outbox.waiting(state)
+        ]
+        # The newest first: a backlog of old ones must not hold up what happens now.
+        due = [one for one in unsent if self._next_look_ms.get(one.key, 0) <= self._clock_ms()]
+        due.sort(key=lambda one: one.not_before_ms, reverse=True)
+        looked = [self._attempt(one, self._look_at_unsent) for one in due[:FIRST_NOTICES_A_PASS]]
+        self._tell([one for one in looked if one is not None])
+        for one in watched:
+            if self._worth_a_look(one):
+                self._attempt(one, self._look_at_sent)
+        self._forget({one.key for one in (*unsent, *watched)})
+        known = {one.incident_id for one in (*unsent, *watched)}
         # One that comes to be known meanwhile has no time set, so the next pass looks at it.
         for incident in self._poked.copy():
             if incident not in known:
                 self._poked.discard(incident)
 
-    def _worth_a_look(self, incident: UUID) -> bool:
+    def _attempt(self, one: Waiting, look: Callable[[Waiting], T]) -> T | None:
+        """A look at one message; one that fails waits, and holds up none behind it."""
+        try:
+            result = look(one)
+        except NoHostAvailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - told, counted, and tried again later
+            times = self._failed.get(one.key, 0)
+            wait_ms = min(FAILED_MAX_MS, FAILED_MS << min(times, 10))
+            self._failed[one.key] = times + 1
+            self._next_look_ms[one.key] = self._clock_ms() + wait_ms
+            metrics.WORKER_FAILURES.labels(worker="delivery").inc()
+            _log.warning(
+                "message_failed",
+                incident_id=str(one.incident_id or one.key),
+                reason=f"{type(error).__name__}: {error}"[:300],
+                again_in_seconds=wait_ms / 1_000,
+                exc_info=times == 0,
+            )
+            return None
+        self._failed.pop(one.key, None)
+        return result
+
+    def _forget(self, known: set[UUID]) -> None:
+        for gone in self._next_look_ms.keys() - known:
+            del self._next_look_ms[gone]
+            self._announcer.forget(gone)
+        for gone in self._failed.keys() - known:
+            del self._failed[gone]
+
+    def _worth_a_look(self, one: Waiting) -> bool:
         """True for what changed here, and from time to time for what others may have changed."""
         now_ms = self._clock_ms()
-        if incident not in self._poked and self._next_look_ms.get(incident, 0) > now_ms:
+        poked = one.incident_id in self._poked
+        if not poked and self._next_look_ms.get(one.key, 0) > now_ms:
             return False
-        self._poked.discard(incident)
-        self._next_look_ms[incident] = now_ms + LOOK_MS
+        if one.incident_id is not None:
+            self._poked.discard(one.incident_id)
+        self._next_look_ms[one.key] = now_ms + LOOK_MS
         return True
 
-    def _send(self, incident: UUID) -> None:
-        row = self._outbox.read(incident)
+    def _look_at_unsent(self, one: Waiting) -> Unposted | None:
+        """Decides about a message that nobody has seen; returns it when it is to be posted."""
+        row = self._due(one)
+        if row is None:
+            return None
+        if row.state == "sending":
+            self._sender.reconcile(row)
+        elif row.kind in DIGESTS:
+            self._wait(row, self._digests.send(row))
+        elif row.state in ("pending", "silenced"):
+            return self._first.decide(row)
+        return None
+
+    def _due(self, one: Waiting) -> MessageRow | None:
+        row = self._outbox.read(one.key)
+        if row is None:
+            return None
+        due_in_ms = max(row.not_before_ms, row.lease_until_ms) - self._clock_ms()
+        if due_in_ms <= 0:
+            return row
+        if row.state == "pending" and due_in_ms < SOON_MS:
+            # People wait for it; for pictures and updates they do not.
+            self._channel.expect_post()
+        return None
+
+    def _tell(self, unposted: list[Unposted]) -> None:
+        flooded = self._first.are_a_flood(unposted)
+        for one in unposted:
+            waiting = Waiting(one.row.incident_id, one.row.kind, one.row.about, 0)
+            self._attempt(waiting, partial(self._tell_one, one, flooded))
+
+    def _tell_one(self, one: Unposted, flooded: bool, _: Waiting) -> None:
+        self._wait(one.row, self._first.tell(one, flooded=flooded))
+
+    def _look_at_sent(self, one: Waiting) -> None:
+        row = self._due(one)
         if row is None:
             return
-        due_in_ms = max(row.not_before_ms, row.lease_until_ms) - self._clock_ms()
-        if due_in_ms > 0:
-            if row.state == "pending" and due_in_ms < SOON_MS:
-                # People wait for it; for pictures and updates they do not.
-                self._channel.expect_post()
+        if row.kind in DIGESTS:
+            if row.state == "live":
+                self._wait(row, self._digests.send(row))
             return
-        if row.state == "sending":
-            self._reconcile(row)
-            return
-        # Before the incident: a reply that is known belongs to what is read after it.
-        thread = row.posted if row.state == "live" else None
-        known = self._threads.names(incident, thread) if thread else frozenset()
-        view = self._reader.read(incident)
-        if view is None:
-            return
-        if view.merged_into is not None and row.state == "pending":
-            self._outbox.move(replace(row, state="settled"))
-            return
-        analysis = current_analysis(view, model_configured=self._model_configured)
-        shown = with_originals(analysis, allowed=self._show_redacted)
-        notice = render_notice(view, shown, self._options)
-        if row.state in ("pending", "silenced"):
-            self._post_unless_held(row, view, notice)
-        elif thread is not None:
-            self._plan_replies(thread, view, known)
-            # The model is asked about live messages only, so a settled one would never hear it.
-            answered = not self._model_configured or view.stored_analysis is not None
-            done = view.merged_into is not None or (view.status == "resolved" and answered)
-            self._update(row, thread, notice, final=done)
+        if row.state == "silenced":
+            found = self._first.decide(row)
+            if found is not None:
+                self._tell([found])
+        elif row.state == "digested":
+            self._first.look_at_member(row)
+        elif row.state == "live" and row.posted is not None:
+            view = self._reader.read(row.about)
+            if view is not None:
+                self._keep_current(row, row.posted, view)
 
-    def _post_unless_held(self, row: MessageRow, view: IncidentView, notice: Notice) -> None:
-        fate = fate_of_unposted(view, self._clock_ms(), was_silenced=row.state == "silenced")
-        if fate == "send":
-            self._post(row, notice, self._router.channel_of(view, self._clock_ms()))
-        elif fate == "drop":
-            self._outbox.move(replace(row, state="settled"))
-        elif row.state == "pending":
-            _log.info("incident_silenced", incident_id=str(row.incident_id))
-            self._outbox.move(replace(row, state="silenced"))
-
-    def _post(self, row: MessageRow, notice: Notice, target: str) -> None:
+    def _keep_current(self, row: MessageRow, posted: Posted, view: IncidentView) -> None:
+        """Brings a message, and its thread, up to date with its incident."""
         now_ms = self._clock_ms()
-        wait_ms = self._channel.ready_in_ms(target, "post")
-        if wait_ms:
-            if wait_ms < SOON_MS:
-                self._channel.expect_post()
-            self._next_look_ms[row.incident_id] = now_ms + wait_ms
-            return
-        claimed = self._outbox.move(
-            replace(
-                row,
-                state="sending",
-                channel=target,
-                lease_owner=self._owner,
-                lease_until_ms=now_ms + LEASE_MS,
-                sent_ms=now_ms,
-            )
-        )
-        if claimed is None:
-            return
-        try:
-            posted = self._channel.post(target, row.incident_id, notice)
-        except NotSentError as error:
-            if str(error) in CHANNEL_REFUSED:
-                self._router.avoid(target, self._clock_ms())
-            self._outbox.move(self._after_refusal(claimed, error, "post", state="pending"))
-        except MaybeSentError as error:
-            _count("post", "unknown")
-            _log.warning(
-                "slack_post_outcome_unknown", incident_id=str(row.incident_id), reason=str(error)
-            )
-            until = self._clock_ms() + SETTLE_MS
-            self._outbox.move(replace(claimed, lease_until_ms=until, last_error=str(error)))
-        else:
-            _count("post", "ok")
-            self._finish(claimed, posted, notice)
-
-    def _reconcile(self, row: MessageRow) -> None:
-        # A row of an earlier version names no channel: there was one only.
-        target = row.channel or self._router.default
-        until = self._clock_ms() + LEASE_MS
-        claimed = self._outbox.move(replace(row, lease_owner=self._owner, lease_until_ms=until))
-        if claimed is None:
-            return
-        posted: Posted | None = None
-        try:
-            if self._channel.holds(target):
-                posted = self._channel.find(target, row.incident_id, row.sent_ms)
-        except (NotSentError, MaybeSentError) as error:
-            self._outbox.move(self._after_refusal(claimed, error, "history", state="sending"))
-            return
-        _log.info("slack_post_reconciled", incident_id=str(row.incident_id), found=bool(posted))
-        _count("history", "found" if posted else "missing")
-        if posted is None:
-            self._outbox.move(replace(claimed, state="pending", channel=None, lease_until_ms=0))
-        else:
-            # What stands there may be old: the next pass updates it.
-            self._finish(claimed, posted, None)
-
-    def _finish(self, row: MessageRow, posted: Posted, notice: Notice | None) -> None:
-        self._outbox.move(after_delivery(row, posted, notice, self._clock_ms()))
-
-    def _plan_replies(self, thread: Posted, view: IncidentView, known: frozenset[str]) -> None:
-        now_ms = self._clock_ms()
-        silenced = (view.handling.silenced_until_ms or 0) > now_ms
-        if silenced or not self._channel.holds(thread.channel):
-            return
-        age_ms = now_ms - thread.posted_ms
-        for reply in due_replies(view, known, age_ms, self._detail_after_ms):
-            self._threads.plan(view.incident_id, reply, thread, now_ms)
-
-    def _update(self, row: MessageRow, posted: Posted, notice: Notice, *, final: bool) -> None:
         if not self._channel.holds(posted.channel):
             # A token was set since: what was previewed is sent now.
-            self._outbox.move(replace(row, state="pending", channel=None, ts=None))
+            self._outbox.move(replace(row, state="pending", channel=None, ts=None, told=None))
             return
-        now_ms = self._clock_ms()
-        if row.delivered_hash == notice.digest:
-            if final:
-                # Its epoch guards this: whoever moved the incident since has changed it.
-                self._outbox.move(replace(row, state="settled"))
+        if goes_on(view):
+            self._handling.reopen(view.incident_id)
+            self._poked.add(view.incident_id)
             return
-        wait_ms = self._channel.ready_in_ms(posted.channel, "update")
-        if wait_ms or not update_due(row, notice, now_ms):
-            self._next_look_ms[row.incident_id] = now_ms + (wait_ms or UPDATE_MS)
+        analysis = self._rendering.analysis(view)
+        current = self._announcer.announce(row, posted, view, analysis, now_ms)
+        if current is None:
+            self._poked.add(view.incident_id)
             return
-        claimed = self._outbox.move(
-            replace(row, lease_owner=self._owner, lease_until_ms=now_ms + LEASE_MS)
-        )
-        if claimed is None:
+        notice = self._rendering.notice(view, analysis, current.told)
+        silenced = (view.handling.silenced_until_ms or 0) > now_ms
+        if silenced and shows_handling(current, notice):
             return
-        try:
-            self._channel.update(posted, row.incident_id, notice)
-        except (NotSentError, MaybeSentError) as error:
-            self._outbox.move(self._after_refusal(claimed, error, "update", state="live"))
-        else:
-            _count("update", "ok")
-            self._finish(claimed, posted, notice)
+        answered = self._rendering.is_answered(view)
+        final = is_final(view, now_ms, answered=answered)
+        self._wait(current, self._sender.update(current, posted, notice, final=final))
 
-    def _after_refusal(
-        self, row: MessageRow, error: NotSentError | MaybeSentError, kind: str, *, state: str
-    ) -> MessageRow:
-        after = after_refusal(row, error, self._clock_ms(), state=state)
-        limited = getattr(error, "retry_after_seconds", None)
-        _count(kind, "rate_limited" if limited else "refused")
-        _log.warning(
-            "slack_refused",
-            kind=kind,
-            incident_id=str(row.incident_id),
-            channel=row.channel,
-            reason=str(error),
-            again_in_seconds=(after.not_before_ms - self._clock_ms()) / 1_000,
-        )
-        return after
-
-
-def _count(kind: str, outcome: str) -> None:
-    metrics.SLACK_SENDS.labels(kind=kind, outcome=outcome).inc()
+    def _wait(self, row: MessageRow, wait_ms: int) -> None:
+        if wait_ms:
+            self._next_look_ms[row.incident_id] = self._clock_ms() + wait_ms

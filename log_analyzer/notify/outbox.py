@@ -2,14 +2,15 @@
 
 pending -> sending -> live -> settled; back to pending only when it is sure that no post was
 made, back to live when a settled incident moves again. What is silenced goes from pending to
-silenced and back. Settled without a timestamp means that it was never posted, and need not be.
+silenced and back; one that a digest tells of from pending to digested, and back when it is news
+of its own. Settled without a timestamp means that it was never posted, and need not be.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from cassandra.cluster import Session
@@ -18,6 +19,7 @@ from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
 from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.notify.channel import Posted
+from log_analyzer.notify.messages.told import Told, from_text, to_text
 
 _CQL: Final = {
     "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "
@@ -25,17 +27,45 @@ _CQL: Final = {
     "revive": "UPDATE incident_messages SET state = ?, epoch = ? WHERE incident_id = ? "
     "IF epoch = ?",
     "touch": "UPDATE incident_messages SET epoch = ? WHERE incident_id = ? IF epoch = ?",
-    "by_state": "SELECT incident_id FROM incident_messages WHERE state = ?",
+    "create_other": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, "
+    "attempts, sends, kind, of_incident, target, told) VALUES (?, 'pending', ?, ?, 0, 0, ?, ?, ?, "
+    "?) IF NOT EXISTS",
+    "by_state": "SELECT incident_id, kind, of_incident, not_before FROM incident_messages "
+    "WHERE state = ?",
     "read": "SELECT * FROM incident_messages WHERE incident_id = ?",
     "move": "UPDATE incident_messages SET state = ?, epoch = ?, lease_owner = ?, lease_until = ?, "
     "not_before = ?, attempts = ?, last_error = ?, channel = ?, ts = ?, delivered_hash = ?, "
-    "delivered_shape = ?, sent_at = ?, sends = ? WHERE incident_id = ? IF epoch = ?",
+    "delivered_shape = ?, sent_at = ?, sends = ?, told = ?, digest_id = ? WHERE incident_id = ? "
+    "IF epoch = ?",
 }
+
+
+# What a row is for: an incident's first message, one in another channel, a digest.
+Kind = Literal["incident", "linked", "old_news", "flood"]
+DIGESTS: Final[tuple[Kind, ...]] = ("old_news", "flood")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row in some state: its key, what it is for, and the incident that it tells of.
+
+    A digest tells of no single incident. `not_before_ms` orders those that were never sent.
+    """
+
+    key: UUID
+    kind: Kind
+    incident_id: UUID | None
+    not_before_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message's row. `epoch` changes with every write and guards the next one."""
+    """A message's row. `epoch` changes with every write and guards the next one.
+
+    `incident_id` is the row's key; for a linked message `of_incident` is the incident. `target` is
+    the channel that it must go to, where that is decided already; `told` is None before it is
+    known what its readers were told.
+    """
 
     incident_id: UUID
     state: str
@@ -51,6 +81,16 @@ class MessageRow:
     delivered_shape: str | None = None
     sent_ms: int = 0
     sends: int = 0
+    kind: Kind = "incident"
+    of_incident: UUID | None = None
+    target: str | None = None
+    told: Told | None = None
+    digest_id: UUID | None = None
+
+    @property
+    def about(self) -> UUID:
+        """The incident; of a digest its own id."""
+        return self.of_incident or self.incident_id
 
     @property
     def posted(self) -> Posted | None:
@@ -89,9 +129,42 @@ class MessageOutbox:
             else:
                 return
 
+    def create(
+        self,
+        key: UUID,
+        kind: Kind,
+        *,
+        target: str,
+        told: Told,
+        not_before_ms: int,
+        of_incident: UUID | None = None,
+    ) -> None:
+        """Another message than an incident's first will be sent, once; idempotent by its key."""
+        known = (key, uuid.uuid4(), moment(not_before_ms), kind, of_incident, target)
+        self._execute("create_other", *known, to_text(told))
+
+    def revive(self, key: UUID) -> None:
+        """A settled message that was posted is looked at again; nothing without such a row."""
+        row = self.read(key)
+        if row is not None and row.state == "settled" and row.ts:
+            self._execute("revive", "live", uuid.uuid4(), key, row.epoch)
+
+    def waiting(self, state: str) -> list[Waiting]:
+        """All rows in this state, digests and linked messages too."""
+        return [
+            Waiting(
+                row.incident_id,
+                row.kind or "incident",
+                None if row.kind in DIGESTS else row.of_incident or row.incident_id,
+                milliseconds(row.not_before) or 0,
+            )
+            for row in self._execute("by_state", state)
+        ]
+
     def in_state(self, state: str) -> list[UUID]:
-        """The incidents whose message is in this state."""
-        return [row.incident_id for row in self._execute("by_state", state)]
+        """The incidents that have a message in this state."""
+        found = [one.incident_id for one in self.waiting(state) if one.incident_id is not None]
+        return list(dict.fromkeys(found))
 
     def read(self, incident: UUID) -> MessageRow | None:
         """The row as it stands, or None."""
@@ -113,6 +186,11 @@ class MessageOutbox:
             delivered_shape=row.delivered_shape,
             sent_ms=milliseconds(row.sent_at) or 0,
             sends=row.sends or 0,
+            kind=row.kind or "incident",
+            of_incident=row.of_incident,
+            target=row.target,
+            told=from_text(row.told),
+            digest_id=row.digest_id,
         )
 
     def move(self, row: MessageRow) -> MessageRow | None:
@@ -136,6 +214,8 @@ class MessageOutbox:
             row.delivered_shape,
             moment(row.sent_ms),
             row.sends,
+            to_text(row.told) if row.told else None,
+            row.digest_id,
             row.incident_id,
             row.epoch,
         ).was_applied

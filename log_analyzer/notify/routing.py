@@ -15,8 +15,6 @@ from log_analyzer.report.sections import suspect_names
 # A name as Slack allows it, or an id.
 _CHANNEL: Final = r"^(#[^\s#@<>,.&|!:]{1,80}|[CG][A-Z0-9]{6,20})$"
 
-# What Slack says of a channel that it does not know, or does not let us into.
-CHANNEL_REFUSED: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 AVOID_MS: Final = 600_000
 
 ServiceName = Annotated[str, pydantic.Field(min_length=1, max_length=255)]

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
+from log_analyzer.notify.messages.incident import Notice
 from log_analyzer.notify.outbox import MessageRow
-from log_analyzer.notify.slack.message import Notice
 
 LEASE_MS: Final = 20_000
 # After an uncertain post: time for it to show up in the channel's history.
@@ -20,7 +20,16 @@ NEWS_UPDATE_MAX_MS: Final = 60_000
 COUNT_UPDATE_MAX_MS: Final = 300_000
 RETRY_MAX_MS: Final = 60_000
 
-Fate = Literal["send", "hold", "drop"]
+# A history that can't be read says nothing: after so many attempts the post is made anew.
+HISTORY_ATTEMPTS: Final = 6
+# A message that is deleted again and again is not wanted.
+REPOSTS: Final = 2
+# Errors still under way when somebody resolves an incident are no news.
+BY_HAND_GRACE_MS: Final = 300_000
+# So long the errors of one that was resolved by hand are watched.
+BY_HAND_WATCHED_MS: Final = 1_200_000
+
+Fate = Literal["send", "hold", "drop", "old"]
 
 
 def backoff_ms(attempts: int, error: NotSentError | MaybeSentError) -> int:
@@ -29,17 +38,53 @@ def backoff_ms(attempts: int, error: NotSentError | MaybeSentError) -> int:
     return int(asked * 1_000) if asked else min(RETRY_MAX_MS, 1_000 * 2 ** min(attempts, 10))
 
 
-def fate_of_unposted(view: IncidentView, now_ms: int, *, was_silenced: bool) -> Fate:
+def fate_of_unposted(
+    view: IncidentView, now_ms: int, *, was_silenced: bool, old_after_ms: int | None
+) -> Fate:
     """What becomes of a message that nobody has seen yet.
 
     What was merged is never posted. A silence holds it; what has resolved by the end of the
-    silence is never posted either.
+    silence is never posted either. What ended longer ago than `old_after_ms` (event time against
+    the wall clock; None for never) is old news: for the digest.
     """
     if view.merged_into is not None:
         return "drop"
     if (view.handling.silenced_until_ms or 0) > now_ms:
         return "hold"
-    return "drop" if was_silenced and view.status == "resolved" else "send"
+    if was_silenced and view.status == "resolved":
+        return "drop"
+    old = old_after_ms is not None and now_ms - view.last_ms >= old_after_ms
+    return "old" if old else "send"
+
+
+def goes_on(view: IncidentView) -> bool:
+    """True for an incident whose errors go on although somebody resolved it by hand."""
+    at_ms = view.handling.resolved_ms
+    if at_ms is None or view.status != "resolved" or view.resolved_ms != at_ms:
+        return False
+    return view.last_arrival_ms >= at_ms + BY_HAND_GRACE_MS
+
+
+def is_final(view: IncidentView, now_ms: int, *, answered: bool) -> bool:
+    """True when nothing more will be said of an incident unless it opens again.
+
+    Args:
+        view: the incident.
+        now_ms: the wall clock.
+        answered: whether no model's answer is waited for.
+    """
+    if view.merged_into is not None:
+        return True
+    by_hand = (
+        view.handling.resolved_ms is not None and view.resolved_ms == view.handling.resolved_ms
+    )
+    watched = by_hand and now_ms - (view.resolved_ms or 0) < BY_HAND_WATCHED_MS
+    return view.status == "resolved" and answered and not watched
+
+
+def shows_handling(row: MessageRow, notice: Notice) -> bool:
+    """True when the message that stands shows what people did last."""
+    return (row.delivered_shape or "").partition(".")[2] == notice.handling
 
 
 def update_due(row: MessageRow, notice: Notice, now_ms: int) -> bool:
@@ -67,7 +112,7 @@ def after_delivery(
         row,
         state="live",
         channel=posted.channel,
-        ts=posted.ts,
+        ts=posted.message_id,
         delivered_hash=notice.digest if notice else None,
         delivered_shape=f"{notice.shape}.{notice.handling}" if notice else None,
         sent_ms=now_ms,

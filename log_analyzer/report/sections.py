@@ -84,13 +84,9 @@ def next_actions(view: IncidentView) -> tuple[str, ...]:
     trace = _trace_of(view, culprit)
     if trace:
         actions.append(f"Follow one trace: firstcause logs --trace {shlex.quote(trace)}")
-    actions.append(f"Look at what changed in {culprit.service_name} before {clock(onset)}.")
     if view.earlier:
         last = max(view.earlier, key=lambda one: one.first_ms)
         actions.append(f"Compare with the last time: firstcause incidents {last.incident_id}")
-    code = next((one.error_code for one in view.evidence if one.error_code), None)
-    if code:
-        actions.append(f"Error code {code}: see what your runbook says about it.")
     return tuple(actions)
 
 

@@ -1,1 +1,1 @@
-"""What an evaluation measures a ranking with: references, intervals, reliability, noise. Pure."""
+"""How well a ranking does: cases, references, intervals, reliability, noise, paths. Pure."""

@@ -34,6 +34,7 @@ class LabelledCase:
         culprit: the true one; None for a quiet case, in which nothing is wrong.
         fault: its type; "none" for a quiet case.
         traits: what else is known of it, e.g. "silent".
+        paths: the ways from the culprit to services that complain, where they are known.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LabelledCase:
     fault: str
     traits: tuple[str, ...]
     folder: Path
+    paths: tuple[tuple[str, ...], ...] = ()
 
     @property
     def baseline(self) -> str:
@@ -104,6 +106,7 @@ def _case(folder: Path, row: dict[str, Any]) -> LabelledCase:
         fault=row["fault"],
         traits=tuple(sorted(name for name, value in row.items() if value is True)),
         folder=folder / row["case"],
+        paths=tuple(tuple(path) for path in row.get("paths", ())),
     )
 
 

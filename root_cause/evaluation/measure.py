@@ -12,6 +12,8 @@ from typing import Final
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
+from root_cause.causal_path.finding import path_of
+from root_cause.causal_path.path import CausalPath
 from root_cause.evaluation.labelled_cases import (
     FaultFree,
     LabelledCase,
@@ -59,6 +61,7 @@ class Outcome:
         seconds: what learning does not count into: the ranking alone.
         events: in the case's window.
         references: the true culprit's place by each simple ranking; None if it is no suspect.
+        path: from the first suspect to who complains; None where nobody is suspected.
     """
 
     case: LabelledCase
@@ -67,6 +70,7 @@ class Outcome:
     seconds: float
     events: int
     references: Mapping[str, int | None] = field(default_factory=dict)
+    path: CausalPath | None = None
 
     @property
     def is_first(self) -> bool:
@@ -162,6 +166,7 @@ def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
             seconds,
             len(events),
             positions(events, spans, case.culprit) if case.culprit else {},
+            path_of(ranking, events, spans, normals[free]),
         )
         yield RankedCase(outcome, events, spans)
 

@@ -23,6 +23,8 @@ ID_CHARS = 255
 # What may follow an ampersand or stand between angle brackets: anything else is not escaped.
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _MARKUP = re.compile(r"<([^<>]*)>")
+# A time that Slack shows in the reader's zone, with a text for those that can't.
+_DATE = re.compile(r"!date\^\d{1,10}\^[a-z_{}, ]+\|[^<>|]+")
 _LINK = re.compile(r"https?://[^|]+(\|[^|]*)?")
 
 
@@ -145,7 +147,8 @@ def alive(blocks: Any, *, own_links: str = "") -> list[str]:
         found += [
             f"markup: <{markup}>"
             for markup in _MARKUP.findall(text)
-            if not (own_links and _LINK.fullmatch(markup) and markup.startswith(own_links))
+            if not _DATE.fullmatch(markup)
+            and not (own_links and _LINK.fullmatch(markup) and markup.startswith(own_links))
         ]
         bare = _MARKUP.sub("", text)
         if re.search(r"[<>]", bare):

@@ -119,6 +119,9 @@ class SlackStub(StubServer):
             "blocks": blocks,
             "metadata": _decoded(arguments.get("metadata")),
         }
+        broadcast = str(arguments.get("reply_broadcast")).lower() in ("1", "true")
+        if arguments.get("thread_ts") is not None:
+            message["broadcast"] = broadcast
         stands = self._add(channel, arguments.get("thread_ts"), message)
         if stands is None:
             return {"ok": False, "error": "thread_not_found"}
@@ -149,6 +152,13 @@ class SlackStub(StubServer):
                 message["updates"] += 1
                 return {"ok": True, "channel": message["channel"], "ts": message["ts"]}
         return {"ok": False, "error": "message_not_found"}
+
+    def chat_getPermalink(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        channel, ts = arguments["channel"], arguments["message_ts"]
+        if not any(m["ts"] == ts and m["channel"] == channel for m in self.messages):
+            return {"ok": False, "error": "message_not_found"}
+        address = f"https://stub.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+        return {"ok": True, "channel": channel, "permalink": address}
 
     def files_getUploadURLExternal(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         key = f"F{next(self._serial):08d}"

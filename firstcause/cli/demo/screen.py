@@ -53,8 +53,8 @@ def _counts(outcome: Outcome) -> RenderableType:
 
 
 def _slack(settings: Settings, outcome: Outcome) -> RenderableType:
+    from log_analyzer.notify.messages.incident import render_notice
     from log_analyzer.notify.preview.terminal import render_for_terminal
-    from log_analyzer.notify.slack.message import render_notice
     from log_analyzer.report.deterministic import current_analysis
 
     assert outcome.incident is not None  # noqa: S101

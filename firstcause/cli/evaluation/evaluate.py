@@ -164,20 +164,31 @@ def _print(
 
     from firstcause.cli.evaluation.model_view import print_model_shares
     from firstcause.cli.evaluation.reliability import print_reliability
-    from firstcause.cli.evaluation.systems import ALL, details, figures, print_systems
+    from firstcause.cli.evaluation.systems import (
+        ALL,
+        details,
+        figures_by_system,
+        objects,
+        print_paths,
+        print_systems,
+        print_without_normal,
+    )
     from firstcause.cli.evaluation.view import print_shares
 
     for system, outcomes in found.items():
         print_shares(outcomes, system if len(found) > 1 else "")
         if asked[system]:
             print_model_shares(asked[system])
-    print_systems(found)
+    figures = figures_by_system(found)
+    print_systems(figures)
+    print_paths(found)
+    print_without_normal(found)
     if reliability:
         print_reliability(found)
     if as_json:
-        typer.echo(orjson.dumps(details(found)).decode())
+        typer.echo(orjson.dumps(details(figures, found)).decode())
         every = {**asked, ALL: [one for some in asked.values() for one in some]}
-        for row in figures(found):
+        for row in objects(figures):
             typer.echo(orjson.dumps(row | _model_figures(every[row["system"]])).decode())
 
 

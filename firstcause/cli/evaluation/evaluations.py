@@ -89,6 +89,8 @@ def _json(run: EvaluatedRun, before: EvaluatedRun | None) -> dict[str, Any]:
     }
     if run.total is not None:
         found |= asdict(run.total)
+    if run.by_system:
+        found["by_system"] = {name: asdict(one) for name, one in run.by_system.items()}
     if run.by_fault:
         found["by_fault"] = {name: asdict(some) for name, some in run.by_fault.items()}
     return found

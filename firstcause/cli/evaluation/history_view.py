@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from firstcause.cli.evaluation.systems import ALL, print_systems
 from firstcause.cli.evaluation.view import print_line, share_cells, share_table, wide_console
 from firstcause.evaluations.run import EvaluatedRun, worsenings
+from root_cause.evaluation.system_figures import SystemFigures
 
 
 def print_runs(pairs: Sequence[tuple[EvaluatedRun, EvaluatedRun | None]]) -> None:
@@ -54,6 +56,8 @@ def print_run(run: EvaluatedRun, before: EvaluatedRun | None) -> None:
         table.add_row(name, *share_cells(some))
     table.add_row("all", *share_cells(run.total))
     wide_console().print(table)
+    if run.by_system:
+        print_systems({**run.by_system, ALL: SystemFigures(run.total)})
     if before is None:
         print_line("The first run of these cases.")
         return

@@ -9,7 +9,7 @@ import orjson
 from rich.table import Table
 
 from firstcause.cli.evaluation.view import print_line, wide_console
-from generators.null_traffic import NULL_ROWS, null_pairs
+from generators.cases.null_traffic import NULL_ROWS, null_pairs
 from root_cause.evaluation.measure import Conditions, fault_free_recordings
 from root_cause.evaluation.noise import NoiseRanking, fault_free_pairs, ranked
 

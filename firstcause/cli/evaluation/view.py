@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firstcause.text.printable import printable
+from root_cause.causal_path.path import hop_sentence
 from root_cause.evaluation.labelled_cases import LabelledCase
 from root_cause.evaluation.measure import Outcome, Shares, shares
 from root_cause.explanation.reasons import reasons
@@ -37,6 +38,10 @@ def print_case(outcome: Outcome) -> None:
     shown += [one for one in ranking.suspects[_SUSPECTS_SHOWN:] if one.service_name == case.culprit]
     for suspect in shown:
         _print_suspect(suspect)
+    if outcome.path is not None:
+        print_line(f"  Path: {' -> '.join(outcome.path.services)}")
+        for hop in outcome.path.hops:
+            print_line(f"     - {hop_sentence(hop)}")
 
 
 def _print_suspect(suspect: Suspect) -> None:

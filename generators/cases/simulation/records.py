@@ -42,12 +42,33 @@ class RecordedSpan:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call that was tried, whether it came through or not; nobody sees it but the label.
+
+    Attributes:
+        span_id: of the call, the parent of the visit that serves it.
+        visit, parent_span_id: the span of the caller's visit, and the call that it serves.
+    """
+
+    at_us: int
+    span_id: str
+    caller: str
+    callee: str
+    visit: str
+    parent_span_id: str | None
+
+
 @dataclass(slots=True)
 class Records:
-    """What a system left behind: events as (us since the epoch, fields), and spans."""
+    """What a system left behind: events as (us since the epoch, fields), and spans.
+
+    `calls` is what really happened, for the label alone.
+    """
 
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     spans: list[RecordedSpan] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
 
     def between(self, begin_us: int, end_us: int) -> Records:
         """What was recorded in this time, oldest first."""
@@ -55,7 +76,7 @@ class Records:
         events.sort(key=lambda event: event[0])
         spans = [span for span in self.spans if begin_us <= span.start_us and span.end_us < end_us]
         spans.sort(key=lambda span: span.start_us)
-        return Records(events, spans)
+        return Records(events, spans, self.calls)
 
     def lose_unsent_spans(self, instance: str, killed_us: int) -> None:
         """Forgets the spans that an instance had not sent when it was killed."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from generators.cases.draw import Draw
 from generators.cases.simulation.condition import Trouble
-from generators.cases.simulation.records import RecordedSpan, Records
+from generators.cases.simulation.records import RecordedCall, RecordedSpan, Records
 from generators.cases.simulation.speaker import Speaker, Story
 from generators.cases.simulation.visit import Visit
 from generators.cases.simulation.world import World
@@ -72,6 +72,15 @@ class VisitProgress:
                 return
         known = {"resource": resource or "", **(place or {})}
         self._speaker.say(visit, template, self.story, known, status)
+
+    def call(self, visit: Visit, span_id: str, callee: str) -> None:
+        """The visit calls a service now."""
+        self._records.calls.append(
+            RecordedCall(
+                visit.now_us, span_id, visit.ref.service, callee, visit.span_id,
+                visit.parent_span_id,
+            )
+        )  # fmt: skip
 
     def span(
         self, visit: Visit, span_id: str, parent: str | None, operation: str, began_us: int

@@ -186,6 +186,7 @@ class CaseWalk:
     def _attempt(self, visit: Visit, callee: OperationRef, policy: CallPolicy) -> _Reply:
         began = visit.now_us
         span_id = hex_id(self._draw, 16)
+        self._progress.call(visit, span_id, callee.service)
         deadline = began + 1000 * policy.timeout_ms
         delay_us, refused = 0, None
         for condition in self._conditions:

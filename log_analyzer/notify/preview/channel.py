@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
-from log_analyzer.notify.channel import PREVIEW, Posted, Request
-from log_analyzer.notify.slack.message import Notice
-from log_analyzer.notify.slack.thread_message import PICTURE, ThreadNote
+from log_analyzer.notify.channel import PREVIEW, MessageKey, Posted, Reply, Request
+from log_analyzer.notify.messages.content import Note, plain_text
+from log_analyzer.notify.messages.thread import PICTURE
 
 PREVIEW_MESSAGES: Final = 1_000
 
@@ -22,17 +22,17 @@ Entry = dict[str, Any]
 
 
 class PreviewChannel:
-    """One line of JSON an incident in a file, its replies with it; see `Channel`.
+    """One line of JSON a message in a file, its replies with it; see `Channel`.
 
     The file is replaced whole and atomically, under a lock that several analyzers share; it
-    keeps the last `PREVIEW_MESSAGES` incidents, and so does the folder of the pictures. `show`
+    keeps the last `PREVIEW_MESSAGES` messages, and so does the folder of the pictures. `show`
     is called with each new or changed message, `tell` with the text of each reply.
     """
 
     def __init__(
         self,
         path: Path,
-        show: Callable[[UUID, Notice, bool], None],
+        show: Callable[[UUID, Note, bool], None],
         tell: Callable[[UUID, str], None] = lambda *_: None,
     ) -> None:
         self._path = path
@@ -47,71 +47,77 @@ class PreviewChannel:
         del channel, request
         return 0
 
-    def post(self, channel: str, incident: UUID, notice: Notice) -> Posted:
-        """Adds the incident's line, or replaces it, and tells its channel; see `Channel`."""
-        posted = Posted(PREVIEW, f"{time.time():.6f}")
+    def post(self, channel: str, key: MessageKey, note: Note) -> Posted:
+        """Adds the line of a message, or replaces it, and tells its channel; see `Channel`."""
+        name = f"{time.time():.6f}"
         with self._locked() as entries:
-            old = entries.pop(str(incident), None)
-            if old is not None:
-                posted = Posted(PREVIEW, old["ts"])
-            entries[str(incident)] = {
-                "incident_id": str(incident),
-                "channel": posted.channel,
+            old = next((e for e in entries.values() if _is_of(e, key, channel)), None)
+            posted = Posted(PREVIEW, old["message_id"] if old else name)
+            entries.pop(posted.message_id, None)
+            entries[posted.message_id] = {
+                "message_id": posted.message_id,
+                "incident_id": str(key.about),
+                "edition": key.edition,
                 "for_channel": channel,
-                "ts": posted.ts,
-                **_content(notice),
+                **_content(note),
                 "replies": old["replies"] if old else {},
             }
-        self._show(incident, notice, True)
+        self._show(key.about, note, True)
         return posted
 
-    def update(self, posted: Posted, incident: UUID, notice: Notice) -> None:
-        """Replaces what the incident's line says; see `Channel`."""
+    def update(self, posted: Posted, key: MessageKey, note: Note) -> None:
+        """Replaces what the message's line says; see `Channel`."""
         with self._locked() as entries:
-            old = entries.get(str(incident), {"incident_id": str(incident), "replies": {}})
-            place = {"channel": posted.channel, "ts": posted.ts}
-            entries[str(incident)] = old | place | _content(notice)
-        self._show(incident, notice, False)
+            known = {"message_id": posted.message_id, "incident_id": str(key.about), "replies": {}}
+            old = entries.get(posted.message_id, known)
+            entries[posted.message_id] = old | _content(note)
+        self._show(key.about, note, False)
 
     def holds(self, channel: str) -> bool:
         """Any: what was sent to Slack stays there while the token is missing; see `Channel`."""
         return bool(channel)
 
-    def find(self, channel: str, incident: UUID, since_ms: int) -> Posted | None:
-        """Looks into the file, whatever the channel and the time; see `Channel`."""
-        del channel, since_ms
+    def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:
+        """Looks into the file, whatever the time; see `Channel`."""
+        del since_ms
         with self._locked() as entries:
-            entry = entries.get(str(incident))
-        return Posted(PREVIEW, entry["ts"]) if entry else None
+            entry = next((e for e in entries.values() if _is_of(e, key, channel)), None)
+        return Posted(PREVIEW, entry["message_id"]) if entry else None
 
-    def reply(self, thread: Posted, incident: UUID, reply: str, note: ThreadNote) -> None:
-        """Adds the reply to the incident's line; see `Channel`."""
-        self._add_reply(incident, reply, {"text": note.text, "blocks": list(note.blocks)})
-        self._tell(incident, note.text)
+    def link(self, posted: Posted) -> str:
+        """None: a line of a file has no address; see `Channel`."""
+        del posted
+        return ""
 
-    def upload(self, thread: Posted, incident: UUID, png: bytes) -> None:
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
+        """Adds the reply to the message's line; see `Channel`."""
+        content = _content(reply.note) | ({"broadcast": True} if reply.broadcast else {})
+        self._add_reply(thread, reply.name, content)
+        self._tell(key.about, reply.note.text)
+
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
         """Writes the picture into the folder beside the file; see `Channel`."""
         folder = self._path.with_name(f"{self._path.stem}_pictures")
         folder.mkdir(parents=True, exist_ok=True)
-        picture = folder / f"{incident}.png"
+        picture = folder / f"{key.about}.png"
         fresh = picture.with_suffix(".new")
         fresh.write_bytes(png)
         fresh.replace(picture)
         for old in sorted(folder.glob("*.png"), key=_written)[:-PREVIEW_MESSAGES]:
             old.unlink(missing_ok=True)
-        self._add_reply(incident, PICTURE, {"text": str(picture)})
-        self._tell(incident, str(picture))
+        self._add_reply(thread, PICTURE, {"text": str(picture)})
+        self._tell(key.about, str(picture))
 
-    def has_reply(self, thread: Posted, incident: UUID, reply: str) -> bool:
+    def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """Looks into the file; see `Channel`."""
         with self._locked() as entries:
-            return reply in entries.get(str(incident), {}).get("replies", {})
+            return name in entries.get(thread.message_id, {}).get("replies", {})
 
-    def _add_reply(self, incident: UUID, reply: str, content: dict[str, Any]) -> None:
+    def _add_reply(self, thread: Posted, reply: str, content: dict[str, Any]) -> None:
         with self._locked() as entries:
-            # An incident that is too old for the file has no place for replies any more.
-            if str(incident) in entries:
-                entries[str(incident)]["replies"][reply] = content
+            # A message that is too old for the file has no place for replies any more.
+            if thread.message_id in entries:
+                entries[thread.message_id]["replies"][reply] = content
 
     @contextmanager
     def _locked(self) -> Iterator[dict[str, Entry]]:
@@ -121,8 +127,10 @@ class PreviewChannel:
             entries: dict[str, Entry] = {}
             if self._path.exists():
                 for line in self._path.read_bytes().splitlines():
-                    entry = orjson.loads(line)
-                    entries[entry["incident_id"]] = {"replies": {}, **entry}
+                    entry = {"replies": {}, **orjson.loads(line)}
+                    # Lines of before name it as Slack does.
+                    entry.setdefault("message_id", entry.get("ts", ""))
+                    entries[entry["message_id"]] = entry
             before = orjson.dumps(entries)
             yield entries
             if orjson.dumps(entries) != before:
@@ -132,8 +140,13 @@ class PreviewChannel:
                 fresh.replace(self._path)
 
 
-def _content(notice: Notice) -> dict[str, Any]:
-    return {"text": notice.text, "blocks": list(notice.blocks)}
+def _is_of(entry: Entry, key: MessageKey, channel: str) -> bool:
+    known = (entry["incident_id"], entry.get("edition", 0), entry.get("for_channel"))
+    return known == (str(key.about), key.edition, channel)
+
+
+def _content(note: Note) -> dict[str, Any]:
+    return {"text": note.text, "shown": plain_text(note.parts)}
 
 
 def _written(path: Path) -> int:

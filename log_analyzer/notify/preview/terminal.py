@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -14,56 +13,67 @@ from rich.text import Text
 
 from firstcause.text.event_time import clock
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.notify.slack.message import Notice, render_notice
+from log_analyzer.notify.messages.content import (
+    Code,
+    Headline,
+    Line,
+    Link,
+    Moment,
+    Note,
+    Paragraph,
+    Strong,
+)
+from log_analyzer.notify.messages.incident import Notice, render_notice
+from log_analyzer.notify.slack.text import plain
 from log_analyzer.report.deterministic import current_analysis
 from log_analyzer.report.sections import report_sections, suspect_names
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 
-def render_for_terminal(notice: Notice) -> RenderableType:
-    """A panel that shows a notice roughly as Slack would."""
+def render_for_terminal(note: Note | Notice) -> RenderableType:
+    """A panel that shows a message roughly as Slack would."""
     parts: list[RenderableType] = []
-    for block in notice.blocks:
-        if block["type"] == "header":
-            parts.append(Text(block["text"]["text"], style="bold"))
-        elif block["type"] == "section":
-            parts += [Text(""), _mrkdwn(block["text"]["text"])]
-        elif block["type"] == "context":
-            parts += [Rule(style="dim"), *(_mrkdwn(e["text"], "dim") for e in block["elements"])]
+    for part in note.parts:
+        if isinstance(part, Headline):
+            parts.append(Text(_printable(part.lead + part.title), style="bold"))
+        elif isinstance(part, Paragraph) and part.small:
+            parts += [Rule(style="dim"), *(_line(line, "dim") for line in part.lines)]
+        elif isinstance(part, Paragraph):
+            parts += [Text(""), *(_line(line) for line in part.lines)]
     return Panel(Group(*parts), title="Slack preview", title_align="left", border_style="cyan")
 
 
-def _mrkdwn(text: str, style: str = "") -> Text:
-    """Slack's bold and code marks as styles; everything else as it is."""
+def _line(line: Line, style: str = "") -> Text:
+    """A line with its emphasis; foreign text is cut as it is for any reader."""
     shown = Text(style=style)
-    bold = code = False
-    for part in text.replace("```", "`").replace("`", "\0`\0").replace("*", "\0*\0").split("\0"):
-        if part == "`":
-            code = not code
-        elif part == "*" and not code:
-            bold = not bold
-        elif part:
-            shown.append(html.unescape(part), style="cyan" if code else "bold" if bold else "")
+    for span in line:
+        if isinstance(span, str):
+            shown.append(span)
+        elif isinstance(span, Moment):
+            shown.append(span.utc)
+        elif isinstance(span, Link):
+            shown.append(f"{span.label}: {span.url}")
+        else:
+            styles = {Strong: "bold", Code: "cyan"}
+            shown.append(plain(span.text, span.limit), style=styles.get(type(span), ""))
     return shown
 
 
-def print_preview(incident: UUID, notice: Notice, first: bool) -> None:
-    """Shows a notice on standard output: in full when new, one line when updated."""
+def print_preview(incident: UUID, note: Note, first: bool) -> None:
+    """Shows a message on standard output: in full when new, one line when updated."""
     console = Console(highlight=False)
     if first:
-        console.print(render_for_terminal(notice))
+        console.print(render_for_terminal(note))
     else:
-        line = Text.assemble(("Slack preview updated ", "cyan"), html.unescape(notice.text))
+        line = Text.assemble(("Slack preview updated ", "cyan"), _printable(note.text))
         line.append(f"  {incident}", style="dim")
         console.print(line)
 
 
 def print_reply(incident: UUID, text: str) -> None:
     """Shows a reply in an incident's thread on standard output, as one line."""
-    line = Text.assemble(
-        ("Slack preview, in the thread: ", "cyan"), _printable(html.unescape(text))
-    )
+    line = Text.assemble(("Slack preview, in the thread: ", "cyan"), _printable(text))
     Console(highlight=False).print(line.append(f"  {incident}", style="dim"))
 
 

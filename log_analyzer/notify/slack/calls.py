@@ -8,13 +8,26 @@ from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError, SlackRequestError
 
-from log_analyzer.notify.channel import MaybeSentError, NotSentError
+from log_analyzer.notify.channel import MaybeSentError, NotSentError, Refusal
 
 RETRY_AFTER_MAX_SECONDS: Final = 300.0
 _UNREADABLE_RETRY_AFTER_SECONDS: Final = 30.0
 
 # Slack's words for "something broke here": the post may have been made all the same.
 _UNSURE: Final = frozenset({"internal_error", "fatal_error", "request_timeout"})
+
+# Slack's words for what decides what comes next.
+_REFUSALS: Final[dict[str, Refusal]] = {
+    "message_not_found": "message_gone",
+    "edit_window_closed": "message_gone",
+    "cant_update_message": "message_gone",
+    "thread_not_found": "message_gone",
+    "channel_not_found": "channel_closed",
+    "not_in_channel": "channel_closed",
+    "is_archived": "channel_closed",
+    "missing_scope": "not_allowed",
+    "not_allowed_token_type": "not_allowed",
+}
 
 
 def call(request: Callable[[], Any]) -> Any:
@@ -37,7 +50,7 @@ def call(request: Callable[[], Any]) -> Any:
             raise MaybeSentError(reason) from error
         if status == http.client.OK and response.get("ok") is None:
             raise MaybeSentError("an answer that is not Slack's") from error
-        raise NotSentError(reason, refused=True) from error
+        raise NotSentError(reason, refusal=_REFUSALS.get(reason, "other")) from error
     except SlackRequestError as error:
         # An upload that was not taken: it is shared only after that.
         raise NotSentError(str(error)[:200]) from error

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from slack_sdk import WebClient
 
-from log_analyzer.notify.channel import PREVIEW, MaybeSentError, NotSentError, Posted, Request
+from log_analyzer.notify.channel import (
+    PREVIEW,
+    MaybeSentError,
+    MessageKey,
+    NotSentError,
+    Posted,
+    Reply,
+    Request,
+)
+from log_analyzer.notify.messages.content import Note
+from log_analyzer.notify.messages.thread import PICTURE
+from log_analyzer.notify.slack import block_kit
 from log_analyzer.notify.slack.block_kit import Block
+from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.notify.slack.calls import call
-from log_analyzer.notify.slack.message import Notice
+from log_analyzer.notify.slack.history import messages_of, metadata, payload, payload_of
 from log_analyzer.notify.slack.pace import SlackPace
-from log_analyzer.notify.slack.thread_message import PICTURE, ThreadNote
+from log_analyzer.notify.slack.text import inert
 
-METADATA_EVENT: Final = "firstcause_incident"
 PICTURE_TITLE: Final = "Errors over time, by service"
 HTTP_TIMEOUT_SECONDS: Final = 8
-HISTORY_PAGES: Final = 20
 HISTORY_PAGE: Final = 200
 CHANNEL_PAGES: Final = 50
+# A post is looked for since so long before it was made: our clock and Slack's may differ.
+CLOCKS_DIFFER_SECONDS: Final = 900
 
 # What Slack says of a message that it finds too long or odd; its headline alone is neither.
 _TOO_MUCH: Final = frozenset(
@@ -33,8 +45,8 @@ class SlackChannel:
     """All channels of one Slack workspace through the official SDK; see `Channel`.
 
     The SDK's own retries are off: its default repeats a post whose connection broke, and so
-    posts twice. Needs the scopes chat:write, files:write, channels:history, and channels:read
-    where a channel is given by its name.
+    posts twice. Needs the scopes chat:write, files:write, channels:history (groups:history for
+    private channels), and channels:read where a channel is given by its name.
     """
 
     def __init__(self, token: str, api_url: str, pace: SlackPace | None = None) -> None:
@@ -52,48 +64,48 @@ class SlackChannel:
         """Keeps all channels free: nobody knows yet which it goes to; see `Channel`."""
         self._pace.expect_post()
 
-    def post(self, channel: str, incident: UUID, notice: Notice) -> Posted:
+    def post(self, channel: str, key: MessageKey, note: Note) -> Posted:
         """Posts; see `Channel`."""
 
         def post(blocks: list[Block]) -> Any:
             return self._client.chat_postMessage(
                 channel=channel,
-                text=notice.text,
+                text=_fallback(note),
                 blocks=blocks,
-                metadata=_metadata(incident),
+                metadata=metadata(key),
                 unfurl_links=False,
                 unfurl_media=False,
             )
 
-        response = self._shortened_if_need_be(channel, "post", post, notice.blocks)
+        response = self._shortened_if_need_be(channel, "post", post, note)
         posted = Posted(str(response["channel"]), str(response["ts"]))
         if self._ids.get(channel, channel) != posted.channel:
             self._ids[channel] = posted.channel
             self._pace.rename(channel, posted.channel)
         return posted
 
-    def update(self, posted: Posted, incident: UUID, notice: Notice) -> None:
+    def update(self, posted: Posted, key: MessageKey, note: Note) -> None:
         """Updates; see `Channel`."""
 
         def update(blocks: list[Block]) -> Any:
             return self._client.chat_update(
                 channel=posted.channel,
-                ts=posted.ts,
-                text=notice.text,
+                ts=posted.message_id,
+                text=_fallback(note),
                 blocks=blocks,
-                metadata=_metadata(incident),
+                metadata=metadata(key),
             )
 
-        self._shortened_if_need_be(posted.channel, "update", update, notice.blocks)
+        self._shortened_if_need_be(posted.channel, "update", update, note)
 
     def holds(self, channel: str) -> bool:
         """Any but the preview; see `Channel`."""
         return channel != PREVIEW
 
-    def find(self, channel: str, incident: UUID, since_ms: int) -> Posted | None:
-        """Reads the channel's history back to a minute before `since_ms`; see `Channel`."""
+    def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:
+        """Reads the channel's history back to some minutes before `since_ms`; see `Channel`."""
         channel_id = self._resolve(channel)
-        oldest = f"{since_ms / 1000 - 60:.6f}"
+        oldest = f"{since_ms / 1000 - CLOCKS_DIFFER_SECONDS:.6f}"
 
         def page(cursor: str | None) -> Any:
             return self._client.conversations_history(
@@ -104,60 +116,77 @@ class SlackChannel:
                 include_all_metadata=True,
             )
 
-        wanted = {"incident_id": str(incident)}
-        for message in self._messages(page):
-            if _payload(message) == wanted:
+        wanted = payload_of(key)
+        for message in messages_of(page, self._pace):
+            if payload(message) == wanted:
                 return Posted(channel_id, str(message["ts"]))
         return None
 
-    def reply(self, thread: Posted, incident: UUID, reply: str, note: ThreadNote) -> None:
+    def link(self, posted: Posted) -> str:
+        """The message's permalink; empty when Slack gives none; see `Channel`."""
+        try:
+            answer = call(
+                partial(
+                    self._client.chat_getPermalink,
+                    channel=posted.channel,
+                    message_ts=posted.message_id,
+                )
+            )
+        except (NotSentError, MaybeSentError):
+            # It is worth a link, no more: the channel is named anyway.
+            return ""
+        address = str(answer.get("permalink") or "")
+        return address if address.startswith("https://") else ""
+
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
         """Posts into the thread; see `Channel`."""
 
         def post(blocks: list[Block]) -> Any:
             return self._client.chat_postMessage(
                 channel=thread.channel,
-                thread_ts=thread.ts,
-                text=note.text,
+                thread_ts=thread.message_id,
+                reply_broadcast=reply.broadcast,
+                text=_fallback(reply.note),
                 blocks=blocks,
-                metadata=_metadata(incident, reply),
+                metadata=metadata(key, reply.name),
                 unfurl_links=False,
                 unfurl_media=False,
             )
 
-        self._shortened_if_need_be(thread.channel, "reply", post, note.blocks)
+        self._shortened_if_need_be(thread.channel, "reply", post, reply.note)
 
-    def upload(self, thread: Posted, incident: UUID, png: bytes) -> None:
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
         """Three requests, of which only the last makes it seen; see `Channel`."""
         self._paced(
             thread.channel,
             "upload",
             lambda: self._client.files_upload_v2(
                 content=png,
-                filename=_picture_name(incident),
+                filename=_picture_name(key.about),
                 title=PICTURE_TITLE,
                 alt_txt=PICTURE_TITLE,
                 channel=thread.channel,
-                thread_ts=thread.ts,
+                thread_ts=thread.message_id,
             ),
         )
 
-    def has_reply(self, thread: Posted, incident: UUID, reply: str) -> bool:
+    def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """By metadata, a picture by the name of its file; see `Channel`."""
 
         def page(cursor: str | None) -> Any:
             return self._client.conversations_replies(
                 channel=thread.channel,
-                ts=thread.ts,
+                ts=thread.message_id,
                 cursor=cursor,
                 limit=HISTORY_PAGE,
                 include_all_metadata=True,
             )
 
-        wanted = {"incident_id": str(incident), "reply": reply}
-        for message in self._messages(page):
+        wanted = payload_of(key) | {"reply": name}
+        for message in messages_of(page, self._pace):
             names = {one.get("name") for one in message.get("files") or ()}
-            picture = reply == PICTURE and _picture_name(incident) in names
-            if picture or _payload(message) == wanted:
+            picture = name == PICTURE and _picture_name(key.about) in names
+            if picture or payload(message) == wanted:
                 return True
         return False
 
@@ -172,29 +201,15 @@ class SlackChannel:
             raise
 
     def _shortened_if_need_be(
-        self,
-        channel: str,
-        request: Request,
-        send: Callable[[list[Block]], Any],
-        blocks: tuple[Block, ...],
+        self, channel: str, request: Request, send: Callable[[list[Block]], Any], note: Note
     ) -> Any:
+        blocks = list(slack_blocks(note.parts))
         try:
-            return self._paced(channel, request, partial(send, list(blocks)))
+            return self._paced(channel, request, partial(send, blocks))
         except NotSentError as error:
             if str(error) not in _TOO_MUCH:
                 raise
-        return self._paced(channel, request, partial(send, list(blocks[:1])))
-
-    @staticmethod
-    def _messages(read: Callable[[str | None], Any]) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        for _ in range(HISTORY_PAGES):
-            page = call(partial(read, cursor))
-            yield from page.get("messages") or ()
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return
-        raise MaybeSentError("the channel's history is too long to look through")
+        return self._paced(channel, request, partial(send, blocks[:1]))
 
     def _resolve(self, channel: str) -> str:
         """The channel's id, which the history is read by; names are looked up once."""
@@ -210,23 +225,18 @@ class SlackChannel:
             if not cursor:
                 break
         if channel not in self._ids:
-            raise NotSentError(f"channel_not_found: set SLACK_CHANNEL to the id of {channel}")
+            raise NotSentError(
+                f"channel_not_found: set SLACK_CHANNEL to the id of {channel}",
+                refusal="channel_closed",
+            )
         return self._ids[channel]
 
     def _list_channels(self, cursor: str | None) -> Any:
         return call(partial(self._client.conversations_list, limit=1000, cursor=cursor))
 
 
-def _payload(message: dict[str, Any]) -> dict[str, Any] | None:
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != METADATA_EVENT:
-        return None
-    return metadata.get("event_payload") or {}
-
-
-def _metadata(incident: UUID, reply: str | None = None) -> dict[str, Any]:
-    payload = {"incident_id": str(incident)} | ({"reply": reply} if reply else {})
-    return {"event_type": METADATA_EVENT, "event_payload": payload}
+def _fallback(note: Note) -> str:
+    return inert(note.text, block_kit.FALLBACK_CHARS)
 
 
 def _picture_name(incident: UUID) -> str:

@@ -49,6 +49,6 @@ def post_operations_message(settings: Settings, text: str) -> bool:
 
 
 def _may_work_later(error: Exception) -> bool | float:
-    if not isinstance(error, NotSentError) or error.refused:
+    if not isinstance(error, NotSentError) or error.refusal is not None:
         return False
     return error.retry_after_seconds or True

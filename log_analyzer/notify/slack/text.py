@@ -53,6 +53,11 @@ def _without_piles(text: str) -> str:
     return "".join(kept)
 
 
+def escaped(text: str) -> str:
+    """Wording of ours in a mrkdwn object: `&`, `<` and `>` as Slack asks, else as it is."""
+    return "".join(_ESCAPES.get(char, char) for char in text)
+
+
 def plain(text: str, limit: int) -> str:
     """For a plain_text object, where nothing is markup: one line of at most `limit`."""
     return _cut(one_line(text), limit, escape=False)

@@ -7,10 +7,12 @@ when it was given up.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
@@ -20,9 +22,8 @@ from log_analyzer.notify.channel import Posted
 
 _CQL: Final = {
     "plan": "INSERT INTO thread_replies (incident_id, channel, thread_ts, reply, state, epoch, "
-    "attempts, planned_at) VALUES (?, ?, ?, ?, 'pending', ?, 0, ?) IF NOT EXISTS",
-    "names": "SELECT reply FROM thread_replies WHERE incident_id = ? AND channel = ? "
-    "AND thread_ts = ?",
+    "attempts, planned_at, broadcast, facts) VALUES (?, ?, ?, ?, 'pending', ?, 0, ?, ?, ?) "
+    "IF NOT EXISTS",
     "by_state": "SELECT * FROM thread_replies WHERE state = ?",
     "move": "UPDATE thread_replies SET state = ?, epoch = ?, lease_owner = ?, lease_until = ?, "
     "not_before = ?, attempts = ?, last_error = ? WHERE incident_id = ? "
@@ -45,6 +46,8 @@ class ReplyRow:
     not_before_ms: int = 0
     attempts: int = 0
     last_error: str | None = None
+    broadcast: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ThreadOutbox:
@@ -57,16 +60,29 @@ class ThreadOutbox:
     def _execute(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values)
 
-    def names(self, incident: UUID, thread: Posted) -> frozenset[str]:
-        """The names of all replies that were planned for an incident's thread."""
-        rows = self._execute("names", incident, thread.channel, thread.ts)
-        return frozenset(row.reply for row in rows)
+    def plan(
+        self,
+        incident: UUID,
+        reply: str,
+        thread: Posted,
+        now_ms: int,
+        *,
+        broadcast: bool = False,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The reply will be sent, once; planning it again changes nothing.
 
-    def plan(self, incident: UUID, reply: str, thread: Posted, now_ms: int) -> None:
-        """The reply will be sent, once; planning it again changes nothing."""
-        self._execute(
-            "plan", incident, thread.channel, thread.ts, reply, uuid.uuid4(), moment(now_ms)
-        )
+        Args:
+            incident: whose thread it is.
+            reply: its name, unique in the thread.
+            thread: where the message stands.
+            now_ms: the wall clock.
+            broadcast: whether the channel shows it too.
+            facts: what it tells, as of now; JSON must be able to hold it.
+        """
+        place = (incident, thread.channel, thread.message_id, reply)
+        told = orjson.dumps(dict(facts)).decode() if facts else None
+        self._execute("plan", *place, uuid.uuid4(), moment(now_ms), broadcast, told)
 
     def in_state(self, state: str) -> list[ReplyRow]:
         """The replies in this state, as they were planned: the oldest first."""
@@ -90,7 +106,7 @@ class ThreadOutbox:
             row.last_error,
             row.incident_id,
             row.thread.channel,
-            row.thread.ts,
+            row.thread.message_id,
             row.reply,
             row.epoch,
         ).was_applied
@@ -110,4 +126,6 @@ def _row(row: Any) -> ReplyRow:
         not_before_ms=milliseconds(row.not_before) or 0,
         attempts=row.attempts or 0,
         last_error=row.last_error,
+        broadcast=bool(row.broadcast),
+        facts=orjson.loads(row.facts) if row.facts else {},
     )

@@ -14,19 +14,25 @@ from cassandra.cluster import Session
 from firstcause.evaluations.code_version import CodeVersion
 from firstcause.evaluations.history import EvaluationHistory
 from firstcause.evaluations.run import CaseChoice, EvaluatedRun
+from root_cause.evaluation.intervals import Interval
 from root_cause.evaluation.measure import Shares
+from root_cause.evaluation.system_figures import SystemFigures
 from tests.command_line import firstcause
 
 pytestmark = pytest.mark.integration
 
 START = datetime(2026, 2, 2, 4, 0, 0, 123_000, tzinfo=UTC)
-GOOD = Shares(40, 0.9, 0.95, 0.05, 0.1, 4, 1.0)
+GOOD = Shares(40, 0.9, 0.95, 0.05, 0.1, 4, 1.0, 30, 0.93)
+SHOP = SystemFigures(
+    GOOD, {"first": Interval(0.9, 0.81, 0.98)}, {"first error": 0.4}, {"first error": 0.6}
+)
 
 
 @pytest.fixture
 def history(session: Session) -> EvaluationHistory:
     session.execute("TRUNCATE evaluations")
     session.execute("TRUNCATE evaluation_faults")
+    session.execute("TRUNCATE evaluation_systems")
     return EvaluationHistory(session)
 
 
@@ -41,6 +47,7 @@ def a_run(
         version=CodeVersion("0.1.0", "0123456789ab"),
         total=total,
         by_fault={"return": GOOD, "(silent)": GOOD},
+        by_system={"shop": SHOP},
         seconds_a_case=0.25,
     )
     return replace(run, **changes)  # type: ignore[arg-type]
@@ -51,7 +58,7 @@ def test_a_run_comes_back_whole_and_a_retry_replaces_it(history: EvaluationHisto
     for _ in range(2):
         history.record(run)
     assert history.find(run.run_id) == run
-    assert history.newest(10) == [replace(run, by_fault={})]
+    assert history.newest(10) == [replace(run, by_fault={}, by_system={})]
     assert history.find(uuid4()) is None
 
 
@@ -68,7 +75,7 @@ def test_the_run_before_is_the_last_of_the_same_cases_that_did_not_fail(
     first, other, failed, now = (
         a_run(0),
         a_run(1, suite=2),
-        a_run(2, total=None, error="no such folder", by_fault={}),
+        a_run(2, total=None, error="no such folder", by_fault={}, by_system={}),
         a_run(3),
     )
     oldest = a_run(-9)
@@ -85,7 +92,7 @@ def test_a_run_that_failed_first_and_then_did_not_is_kept_with_its_figures(
     history: EvaluationHistory,
 ) -> None:
     run = a_run(0)
-    history.record(replace(run, total=None, error="away", by_fault={}))
+    history.record(replace(run, total=None, error="away", by_fault={}, by_system={}))
     history.record(run)
     assert history.find(run.run_id) == run
 
@@ -99,7 +106,7 @@ def test_the_command_shows_which_run_got_worse(
 ) -> None:
     assert "No runs yet" in evaluations(product_env).stdout
     good, bad = a_run(0), a_run(1, total=replace(GOOD, top1=0.5))
-    broken = a_run(2, total=None, error="no such folder", by_fault={})
+    broken = a_run(2, total=None, error="no such folder", by_fault={}, by_system={})
     for run in (good, bad, broken):
         history.record(run)
     table = evaluations(product_env).stdout
@@ -111,6 +118,7 @@ def test_the_command_shows_which_run_got_worse(
     assert lines[1]["worse"] == ["First: 50.0%, before 90.0% (margin 2.0%)."]
     one = evaluations(product_env, str(bad.run_id)).stdout
     assert "(silent)" in one
+    assert "90.0% [81%-98%]" in one
     assert "First: 50.0%, before 90.0%" in one
 
 

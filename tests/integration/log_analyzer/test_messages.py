@@ -15,11 +15,12 @@ from cassandra.cluster import Session
 from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import ErrorMinute, IncidentView
-from log_analyzer.notify.delivery import Delivery
+from log_analyzer.incidents.view import IncidentView
+from log_analyzer.notify.channel_wiring import delivery_to
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Route, Router
 from log_analyzer.notify.slack.channel import SlackChannel
+from log_analyzer.notify.slack.pace import SlackPace
 from log_analyzer.notify.threads.delivery import ThreadDelivery
 from log_analyzer.notify.threads.outbox import ThreadOutbox
 from tests.command_line import firstcause
@@ -51,42 +52,57 @@ def slack() -> Iterator[SlackStub]:
 
 
 class ReaderOfOne:
-    """Reads one service's incidents only, so that tests don't send each other's; with minutes."""
+    """Reads one service's incidents only, so that tests don't send each other's."""
 
-    def __init__(self, session: Session, service: str) -> None:
-        self._reader, self._service = IncidentReader(session), service
+    def __init__(self, session: Session, service: str, clock_ms: Callable[[], int]) -> None:
+        self._reader = IncidentReader(session, clock_ms=clock_ms)
+        self._service = service
 
     def read(self, incident: uuid.UUID) -> IncidentView | None:
         view = self._reader.read(incident)
-        if view is None or view.service_name != self._service:
-            return None
-        return dataclasses.replace(view, error_minutes=(ErrorMinute(self._service, DAY_MS, 5),))
+        return view if view is not None and view.service_name == self._service else None
 
 
 class Instance:
     """Delivery of one analyzer, on a clock that the test moves."""
 
     def __init__(self, session: Session, slack: SlackStub, service: str, **parts) -> None:
-        self.now_ms = time.time_ns() // 1_000_000
-        reader = ReaderOfOne(session, service)
-        channel = parts.get("channel") or SlackChannel("xoxb-1", slack.api_url)
-        shared = {
-            "threads": ThreadOutbox(session),
-            "reader": reader,
-            "channel": channel,
-            "owner": str(uuid.uuid4()),
-            "model_configured": False,
-            "clock_ms": lambda: self.now_ms,
-        }
-        router = parts.get("router", Router("#incidents"))
-        self.delivery = Delivery(outbox=MessageOutbox(session), router=router, **shared)
-        self.threads = ThreadDelivery(**shared)
+        self.now_ms = parts.pop("now_ms", time.time_ns() // 1_000_000)
+        clock_ms = lambda: self.now_ms  # noqa: E731
+        reader = ReaderOfOne(session, service, clock_ms)
+        channel = parts.pop("channel", None) or SlackChannel("xoxb-1", slack.api_url)
+        owner = str(uuid.uuid4())
+        self.delivery = delivery_to(
+            channel,
+            session,
+            router=parts.pop("router", Router("#incidents")),
+            owner=owner,
+            reader=reader,
+            clock_ms=clock_ms,
+            model_configured=False,
+            **parts,
+        )
+        self.threads = ThreadDelivery(
+            threads=ThreadOutbox(session),
+            reader=reader,
+            channel=channel,
+            owner=owner,
+            model_configured=False,
+            clock_ms=clock_ms,
+        )
 
     def run(self) -> None:
         """One pass; a minute goes by for the incidents, but not for Slack's pace."""
         self.delivery.run_once()
         self.threads.run_once()
         self.now_ms += 61_000
+
+    def run_for(self, span_ms: int, step_ms: int) -> None:
+        """Passes while a time goes by."""
+        for _ in range(span_ms // step_ms):
+            self.delivery.run_once()
+            self.threads.run_once()
+            self.now_ms += step_ms
 
     def run_until(self, wanted: Callable[[], object]) -> None:
         def enough() -> object:
@@ -148,7 +164,7 @@ def reply_names(slack: SlackStub, key: str) -> list[str]:
     )
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     """Stands for the process being killed at this point."""
 
 
@@ -222,6 +238,7 @@ def test_what_people_did_is_read_back_and_shown(session, slack, service) -> None
     assert dataclasses.astuple(handling) == (
         *("ann", now_ms, "cy", now_ms + HOUR_MS),
         *("wrong", "bob", "deterministic", 0),
+        *(None, None),
     )
 
     def shown() -> str:
@@ -267,6 +284,83 @@ def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session,
     assert at(session, first).handling.silenced_until_ms is None
 
 
+def test_a_silence_outlasts_a_new_template_that_joins(session, service) -> None:
+    view = opened(session, service)
+    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store.apply(Silence(view.incident_id, "ann", now_ms, now_ms + HOUR_MS))
+    joins = an_event(service, 70, DAY_MS + 700, message="Refund refused by the bank")
+    a_tracker(session).record(consumed([joins], offset=70))
+    assert len(at(session, view).groups) == 2
+    assert at(session, view).handling.silenced_by == "ann"
+    store.apply(Silence(view.incident_id, "ann", now_ms, now_ms))
+    assert at(session, view).handling.silenced_until_ms is None
+
+
+class Course:
+    """Errors and deliveries on one clock that the test moves, against Slack's stub."""
+
+    def __init__(self, session: Session, slack: SlackStub, service: str, **parts) -> None:
+        slack.message_interval_seconds = 0.0
+        channel = SlackChannel("xoxb-1", slack.api_url, SlackPace(interval_ms=0))
+        self.session, self.slack, self.service = session, slack, service
+        self.instance = Instance(
+            session, slack, service, channel=channel, now_ms=DAY_MS, detail_after_ms=60_000, **parts
+        )
+        self.tracker = a_tracker(session, clock_ms=lambda: self.instance.now_ms)
+        self.number = 0
+
+    def log(self, count: int = 1, ahead_ms: int = 0) -> None:
+        now_ms = self.instance.now_ms + ahead_ms
+        events = [an_event(self.service, self.number + n, now_ms + n % 1_000) for n in range(count)]
+        self.tracker.record(consumed(events, offset=self.number))
+        self.number += count
+
+    def go_on(self, span_ms: int, step_ms: int = 30_000) -> None:
+        for _ in range(span_ms // step_ms):
+            self.tracker.resolve_quiet()
+            self.instance.run_for(step_ms, step_ms)
+
+    @property
+    def threads(self) -> list[tuple[list[str], list[str]]]:
+        """Of each root message of the service: its replies, and those that were broadcast."""
+        found = []
+        for view in incidents_of(self.session, self.service):
+            for post in self.slack.posts_of(str(view.incident_id)):
+                own = [one for one in self.slack.replies if one["thread_ts"] == post["ts"]]
+                named = [one for one in own if one["metadata"]]
+                names = [_kind(one) for one in named]
+                found.append((names, [_kind(one) for one in named if one["broadcast"]]))
+        return found
+
+
+def _kind(reply: dict) -> str:
+    return reply["metadata"]["event_payload"]["reply"].split("-")[0]
+
+
+@pytest.mark.parametrize("stamped_ahead", [False, True])
+def test_rare_errors_a_flood_quiet_and_back_are_told_just_so(
+    session, slack, service, stamped_ahead
+) -> None:
+    """An error each ten minutes for a day, 5,000 in a minute, quiet, and back."""
+    course = Course(session, slack, service)
+    for number in range(144):
+        course.log()
+        if stamped_ahead and number == 72:
+            course.log(ahead_ms=2 * HOUR_MS)
+        course.go_on(600_000, 300_000)
+    assert course.threads == [(["detail"], [])]
+    for _ in range(5):
+        course.log(1_000)
+        course.go_on(12_000, 12_000)
+    course.go_on(HOUR_MS)
+    assert course.threads == [(["detail", "burst", "resolved"], ["burst"])]
+    course.log(20)
+    course.go_on(HOUR_MS)
+    assert course.threads == [
+        (["detail", "burst", "resolved", "back", "resolved"], ["burst", "back"])
+    ]
+
+
 def test_the_commands_do_what_the_buttons_do(session, service, product_env) -> None:
     view = opened(session, service)
     key = str(view.incident_id)
@@ -274,6 +368,12 @@ def test_the_commands_do_what_the_buttons_do(session, service, product_env) -> N
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return firstcause(product_env, "incidents", *arguments)
 
+    prefix = key[:8]
+    assert run("ack", prefix, "--by", "zoe").returncode == 0
+    assert run("ack", prefix, "--undo").returncode == 0
+    assert at(session, view).handling.acknowledged_by is None
+    assert run("resolve", prefix, "--by", "eve").returncode == 0
+    assert (at(session, view).status, at(session, view).handling.resolved_by) == ("resolved", "eve")
     assert run("ack", key, "--by", "ann").returncode == 0
     assert run("silence", key, "--for", "2h").returncode == 0
     done = run("feedback", key, "right", "--by", "bob")

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -363,6 +364,37 @@ def test_without_a_token_the_preview_file_has_the_incident_once(
     assert [json.loads(line)["incident_id"] for line in lines].count(str(incident.incident_id)) == 1
     assert all("no model" in line for line in lines if str(incident.incident_id) in line)
     assert "Slack preview" in (tmp_path / "analyzer.log").read_text()
+
+
+def test_a_backlog_of_a_week_is_one_digest_and_what_happens_now_is_told_at_once(
+    own, session, service, stubs, start
+) -> None:
+    """The first start: 300 incidents of seven days, and one of this minute."""
+    slack, mistral = stubs
+    now_ms = time.time_ns() // 1_000_000
+    apart_ms = 7 * 24 * 3_600_000 // 300
+    letters = str.maketrans("0123456789", "ghijklmnop")
+    old = [
+        an_event(f"{service}-{str(n).translate(letters)}", n, now_ms - (n + 1) * apart_ms)
+        for n in range(300)
+    ]
+    fresh = an_event(service, 999, now_ms, message="The till is stuck")
+    send(own, [*old[::-1], fresh])
+    with start(**with_mistral(mistral), analyzer_old_news_seconds=3_600):
+        [read] = eventually(lambda: incidents_of(session, service), len)
+        read_at = time.time()
+        [message] = eventually(lambda: messages_of(slack, session, service), len, 30)
+        assert float(message["ts"]) - read_at < 10
+        eventually(lambda: committed(own), lambda count: count == 301)
+        [digest] = eventually(
+            lambda: [one for one in slack.messages if "older incidents" in one["text"]],
+            lambda found: found and "300 older" in found[0]["text"],
+            120,
+        )
+        eventually(lambda: mistral.prompts, len)
+    assert len(slack.messages) == 2
+    assert digest["metadata"]["event_payload"]["incident_id"] != str(read.incident_id)
+    assert all("The till is stuck" in prompt for prompt in mistral.prompts)
 
 
 def test_unreadable_messages_are_passed_and_health_and_metrics_tell(

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from dags.tasks.evaluation import SYNTHETIC, case_choice, evaluated_run
 from firstcause.evaluations.code_version import CodeVersion, code_version
 from firstcause.evaluations.run import CaseChoice, EvaluatedRun, worsenings
+from generators.cases.files import write_cases
 from root_cause.evaluation.measure import Shares
+from root_cause.evaluation.system_figures import SystemFigures
 
 MONDAY = datetime(2026, 2, 2, 4, tzinfo=UTC)
 CHOICE = CaseChoice(None, 4, 3, with_spans=False)
@@ -57,6 +59,29 @@ def test_types_of_fault_that_fell_are_named() -> None:
         by_fault={"return": replace(GOOD, top1=0.5), "disk_full": GOOD, "new": GOOD},
     )
     assert worsenings(before, now)[-1] == "By type of fault, first: return 50.0% (before 100.0%)."
+
+
+def test_one_system_that_got_worse_is_told_though_the_mean_is_as_good() -> None:
+    def systems(first: float, second: float) -> dict[str, SystemFigures]:
+        shares = {"one": replace(GOOD, top1=first), "two": replace(GOOD, top1=second)}
+        return {name: SystemFigures(some) for name, some in shares.items()}
+
+    before, now = a_run(by_system=systems(0.9, 0.9)), a_run(by_system=systems(1.0, 0.8))
+    assert worsenings(before, now) == ("two: First: 80.0%, before 90.0% (margin 2.0%).",)
+
+
+def test_a_run_of_several_folders_has_figures_of_each(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        write_cases(folder, 2, seed)
+    choice = replace(CHOICE, directory=":".join(map(str, folders)))
+    run = evaluated_run(UUID(int=1), MONDAY, choice, VERSION)
+    assert run.total is not None
+    assert run.total.cases == 4
+    assert list(run.by_system) == ["one", "two"]
+    assert all(name.startswith(("one: ", "two: ")) for name in run.by_fault)
+    one, two = (figures.shares.top1 for figures in run.by_system.values())
+    assert run.total.top1 == (one + two) / 2
 
 
 def test_a_run_that_failed_is_worse_than_any_and_no_measure_for_the_next() -> None:

@@ -31,7 +31,6 @@ STILL_LONGER = {
     "log_analyzer/incidents/view.py": 284,
     "log_analyzer/intake/consumer.py": 281,
     "log_analyzer/model/question.py": 258,
-    "log_analyzer/notify/delivery.py": 272,
 }
 
 

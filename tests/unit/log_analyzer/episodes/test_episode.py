@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from firstcause.events.log_event import LogEvent
 from log_analyzer.episodes import tally as tally_module
 from log_analyzer.episodes.consumed_error import ConsumedError, group_fingerprint
-from log_analyzer.episodes.episode import Episode, covering, episode_id, is_quiet, severity
+from log_analyzer.episodes.episode import Episode, covering, episode_id, is_quiet
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT, Tally
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
 from log_analyzer.intake.uncommitted_batch import (
@@ -91,22 +91,6 @@ def test_minutes_are_the_same_in_any_order_and_after_reading_them_back(times, ch
     assert there.minutes == back.minutes
     counted = Counter(at_ms // MINUTE_MS for at_ms in times)
     assert there.minutes == {key: counted[key] for key in sorted(counted)[-MINUTES_KEPT:]}
-
-
-def test_severity_grows_with_errors_services_and_escalations_and_fatal_is_critical() -> None:
-    assert [severity(count, fatal=False) for count in (1, 10, 100)] == ["low", "medium", "high"]
-    assert severity(1, fatal=True) == "critical"
-    assert [severity(count, fatal=False, services=3) for count in (1, 10, 100)] == [
-        "medium",
-        "high",
-        "high",
-    ]
-    assert [severity(count, fatal=False, escalations=2) for count in (1, 10, 100)] == [
-        "high",
-        "high",
-        "critical",
-    ]
-    assert severity(1, fatal=True, escalations=1) == "critical"
 
 
 def test_an_incident_is_quiet_after_the_quiet_time() -> None:

@@ -10,8 +10,9 @@ from cassandra.cluster import NoHostAvailable
 
 from log_analyzer.handling.human_actions import Acknowledgement, Action, Feedback, Silence
 from log_analyzer.incidents.view import Analysis
+from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
+from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.notify.slack.button_listener import ButtonListener
-from log_analyzer.notify.slack.message import NoticeOptions, render_notice
 from tests.stubs.slack import SlackStub
 from tests.stubs.socket_mode import SocketModeStub
 from tests.unit.log_analyzer.notify.test_message import a_view
@@ -22,7 +23,9 @@ ANALYSIS = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
 
 
 def buttons() -> dict[str, dict]:
-    row = render_notice(a_view(), ANALYSIS, NoticeOptions(buttons=True)).blocks[-1]["elements"]
+    row = slack_blocks(render_notice(a_view(), ANALYSIS, NoticeOptions(buttons=True)).parts)[-1][
+        "elements"
+    ]
     return {one["text"]["text"]: one for one in row}
 
 

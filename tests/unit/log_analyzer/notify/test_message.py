@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence, action_of_click
+from log_analyzer.handling.human_actions import (
+    Acknowledgement,
+    AcknowledgementUndone,
+    Feedback,
+    Resolution,
+    Silence,
+    action_of_click,
+)
+from log_analyzer.incidents.handling import Handling
 from log_analyzer.incidents.view import (
     Analysis,
     EarlierIncident,
@@ -19,20 +27,22 @@ from log_analyzer.incidents.view import (
     ErrorMinute,
     Escalation,
     Evidence,
-    Handling,
     IncidentContext,
     IncidentView,
     Suspect,
     TimelineEntry,
 )
+from log_analyzer.notify.messages.content import Quoted, paragraph
+from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
+from log_analyzer.notify.messages.thread import DETAIL, render_reply
+from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.preview.terminal import (
     incident_detail,
     incidents_table,
     render_for_terminal,
 )
-from log_analyzer.notify.slack.message import NoticeOptions, render_notice
+from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.notify.slack.text import code, inert, plain, whole_lines
-from log_analyzer.notify.slack.thread_message import DETAIL, render_reply
 from log_analyzer.report.deterministic import current_analysis, deterministic_report, incident_json
 from tests.hostile_lines import HOSTILE_LINES, HostileLine
 from tests.stubs.block_kit import alive, length, mistakes, refusal, text_objects
@@ -93,8 +103,16 @@ def hostile_view(text: str) -> IncidentView:
 def all_blocks(view: IncidentView, analysis: Analysis, options: NoticeOptions) -> list[list]:
     """The blocks of the message and of every reply in its thread."""
     notice = render_notice(view, analysis, options)
-    replies = [render_reply(one, view, analysis) for one in (DETAIL, "resolved-1", "reopened-1")]
-    return [list(one.blocks) for one in (notice, *replies)]
+    facts = {"suspect": view.service_name, "before": view.title, "also_in": view.title}
+    replies = [render_reply(one, view, analysis, facts) for one in REPLIES]
+    return [list(slack_blocks(one.parts)) for one in (notice, *replies)]
+
+
+REPLIES = (DETAIL, "resolved-1", "back-2", "burst-3", "worse-4", "suspect-5", "analysis-6")
+
+
+def blocks_of(view: IncidentView, analysis: Analysis, options=NoticeOptions(), told=None) -> list:  # noqa: B008
+    return list(slack_blocks(render_notice(view, analysis, options, told).parts))
 
 
 def assert_harmless(view: IncidentView, analysis: Analysis) -> None:
@@ -102,9 +120,6 @@ def assert_harmless(view: IncidentView, analysis: Analysis) -> None:
         for blocks in all_blocks(view, analysis, options):
             assert refusal(blocks, "text") is None, mistakes(blocks)
             assert alive(blocks, own_links=OWN if options is OPTIONS else "") == []
-    text = render_notice(view, analysis).text
-    assert alive([{"text": {"type": "mrkdwn", "text": text, "verbatim": True}}]) == []
-    assert length(text) <= 500
 
 
 @pytest.mark.parametrize("line", HOSTILE_LINES, ids=lambda line: line.kind)
@@ -112,14 +127,14 @@ def test_a_hostile_line_makes_no_mention_no_link_no_format_and_fits(line: Hostil
     analysis = Analysis("mistral", line.text, line.text, "likely", (FIRST_ID,), (line.text,) * 20)
     view = hostile_view(line.text)
     assert_harmless(view, analysis)
-    notice = render_notice(view, analysis, OPTIONS)
-    assert notice.blocks[0]["text"]["text"].startswith("🟠 HIGH · ")
-    for one in text_objects(notice.blocks):
+    blocks = blocks_of(view, analysis, OPTIONS)
+    assert blocks[0]["text"]["text"].startswith("🟠 HIGH · ")
+    for one in text_objects(blocks):
         if one["type"] == "mrkdwn":
             outside_of_code = re.sub(r"`[^`\n]*`", "", one["text"])
             assert "~" not in outside_of_code
             # What is bold is ours: a label, a figure, or a name that was made inert.
-            assert outside_of_code.count("*") in (0, 2, 4, 6)
+            assert outside_of_code.count("*") % 2 == 0
 
 
 def texts_of_all_kinds() -> st.SearchStrategy[str]:
@@ -216,18 +231,26 @@ def test_the_message_says_what_where_since_when_who_why_and_what_to_do() -> None
         escalations=(Escalation(uuid.UUID(int=4), "order", 6, START_MS, START_MS),),
     )
     said = Analysis("mistral", "Pool too small.", "payment", "likely", (FIRST_ID,), ("Enlarge it",))
-    shown = " ".join(one["text"] for one in text_objects(render_notice(view, said).blocks))
+    shown = " ".join(one["text"] for one in text_objects(list(blocks_of(view, said))))
     for wanted in (
         "🟠 HIGH · order: Payment 7 failed",
-        "*1,234 errors* in 60 s, since *22:13 UTC, 14 Nov 2023*",
+        "*1,234 errors* since <!date^1700000000^{date_short_pretty}, {time}|22:13 UTC, 14 Nov 20",
+        ", 1,234 a minute now",
         "order 1,000 · payment 234",
-        "*Suspect: payment* (likely, says Mistral)\nPool too small.\n• Its span is the deepest",
-        "1. Enlarge it",
-        "Seen 3 times before, last on 00:00 UTC, 4 Jan 1970. Then it was payment (likely): Cause",
+        "*Suspect: payment* (likely, says Mistral)\nPool too small.\nIt logs `Payment 7 failed`",
+        "*First, Mistral suggests:* Enlarge it",
+        "Seen 3 times before, last on ",
+        "; then it was payment (likely)",
         "Escalated: order, 6 alerts",
-        f"firstcause incidents ack {view.incident_id}",
+        f"firstcause incidents {str(view.incident_id)[:8]}",
     ):
         assert wanted in shown
+    # What ten seconds do not need is in the thread.
+    assert FIRST_ID not in shown
+    assert reasons[0] not in shown
+    detail = " ".join(one["text"] for one in text_objects(all_blocks(view, said, OPTIONS)[1]))
+    assert FIRST_ID in detail
+    assert reasons[0] in detail
 
 
 def test_the_report_by_rules_says_its_reasons_once() -> None:
@@ -236,7 +259,8 @@ def test_the_report_by_rules_says_its_reasons_once() -> None:
     view = a_view(context=IncidentContext(START_MS, (suspect,)))
     analysis = deterministic_report(view, "no model")
     assert reason in analysis.root_cause
-    assert json.dumps(render_notice(view, analysis, OPTIONS).blocks).count(reason) == 1
+    message, detail, *_ = all_blocks(view, analysis, OPTIONS)
+    assert (json.dumps(message).count(reason), json.dumps(detail).count(reason)) == (0, 1)
 
 
 def test_feedback_shows_whether_it_judges_the_analysis_beside_it() -> None:
@@ -251,13 +275,13 @@ def test_feedback_shows_whether_it_judges_the_analysis_beside_it() -> None:
             feedback_source="mistral",
             feedback_analysed_ms=analysed_ms,
         )
-        blocks = render_notice(a_view(handling=told), said).blocks
+        blocks = blocks_of(a_view(handling=told), said)
         assert any(words in one["text"] for one in text_objects(blocks))
 
 
 def test_buttons_carry_the_incident_and_the_analysis_that_is_judged() -> None:
     said = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
-    buttons = render_notice(a_view(), said, NoticeOptions(buttons=True)).blocks[-1]["elements"]
+    buttons = blocks_of(a_view(), said, NoticeOptions(buttons=True))[-1]["elements"]
     actions = [
         action_of_click(
             {"actions": [one | {"action_ts": "1700000000.5"}], "user": {"id": "U1", "name": "ann"}}
@@ -269,9 +293,64 @@ def test_buttons_carry_the_incident_and_the_analysis_that_is_judged() -> None:
         Acknowledgement(key, "ann", at_ms),
         Silence(key, "ann", at_ms, at_ms + 3_600_000),
         Silence(key, "ann", at_ms, at_ms + 86_400_000),
+        Resolution(key, "ann", at_ms),
         Feedback(key, "ann", at_ms, "right", "mistral", 42),
         Feedback(key, "ann", at_ms, "wrong", "mistral", 42),
     ]
+
+
+def test_what_was_acknowledged_or_silenced_is_undone_by_a_button() -> None:
+    said = Analysis("mistral", "r", "payment", "likely", (), (), analysed_ms=42)
+    told = Handling(acknowledged_by="ann", silenced_until_ms=START_MS)
+    row = blocks_of(a_view(handling=told), said, NoticeOptions(buttons=True))[-1]["elements"]
+    click = {"action_ts": "1700000000.5"}
+    found = [action_of_click({"actions": [one | click], "user": {"name": "bob"}}) for one in row]
+    key, at_ms = a_view().incident_id, 1_700_000_000_500
+    assert found[:3] == [
+        AcknowledgementUndone(key, "bob", at_ms),
+        Silence(key, "bob", at_ms, at_ms),
+        Resolution(key, "bob", at_ms),
+    ]
+
+
+def test_a_burst_tells_of_itself_and_of_what_was_there_before() -> None:
+    """An error each ten minutes for two hours, then 600 in a minute."""
+    first = START_MS - START_MS % 60_000
+    burst = first + 120 * 60_000
+    minutes = [ErrorMinute("order", first + n * 600_000, 1) for n in range(12)]
+    view = a_view(
+        error_minutes=(*minutes, ErrorMinute("order", burst, 600)),
+        evidence=(),
+        error_count=612,
+        first_ms=first,
+        last_ms=burst + 50_000,
+    )
+    [shown] = [
+        one["text"]
+        for one in text_objects(blocks_of(view, deterministic_report(view, "n")))
+        if "errors*" in one["text"]
+    ]
+    assert shown.startswith(f"*600 errors* since <!date^{burst // 1_000}^")
+    assert "600 a minute now" in shown
+    assert "Before that 12 errors, 6 an hour, since " in shown
+
+
+def test_the_suspect_says_from_whom_it_changed_and_what_is_only_a_first_look() -> None:
+    view = a_view()
+    analysis = deterministic_report(view, "n")
+    assert "at a first look" in json.dumps(blocks_of(view, analysis))
+    view = a_view(context=IncidentContext(START_MS, (Suspect("payment", ("It failed.",)),)))
+    told = Told(suspect="payment", suspect_before="order")
+    shown = json.dumps(blocks_of(view, deterministic_report(view, "n"), told=told))
+    assert "changed from order" in shown
+    assert "at a first look" not in shown
+
+
+def test_a_message_that_is_too_long_as_a_whole_is_cut_with_a_sign() -> None:
+    parts = [paragraph([Quoted("&" * 3_000, 2_900)]) for _ in range(60)]
+    blocks = slack_blocks(parts)
+    assert refusal(list(blocks), "text") is None
+    assert "the message was cut" in blocks[-1]["elements"][0]["text"]
 
 
 @given(
@@ -293,12 +372,10 @@ def test_a_click_that_is_none_of_ours_is_no_action(payload) -> None:
 def test_without_a_page_of_our_own_there_is_no_link_and_with_one_there_is_one() -> None:
     view = a_view()
     analysis = deterministic_report(view, "n")
-    assert "<" not in str(
-        [one["text"] for one in text_objects(render_notice(view, analysis).blocks)]
-    )
-    linked = render_notice(view, analysis, OPTIONS).blocks
-    found = re.findall(r"<[^>]*>", str([one["text"] for one in text_objects(linked)]))
-    assert found == [f"<{OWN}{view.incident_id}|Open>"]
+    shown = str([one["text"] for one in text_objects(blocks_of(view, analysis))])
+    assert "<http" not in shown
+    linked = str([one["text"] for one in text_objects(blocks_of(view, analysis, OPTIONS))])
+    assert re.findall(r"<http[^>]*>", linked) == [f"<{OWN}{view.incident_id}|Open>"]
 
 
 def test_the_same_incident_makes_the_same_notice_and_news_change_it() -> None:

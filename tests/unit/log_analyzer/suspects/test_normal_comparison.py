@@ -15,7 +15,9 @@ from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.store import decoded, encoded
 from log_analyzer.incidents.view import Analysis, IncidentContext, NormalRanking, Suspect
 from log_analyzer.model.analysis_state import state_digest
-from log_analyzer.notify.slack.message import render_notice
+from log_analyzer.notify.messages.incident import render_notice
+from log_analyzer.notify.messages.thread import DETAIL, render_reply
+from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.prompting.variables import PromptVariables
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.redacted_incident import redacted_incident
@@ -93,7 +95,7 @@ def a_view(ranking: NormalRanking | None):
 
 
 def said(view) -> str:
-    return json.dumps(render_notice(view, deterministic_report(view, "n")).blocks)
+    return json.dumps(slack_blocks(render_notice(view, deterministic_report(view, "n")).parts))
 
 
 def test_the_silent_culprit_is_named_with_its_reasons_and_their_log_lines() -> None:
@@ -186,7 +188,9 @@ def test_the_report_says_against_what_was_compared(ranking, words: str) -> None:
 
 
 def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
-    assert "stock departs most clearly from normal" in said(a_view(RANKING))
+    shown = said(a_view(RANKING))
+    assert "Suspect: stock* (likely" in shown
+    assert "After A, B is missing." in shown
     values = PromptVariables(redacted_incident(a_view(RANKING))).values
     assert values["suspects"][0] == values["ranking"]["culprit"] == "stock"
     assert PromptVariables(redacted_incident(a_view(NEW))).values["ranking"] is None
@@ -195,11 +199,12 @@ def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
 def test_a_model_that_disagrees_stands_beside_the_rules_each_with_its_reasons() -> None:
     view = a_view(RANKING)
     answer = Analysis("mistral", "order leaks its connections.", "order", "likely", (), ())
-    text = json.dumps(render_notice(view, answer).blocks)
+    text = json.dumps(slack_blocks(render_notice(view, answer).parts))
     assert "Suspect: order" in text
     assert "order leaks its connections." in text
     assert "The rules say stock" in text
-    assert "After A, B is missing" in text
+    detail = json.dumps(slack_blocks(render_reply(DETAIL, view, answer, {}).parts))
+    assert "After A, B is missing" in detail
 
 
 def test_another_culprit_is_worth_another_question() -> None:

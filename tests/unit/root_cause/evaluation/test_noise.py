@@ -7,7 +7,7 @@ import random
 import pytest
 from typer.testing import CliRunner
 
-from generators.null_traffic import NULL_ROWS, NullRow, null_pairs
+from generators.cases.null_traffic import NULL_ROWS, NullRow, null_pairs
 from root_cause.evaluation.log_damage import Recording
 from root_cause.evaluation.noise import WINDOW_MS, fault_free_pairs, ranked
 from tests.unit.cli.test_evaluate import evaluate_app

@@ -1,0 +1,1 @@
+"""News of an incident: what its thread is told, and what the whole channel."""

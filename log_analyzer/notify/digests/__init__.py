@@ -1,0 +1,1 @@
+"""Many incidents told as one message."""

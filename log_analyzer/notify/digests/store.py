@@ -1,0 +1,105 @@
+"""Digests in Cassandra: which one is filled now, what each names, and how many were told of late.
+
+Every method blocks and raises the driver's errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from cassandra.cluster import Session
+
+from firstcause.derived_ids import derived_id
+from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.stored_time import moment
+from log_analyzer.incidents.stores.episodes import milliseconds
+from log_analyzer.notify.messages.digest import DigestKind, Member
+
+MINUTE_MS: Final = 60_000
+
+_CQL: Final = {
+    "current": "SELECT digest_id FROM current_digests WHERE kind = ?",
+    "first": "INSERT INTO current_digests (kind, digest_id) VALUES (?, ?) IF NOT EXISTS",
+    "next": "UPDATE current_digests SET digest_id = ? WHERE kind = ? IF digest_id = ?",
+    "join": "INSERT INTO digest_incidents (digest_id, incident_id, joined_at, severity, status, "
+    "title, error_count, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+    "members": "SELECT * FROM digest_incidents WHERE digest_id = ?",
+    "note": "INSERT INTO sent_notices (minute, incident_id, sent_at) VALUES (?, ?, ?)",
+    "noted": "SELECT incident_id, sent_at FROM sent_notices WHERE minute = ?",
+}
+
+
+class DigestStore:
+    """Digests, and the first messages of the last minutes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statements = prepare_all(session, _CQL)
+
+    def _execute(self, name: str, *values: object) -> Any:
+        return self._session.execute(self._statements[name], values)
+
+    def current(self, kind: DigestKind) -> UUID | None:
+        """The digest of this kind that was begun last; None before the first."""
+        row = self._execute("current", kind).one()
+        return row.digest_id if row else None
+
+    def begin(self, kind: DigestKind, after: UUID | None) -> UUID:
+        """Begins the digest that follows `after`; what another instance began, if it was faster.
+
+        Its id follows from the one before, so that all instances begin the same.
+        """
+        following = derived_id("digest", kind, str(after))
+        if after is None:
+            self._execute("first", kind, following)
+        else:
+            self._execute("next", following, kind, after)
+        return self.current(kind) or following
+
+    def join(self, digest: UUID, member: Member) -> None:
+        """Names an incident in a digest; a second time changes nothing."""
+        self._execute(
+            "join",
+            digest,
+            member.incident_id,
+            moment(member.joined_ms),
+            member.severity,
+            member.status,
+            member.title,
+            member.error_count,
+            moment(member.first_ms),
+            moment(member.last_ms),
+        )
+
+    def members(self, digest: UUID) -> list[Member]:
+        """All that a digest names, in the order of joining."""
+        found = [
+            Member(
+                row.incident_id,
+                milliseconds(row.joined_at) or 0,
+                row.severity or "low",
+                row.status or "open",
+                row.title or "",
+                row.error_count or 0,
+                milliseconds(row.first_seen) or 0,
+                milliseconds(row.last_seen) or 0,
+            )
+            for row in self._execute("members", digest)
+        ]
+        return sorted(found, key=lambda one: (one.joined_ms, one.incident_id))
+
+    def note_sent(self, incident: UUID, now_ms: int) -> None:
+        """Notes that an incident's first message is sent now."""
+        self._execute("note", moment(now_ms - now_ms % MINUTE_MS), incident, moment(now_ms))
+
+    def sent_within(self, span_ms: int, now_ms: int) -> int:
+        """How many incidents' first messages were sent within a time of at most some minutes."""
+        found: set[UUID] = set()
+        minute_ms = (now_ms - span_ms) // MINUTE_MS * MINUTE_MS
+        while minute_ms <= now_ms:
+            for row in self._execute("noted", moment(minute_ms)):
+                if (milliseconds(row.sent_at) or 0) > now_ms - span_ms:
+                    found.add(row.incident_id)
+            minute_ms += MINUTE_MS
+        return len(found)

@@ -1,0 +1,1 @@
+"""What messages and replies say, as plain data for any channel."""

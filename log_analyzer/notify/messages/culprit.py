@@ -1,0 +1,101 @@
+"""Who is to blame for an incident, and the one reason that convinces. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from log_analyzer.incidents.view import Analysis, ContextLog, Evidence, IncidentView
+from log_analyzer.notify.messages.content import (
+    Code,
+    Part,
+    Quoted,
+    Span,
+    Strong,
+    paragraph,
+)
+from log_analyzer.notify.messages.told import Told
+from log_analyzer.notify.messages.wording import first_sentence, named_as
+from log_analyzer.report.sections import suspect_names
+from log_analyzer.suspects.onset import onset_ms
+
+REASON_CHARS: Final = 220
+LINE_CHARS: Final = 180
+
+
+def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[Part]:
+    """Who is to blame, how sure that is, and the one reason that convinces."""
+    by_rules, blamed = suspect_names(view)[0], blamed_service(view, analysis)
+    head: list[Span] = [Strong(f"Suspect: {blamed or 'unnamed'}", REASON_CHARS)]
+    head += [" (", Quoted(analysis.confidence), f", {author(analysis)})"]
+    if view.context is None and view.status == "open" and analysis.source != "mistral":
+        head += [" at a first look: its logs are being compared"]
+    if told and told.suspect_before and told.suspect == blamed:
+        head += [", changed from ", named_as(told.suspect_before)]
+    lines: list[Iterable[Span]] = [head]
+    if analysis.source == "mistral" and analysis.root_cause.strip():
+        lines.append([Quoted(first_sentence(analysis.root_cause), REASON_CHARS)])
+    lines += [one for one in [_reason(view, analysis, blamed)] if one]
+    if blamed != by_rules:
+        lines.append(["The rules say ", named_as(by_rules), "; reasons in the thread"])
+    return [paragraph(*lines)]
+
+
+def blamed_service(view: IncidentView, analysis: Analysis) -> str:
+    """Whom the analysis blames, if the incident knows that service; else the first suspect."""
+    names = suspect_names(view)
+    known = {view.service_name, *view.services, *names}
+    return analysis.culprit_service if analysis.culprit_service in known else names[0]
+
+
+def author(analysis: Analysis) -> str:
+    """Who says so."""
+    return "says Mistral" if analysis.source == "mistral" else "by the rules"
+
+
+def convincing_line(
+    view: IncidentView, analysis: Analysis, service: str
+) -> Evidence | ContextLog | None:
+    """The log line that shows the service's part best; None when no line of its own is known.
+
+    First what the ranking and the traces cite for it, then what the analysis cites, then its first
+    error of the present onset.
+    """
+    known: dict[str, Evidence | ContextLog] = {}
+    known |= {one.log_id: one for one in (view.context.trace_logs if view.context else ())}
+    known |= {one.log_id: one for one in view.evidence}
+    cited = [
+        log_id
+        for one in (view.context.suspects if view.context else ())
+        if one.service_name == service
+        for log_id in one.log_ids
+    ]
+    own = [
+        one
+        for one in view.evidence
+        if one.service_name == service and one.timestamp_ms >= onset_ms(view)
+    ]
+    found = [known[one] for one in (*cited, *analysis.evidence) if one in known]
+    errors = ("ERROR", "FATAL")
+    candidates = [one for one in found if one.service_name == service and one.message.strip()]
+    loud = [one for one in candidates if one.level in errors]
+    return next(iter((*loud, *candidates, *own)), None)
+
+
+def _reason(view: IncidentView, analysis: Analysis, blamed: str) -> list[Span]:
+    """The line that convinced; without one the first reason, without its arithmetic."""
+    line = convincing_line(view, analysis, blamed)
+    if line is not None:
+        return ["It logs ", Code(line.message, LINE_CHARS)]
+    if analysis.source == "mistral":
+        return []
+    known = view.context.suspects if view.context else ()
+    reasons = [why for one in known if one.service_name == blamed for why in one.reasons]
+    why = next((one for one in reasons if one.strip()), analysis.root_cause)
+    return [Quoted(_without_brackets(first_sentence(why)), REASON_CHARS)] if why.strip() else []
+
+
+def _without_brackets(text: str) -> str:
+    """A sentence without what stands in brackets: figures and log ids."""
+    return re.sub(r"\s*\([^()]*\)", "", text) or text
