@@ -41,7 +41,7 @@ class Case:
         """How the fault comes to those that complain, the most frequent way first."""
         if self.culprit is None or self.plan.fault is None:
             return []
-        known = _ambient_beginnings(self.system)
+        known = ambient_beginnings(self.system)
         return true_paths(self.records, self.culprit, self.plan.fault, self.inject_us, known)
 
 

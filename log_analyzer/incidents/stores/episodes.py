@@ -223,7 +223,7 @@ class IncidentStore:
         ]
 
     def open_statements(self, incident: UUID, arrival_ms: int) -> list[Write]:
-        """Mark an incident as open because of an error that arrived then (wall clock)."""
+        """Mark an incident as open because of what arrived then (wall clock)."""
         return [(self._statements["set_open"], (max(1, arrival_ms * 1_000), incident))]
 
     def write(self, writes: Sequence[Write]) -> None:
