@@ -7,7 +7,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from dags.tasks.drill import await_incident, inject_fault
+from dags.supervision.incident import AwaitIncidentOperator
+from dags.tasks.drill import inject_fault
 from firstcause.local.daemons.airflow_pools import BATCH_POOL
 from generators.scenario import scenario_names
 
@@ -93,12 +94,13 @@ def fault_drill() -> None:
         doc_md="Sends traffic with the fault. **When it fails**: read the last line of the log; "
         "mostly Kafka was away (`firstcause status`). Then trigger a new drill.",
     )(inject_fault)
-    wait = task(
+    AwaitIncidentOperator(
+        task_id="await_incident",
+        injected=inject(),
         execution_timeout=timedelta(hours=1),
         doc_md="Waits for the incident and checks its suspects. **When it fails**: the last line "
         "of the log says whether there was no incident or a wrong one; see the DAG's docs.",
-    )(await_incident)
-    wait(inject())  # type: ignore[arg-type]  # an XCom stands for its value
+    )
 
 
 fault_drill()

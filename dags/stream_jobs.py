@@ -17,7 +17,8 @@ DOC = """
 Keeps the Spark streaming jobs running, one task a job. A task starts its driver and then
 **defers**: it is purple for months, and that is right. A driver that dies is started again
 within seconds; one that lives but finishes no batch is killed and started again. A restart of
-Airflow, of its scheduler or of its triggerer leaves the drivers alone.
+Airflow, of its scheduler or of its triggerer leaves the drivers alone; where the scheduler is a
+container, its restart ends them too, and they are started again.
 
 ### Switch on, switch off
 * **On**: trigger a run. It stays on until a person ends it, also over a reboot. One run at a

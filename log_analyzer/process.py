@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from cassandra.cluster import DriverException, NoHostAvailable, Session
+from prometheus_client import REGISTRY
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.composed_normal_store import NormalStore
@@ -34,6 +35,7 @@ from log_analyzer.model.analysis_store import AnalysisStore
 from log_analyzer.model.question import questioner
 from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
+from log_analyzer.stream_metrics import StreamCollector
 from log_analyzer.suspects.ranking_process import RankingProcess
 from log_analyzer.worker_passes import run_passes
 from log_analyzer.workers.analysis import AnalysisWorker
@@ -72,6 +74,7 @@ class Analyzer:
 
     def run(self) -> None:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
+        REGISTRY.register(StreamCollector(self._settings.checkpoints_dir))
         serve_health(
             self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
         )

@@ -13,6 +13,7 @@ from firstcause.errors import FirstcauseError
 
 if TYPE_CHECKING:
     from generators.fault_drill import FaultDrill
+    from log_analyzer.commands.drill_incident import DrillExpectation
 
 # Long enough to show healthy traffic first, short enough for a person who waits.
 FAULT_START_SECONDS = 5.0
@@ -47,6 +48,17 @@ class DrillPlan:
             )
         )
 
+    def expectation(self) -> DrillExpectation:
+        """What the drill should lead to."""
+        from log_analyzer.commands.drill_incident import DrillExpectation
+
+        drill = self.drill()
+        return DrillExpectation(
+            started_at=datetime.fromisoformat(self.start),
+            error_ids=_error_ids(drill),
+            culprit=drill.culprit,
+        )
+
 
 def inject_fault(params: Any = None, task_state_store: Any = None) -> dict[str, Any]:
     """Sends the drill's traffic in real time; a retry sends the same events again."""
@@ -71,23 +83,44 @@ def inject_fault(params: Any = None, task_state_store: Any = None) -> dict[str, 
     return {"plan": asdict(plan), "sent": report.sent, "first_error_ms": drill.first_error_ms}
 
 
-def await_incident(injected: dict[str, Any], params: Any = None) -> dict[str, Any]:
-    """Waits for the incident of the drill; fails when it is missing or suspects others."""
+class DrillWatch:
+    """Looks for the incident of a drill; every method blocks for a moment.
+
+    Raises (from each):
+        FirstcauseError, the driver's errors: Cassandra does not answer.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        from firstcause.settings import load_settings
+        from firstcause.storage import cassandra
+
+        self._expected = DrillPlan(**plan).expectation()
+        self._session = cassandra.connect(load_settings())
+
+    def names_culprit(self) -> bool:
+        """Whether there is an incident of the drill that suspects the culprit."""
+        from log_analyzer.commands.drill_incident import find_now
+
+        finding = find_now(self._session, self._expected)
+        return finding is not None and finding.names_culprit
+
+    def close(self) -> None:
+        """Gives the session back."""
+        self._session.cluster.shutdown()
+
+
+def judged_incident(injected: dict[str, Any], waited_seconds: float) -> dict[str, Any]:
+    """The summary of a drill; fails when its incident is missing or suspects others."""
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
-    from log_analyzer.commands.drill_incident import DrillExpectation, await_finding, stored_at_ms
+    from log_analyzer.commands.drill_incident import judged_finding, stored_at_ms
     from log_analyzer.report.sections import suspect_names
 
     plan = DrillPlan(**injected["plan"])
-    drill = plan.drill()
-    expected = DrillExpectation(
-        started_at=datetime.fromisoformat(plan.start),
-        error_ids=_error_ids(drill),
-        culprit=drill.culprit,
-    )
+    drill, expected = plan.drill(), plan.expectation()
     with cassandra.session(load_settings()) as session:
         try:
-            finding = await_finding(session, expected, float(params["timeout_seconds"]))
+            finding = judged_finding(session, expected, waited_seconds)
         except FirstcauseError as error:
             raise AirflowFailException(str(error)) from error  # the wait was the retry
         stored_ms = stored_at_ms(session, finding.incident.incident_id, expected.started_at)

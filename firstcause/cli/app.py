@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from firstcause.error_exit import run
+from firstcause.errors import FirstcauseError
+from firstcause.settings import PROJECT_ROOT
 
 app = typer.Typer(
     name="firstcause",
@@ -14,6 +16,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback(help=app.info.help)
+def require_checkout() -> None:
+    """Every command needs folders beside the packages, such as `deploy`: a checkout."""
+    if not (PROJECT_ROOT / "deploy").is_dir():
+        raise FirstcauseError(
+            f"{PROJECT_ROOT} is not a checkout of firstcause: clone the repository and run "
+            "`make install` there, or `pip install --editable` it."
+        )
 
 
 def _assemble() -> None:

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
         yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --wipe.")] = False,
     ) -> None:
         """Stop all that `up` started, and the Spark drivers of Airflow; leave the data."""
-        from firstcause.local import shutdown
+        from firstcause.local import home
         from firstcause.settings import load_settings
 
         settings = load_settings()
@@ -52,8 +52,10 @@ def register(app: typer.Typer) -> None:
             typer.confirm(f"Remove all data below {settings.firstcause_home}?", abort=True)
         stop_services(settings, names)
         if wipe:
-            shutdown.wipe(settings)
+            left = home.wipe(settings.firstcause_home)
             _say(f"data below {settings.firstcause_home} removed")
+            if left:
+                _say(f"there before firstcause was, and left: {', '.join(left)}")
 
     @app.command()
     def status(
@@ -87,12 +89,13 @@ def start_services(
     Raises:
         FirstcauseError: something is missing, or a service died or did not answer in time.
     """
-    from firstcause.local import installation, preflight, shutdown
+    from firstcause.local import home, installation, preflight, shutdown
     from firstcause.local.startup import Startup
     from firstcause.local.startup_view import startup_view
 
     services = installation.chosen(installation.local_services(settings), names)
     tasks = installation.start_tasks(settings, services)
+    home.claim(settings.firstcause_home)
     with installation.exclusive(settings, _say):
         shutdown.clear_crashed(settings, services)
         preflight.check(settings, services)

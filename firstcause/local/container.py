@@ -34,7 +34,9 @@ POLL_SECONDS: Final = 0.5
 def container_environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     """Airflow's environment in a container. Pure."""
     own = {name: value for name, value in inherited.items() if name.startswith("AIRFLOW__")}
-    return {**inherited, **airflow.airflow_environment(settings), **own}
+    environment = {**inherited, **airflow.airflow_environment(settings), **own}
+    environment[airflow.METADATA_URL] = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    return environment
 
 
 @app.command()

@@ -187,6 +187,8 @@ def launch(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # What it writes (previews, data, logs of tasks) is for its owner alone.
+                umask=0o077,
             )
         except FileNotFoundError as error:
             raise FirstcauseError(f"{name} cannot start: {command[0]} is not there.") from error

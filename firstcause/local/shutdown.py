@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,20 +13,6 @@ from firstcause.local.service import Service, record_path
 from firstcause.settings import Settings
 
 DRIVER_STOP_RANK: Final = 1
-
-# What `--wipe` removes below FIRSTCAUSE_HOME; anything else there is not ours to remove.
-WIPED: Final = (
-    "airflow",
-    "cassandra",
-    "checkpoints",
-    "kafka",
-    "logs",
-    "postgres",
-    "run",
-    "slack_preview.jsonl",
-    "slack_preview.lock",
-    "slack_preview_pictures",
-)
 
 
 def driver_records(settings: Settings) -> list[Path]:
@@ -72,16 +57,6 @@ def clear_crashed(settings: Settings, services: Sequence[Service]) -> None:
         record = ProcessRecord.read(record_path(settings, service.name))
         if record is not None and not record.is_alive():
             record.terminate_group(service.stop_grace_seconds, service.leader_stop_signal)
-
-
-def wipe(settings: Settings) -> None:
-    """Removes the data of the local services. The jars stay."""
-    for name in WIPED:
-        path = settings.firstcause_home / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _stop_service(settings: Settings, service: Service) -> str | None:

@@ -79,18 +79,40 @@ def await_finding(
     Raises:
         FirstcauseError: there was none in time, or none that names the culprit.
     """
-    reader = IncidentReader(session)
     deadline = clock() + timeout_seconds
     while True:
-        finding = drill_finding(reader.since(expected.started_at - REOPENED), expected)
+        finding = find_now(session, expected)
         if finding and finding.names_culprit:
             return finding
         if clock() >= deadline:
-            break
+            return _judged(finding, expected, timeout_seconds)
         sleep(POLL_SECONDS)
+
+
+def find_now(session: Session, expected: DrillExpectation) -> DrillFinding | None:
+    """The incident of the drill that Cassandra holds now; see `drill_finding`."""
+    return drill_finding(IncidentReader(session).since(expected.started_at - REOPENED), expected)
+
+
+def judged_finding(
+    session: Session, expected: DrillExpectation, waited_seconds: float
+) -> DrillFinding:
+    """The incident of the drill after somebody has waited for it, if it names the culprit.
+
+    Raises:
+        FirstcauseError: there is none, or none that names the culprit.
+    """
+    return _judged(find_now(session, expected), expected, waited_seconds)
+
+
+def _judged(
+    finding: DrillFinding | None, expected: DrillExpectation, waited_seconds: float
+) -> DrillFinding:
+    if finding is not None and finding.names_culprit:
+        return finding
     if finding is None:
         raise FirstcauseError(
-            f"No incident was opened within {timeout_seconds:.0f} s. Look whether the analyzer "
+            f"No incident was opened within {waited_seconds:.0f} s. Look whether the analyzer "
             "runs (`firstcause status`). Errors like those of an incident that is open already "
             "join it: see `firstcause incidents`, and drill again when it is resolved."
         )

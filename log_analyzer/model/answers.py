@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.model.mistral_client import Confidence, ModelAnswer, RootCause
+from log_analyzer.model.mistral_client import ModelAnswer
+from log_analyzer.prompting.answer_schema import Confidence, RootCause
 from log_analyzer.redaction.redactor import PLACEHOLDER
 
 # So many traces and such a share of them blame a service that it is more than a line of a log.

@@ -13,7 +13,7 @@ from firstcause.storage.stored_time import moment
 from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_state import evidence_key
-from log_analyzer.model.mistral_client import Confidence, RootCause
+from log_analyzer.prompting.answer_schema import Confidence, RootCause
 
 _CQL: Final = {
     "find": "SELECT * FROM model_answers WHERE fingerprint = ? AND evidence_digest = ?",

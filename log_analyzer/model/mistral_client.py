@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final
 
 import httpx2
 import stamina
 from mistralai.client import Mistral
 from mistralai.client.errors import MistralError, NoResponseError
-from pydantic import BaseModel, Field
 
 from firstcause.settings import Settings
 from firstcause.text.plain_text import plain_line
+from log_analyzer.prompting.answer_schema import ADDED_TOKENS, Confidence, RootCause
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.redaction.redactor import Redacted
 
@@ -24,7 +23,6 @@ TIMEOUT_MS: Final = 30_000
 ATTEMPTS: Final = 3
 RETRY_AFTER_MAX_SECONDS: Final = 30.0
 MAX_ANSWER_TOKENS: Final = 800
-MAX_INPUT_TOKENS: Final = 4_000
 ROOT_CAUSE_CHARS: Final = 1_500
 ACTION_CHARS: Final = 300
 ACTIONS: Final = 5
@@ -35,22 +33,11 @@ _RETRIED_STATUS: Final = frozenset({429, 500, 502, 503, 504})
 # A wrong or blocked key as well: somebody may mend it, and no call helps until then.
 _UNAVAILABLE_STATUS: Final = _RETRIED_STATUS | {401, 403, 408}
 
-Confidence = Literal["confirmed", "likely", "inconclusive"]
 _LOWER: Final[dict[Confidence, Confidence]] = {
     "confirmed": "likely",
     "likely": "inconclusive",
     "inconclusive": "inconclusive",
 }
-
-
-class RootCause(BaseModel):
-    """The schema that the model answers in."""
-
-    root_cause: str = Field(min_length=1, max_length=4_000)
-    culprit_service: str = Field(max_length=200)
-    confidence: Confidence
-    evidence: list[str] = Field(max_length=100)
-    actions: list[str] = Field(max_length=20)
 
 
 class ModelFailedError(Exception):
@@ -111,11 +98,6 @@ def check_answer(
         actions=actions[:ACTIONS],
     )
     return checked, struck
-
-
-# What the API adds to a prompt: the schema of the answer, and the marks of a conversation.
-ADDED_TOKENS: Final = estimated_tokens(json.dumps(RootCause.model_json_schema())) + 50
-MAX_PROMPT_TOKENS: Final = MAX_INPUT_TOKENS - ADDED_TOKENS
 
 
 def call_tokens(prompt: str) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from log_analyzer import metrics
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.model.mistral_client import MAX_PROMPT_TOKENS
+from log_analyzer.prompting.answer_schema import MAX_PROMPT_TOKENS
 from log_analyzer.prompting.deadline import deadline
 from log_analyzer.prompting.folder import (
     ROOT_CAUSE,

@@ -26,10 +26,14 @@ class ProgressFile:
         self._path = path
         self._job = job
         self._batch_id = -1
+        self._lag_messages: int | None = None
         self._batch_finished_at = time.time()
 
-    def write(self, batch_id: int, *, trigger_active: bool) -> None:
+    def write(
+        self, batch_id: int, *, trigger_active: bool, lag_messages: int | None = None
+    ) -> None:
         """Replaces the file in one step. A batch id not seen before counts as a finished batch."""
+        self._lag_messages = lag_messages
         now = time.time()
         if batch_id != self._batch_id or not trigger_active:
             # With no batch at work there is nothing that could hang.
@@ -48,6 +52,7 @@ class ProgressFile:
             "batch_id": self._batch_id,
             "batch_finished_at": self._batch_finished_at,
             "trigger_active": trigger_active,
+            "lag_messages": self._lag_messages,
             "updated_at": time.time(),
             "fatal_error": fatal_error,
         }

@@ -11,6 +11,7 @@ from typing import Final, get_args
 from pydantic import SecretStr
 
 from firstcause.errors import FirstcauseError
+from firstcause.local.daemons.airflow import METADATA_URL
 from firstcause.settings import PROJECT_ROOT, Settings
 from spark.driver.process import SUBMIT_CONF, at_its_priority, driver_memory
 
@@ -22,7 +23,7 @@ SECRETS: Final = frozenset(
     name.upper()
     for name, field in Settings.model_fields.items()
     if SecretStr in (field.annotation, *get_args(field.annotation))
-)
+) | {METADATA_URL}
 
 
 def submit_command(settings: Settings, job: str) -> list[str]:

@@ -32,6 +32,7 @@ from spark.streaming.checkpoint import (
     lost_offsets,
     other_topics,
 )
+from spark.streaming.lag import lag_messages
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +132,9 @@ def run(
                 active, works = _state(query)
                 if works:
                     outage.over()
-                progress.write(last_batch, trigger_active=active)
+                progress.write(
+                    last_batch, trigger_active=active, lag_messages=lag_messages(query.lastProgress)
+                )
                 stop.wait(POLL_SECONDS)
             if stop.is_set():
                 _stop_gracefully(query, progress, last_batch)

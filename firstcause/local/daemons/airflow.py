@@ -12,16 +12,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 from cryptography.fernet import Fernet
 
 from firstcause.errors import FirstcauseError
 from firstcause.local.daemons.airflow_pools import PARALLELISM
 from firstcause.local.daemons.environment import process_environment, settings_environment
+from firstcause.local.daemons.http_probe import answer_of
 from firstcause.local.daemons.postgres import ensure_database, metadata_url
 from firstcause.local.daemons.secret_file import secret_file
 from firstcause.local.service import Service, Task, last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
+
+# Names the metadata to `housekeeping`: Airflow takes its own variable away from tasks.
+METADATA_URL: Final = "FIRSTCAUSE_METADATA_URL"
 
 DATABASE_TASK: Final = "airflow-database"
 MIGRATE_TIMEOUT_SECONDS: Final = 300.0
@@ -57,7 +60,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     url = f"http://127.0.0.1:{settings.airflow_port}"
     configuration = {
         "CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
-        "CORE__PLUGINS_FOLDER": str(home / "plugins"),
+        "CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "dags" / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTOR": "LocalExecutor",
@@ -75,6 +78,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN_ASYNC": metadata_url(settings),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        # A file that has changed is read at once all the same.
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "dag-processor-logs"),
         "LOGGING__COLORED_CONSOLE_LOG": "False",
@@ -93,6 +98,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     return {
         **settings_environment(settings),
         "AIRFLOW_HOME": str(home),
+        METADATA_URL: metadata_url(settings),
         # Without it Spark's workers take the system's Python and miss our packages.
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
@@ -124,11 +130,10 @@ def airflow_program() -> Path:
 
 def airflow_health(base_url: str) -> dict[str, Any]:
     """What the health endpoint says; empty while it does not answer within 3 s."""
-    url = f"{base_url.rstrip('/')}/api/v2/monitor/health"
+    response = answer_of(f"{base_url.rstrip('/')}/api/v2/monitor/health")
     try:
-        response = httpx.get(url, timeout=3.0, trust_env=False)
-        health = response.json() if response.status_code == httpx.codes.OK else {}
-    except (httpx.HTTPError, ValueError):
+        health = response.json() if response is not None else {}
+    except ValueError:
         return {}
     return health if isinstance(health, dict) else {}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import httpx
-
 from firstcause.local.daemons.environment import process_environment
+from firstcause.local.daemons.http_probe import answer_of
 from firstcause.local.service import Service
 from firstcause.settings import Settings
 
@@ -31,8 +30,4 @@ def analyzer_service(settings: Settings) -> Service:
 
 def analyzer_answers(settings: Settings) -> bool:
     """Whether its metrics page answers within 3 s."""
-    try:
-        url = f"http://127.0.0.1:{settings.analyzer_metrics_port}/"
-        return httpx.get(url, timeout=3.0, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    return answer_of(f"http://127.0.0.1:{settings.analyzer_metrics_port}/") is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firstcause.local.daemons.airflow import airflow_environment, create_secrets
+from firstcause.local.daemons.airflow import METADATA_URL, airflow_environment, create_secrets
 from firstcause.local.daemons.environment import process_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 
@@ -31,6 +31,7 @@ class DagRuns:
         url = f"sqlite:///{settings.firstcause_home / 'airflow' / 'runs.db'}"
         metadata = {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+            METADATA_URL: url,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url.replace("sqlite", "sqlite+aiosqlite"),
         }
         own = {**process_environment(settings), **airflow_environment(settings), **metadata, **env}

@@ -23,6 +23,12 @@ from firstcause.dead_letters import headers as dead_letter
 from firstcause.evaluations.history import EvaluationHistory
 from firstcause.events.log_event import read_log_event
 from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.local.daemons.airflow_pools import (
+    BATCH_POOL,
+    BATCH_SLOTS,
+    PARALLELISM,
+    STREAM_PRIORITY,
+)
 from firstcause.local.service import last_log_lines
 from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -30,6 +36,7 @@ from firstcause.storage import cassandra
 from root_cause.evaluation.measure import Shares
 from spark.driver.heartbeat_reader import Progress
 from spark.driver.process import DriverFiles, driver_processes, stop_driver
+from spark.driver.submit import STREAM_JOBS
 from tests.integration.dags.airflow_runs import DagRuns, without_inherited_airflow
 
 pytestmark = pytest.mark.integration
@@ -41,6 +48,7 @@ DAGS = {
     "dead_letter_replay",
     "evaluate_root_cause",
     "learn_normal",
+    "housekeeping",
 }
 
 INSPECT = """
@@ -53,10 +61,34 @@ print("RESULT " + json.dumps({
     "errors": {str(k): v for k, v in bag.import_errors.items()},
     "heavy": sorted({"pyspark", "numpy", "cassandra", "faker"} & set(__import__("sys").modules)),
     "seconds": {s.file: s.duration.total_seconds() for s in bag.dagbag_stats},
+    "pools": {t.task_id: [d.dag_id, t.pool, t.priority_weight]
+        for d in bag.dags.values() for t in d.tasks},
     "dags": {d.dag_id: {"doc": d.doc_md, "tasks": {t.task_id: t.doc_md for t in d.tasks},
         "params": {n: [d.params.get_param(n).schema.get("title"), d.params.get_param(n).description]
             for n in d.params}}
         for d in bag.dags.values()}}))
+"""
+
+OLD_RUNS = """
+import pendulum
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
+month_ago = pendulum.now("UTC").subtract(days=30)
+with create_session() as session:
+    for dag_id in ("stream_jobs", "kafka_stream"):
+        run = DagRun(dag_id=dag_id, run_id="old_" + dag_id, run_type=DagRunType.MANUAL,
+                     state="running", start_date=month_ago, run_after=month_ago)
+        session.add(run)
+"""
+
+LEFT_RUNS = """
+import json
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import select
+with create_session() as session:
+    print("RESULT " + json.dumps(list(session.scalars(select(DagRun.run_id)))))
 """
 
 RATE_JOBS = """
@@ -144,6 +176,35 @@ def test_every_dag_and_task_says_what_to_do_when_it_fails(told: Any) -> None:
             assert "when it fails" in doc.lower()
         for title_and_description in dag["params"].values():
             assert all(title_and_description)
+
+
+def test_streams_share_their_worker_slots_with_nobody(told: Any) -> None:
+    for task_id, (dag_id, pool, weight) in told["pools"].items():
+        if dag_id == "stream_jobs":
+            assert pool == "default_pool"
+            assert weight == STREAM_PRIORITY
+        else:
+            assert (pool, weight < STREAM_PRIORITY) == (BATCH_POOL, True), task_id
+    # One task a job, and each finds a slot while every slot of the others is taken.
+    streams = {task for task, (dag_id, *_) in told["pools"].items() if dag_id == "stream_jobs"}
+    assert streams == set(STREAM_JOBS)
+    assert len(streams) <= PARALLELISM - BATCH_SLOTS
+
+
+def test_housekeeping_removes_old_runs_and_leaves_the_streams(runs: DagRuns) -> None:
+    folder = runs.settings.firstcause_home
+    old_log = folder / "airflow" / "task-logs" / "dag_id=kafka_stream" / "attempt=1.log"
+    old_log.parent.mkdir(parents=True, exist_ok=True)
+    old_log.touch()
+    month_ago = time.time() - 30 * 86_400
+    os.utime(old_log, (month_ago, month_ago))
+    runs.call(["-c", OLD_RUNS])
+    told = runs.run("housekeeping", keep_days=14)
+    assert told["state"] == "success"
+    left = json.loads(runs.call(["-c", LEFT_RUNS]).rpartition("RESULT ")[2])
+    assert "old_stream_jobs" in left
+    assert "old_kafka_stream" not in left
+    assert not old_log.exists()
 
 
 def test_the_dag_files_are_parsed_without_heavy_imports(told: Any) -> None:

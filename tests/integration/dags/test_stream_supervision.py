@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from firstcause.kafka.topics import ensure_topics
+from firstcause.local.daemons.airflow_pools import BATCH_POOL, BATCH_SLOTS
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from firstcause.storage.migrations import migrate
@@ -24,6 +25,10 @@ from tests.installation import Installation
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 JOB = "store_logs"
+# A minute is promised on a machine of its own; tests share theirs.
+RESTART_SECONDS = 180
+# Long tasks that ask little of the machine.
+QUIET = {"rate": 1, "seconds": 1800}
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 240) -> Any:
@@ -43,11 +48,46 @@ class StreamJobs:
         self.installation = installation
         address = f"http://127.0.0.1:{installation.settings.airflow_port}"
         token = httpx.get(f"{address}/auth/token", timeout=30).json()["access_token"]
+        self._all = httpx.Client(
+            base_url=f"{address}/api/v2/dags/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
         self._api = httpx.Client(
             base_url=f"{address}/api/v2/dags/stream_jobs/",
             headers={"Authorization": f"Bearer {token}"},
             timeout=60,
         )
+
+    @contextmanager
+    def busy_slots(self) -> Iterator[None]:
+        """More long tasks than there are worker slots for them.
+
+        `kafka_stream` has one run by hand and, while it is switched on, one by its schedule.
+        """
+        runs = {"kafka_stream": QUIET, "fault_drill": QUIET}
+        started = []
+        for dag_id, conf in runs.items():
+            wait_for(lambda dag=dag_id: self._all.get(f"{dag}/details").is_success)
+            self._all.patch(dag_id, json={"is_paused": False}).raise_for_status()
+            body = {"logical_date": None, "conf": conf}
+            answer = self._all.post(f"{dag_id}/dagRuns", json=body).raise_for_status()
+            started.append(f"{dag_id}/dagRuns/{answer.json()['dag_run_id']}")
+        try:
+            wait_for(lambda: self.busy_batch_slots() == BATCH_SLOTS)
+            yield
+            for run in started:
+                assert self._all.get(run).json()["state"] == "running"
+        finally:
+            self._all.patch("kafka_stream", json={"is_paused": True})
+            for run in started:
+                self._all.patch(run, json={"state": "failed"})
+
+    def busy_batch_slots(self) -> int:
+        """How many worker slots of the pool `batch` are taken."""
+        asked = {"state": "running", "pool": BATCH_POOL}
+        found = self._all.get("~/dagRuns/~/taskInstances", params=asked).raise_for_status().json()
+        return len(found["task_instances"])
 
     def trigger(self) -> str:
         wait_for(lambda: self._api.get("details").status_code == httpx.codes.OK)
@@ -126,6 +166,16 @@ def test_a_killed_jvm_runs_again_without_using_up_a_retry(jobs: StreamJobs, run:
     jobs.await_heartbeat(other_than=before)
     jobs.await_watched(run)
     assert jobs.task(run)["try_number"] == tries
+
+
+def test_a_killed_driver_waits_for_no_worker_slot(jobs: StreamJobs, run: str) -> None:
+    with jobs.busy_slots():
+        before = jobs.await_heartbeat()
+        os.kill(before, signal.SIGKILL)
+        # Without slots of their own the streams would wait for the end of a long task.
+        wait_for(lambda: [pid for pid in jobs.jvms() if pid != before], seconds=RESTART_SECONDS)
+    jobs.await_heartbeat(other_than=before)
+    jobs.await_watched(run)
 
 
 @pytest.mark.parametrize("name", ["airflow-scheduler", "airflow-triggerer"])

@@ -17,9 +17,9 @@ from log_analyzer.model.mistral_client import (
     UNKNOWN_CULPRIT,
     MistralModel,
     ModelFailedError,
-    RootCause,
     check_answer,
 )
+from log_analyzer.prompting.answer_schema import RootCause
 from log_analyzer.prompting.folder import ROOT_CAUSE
 from log_analyzer.prompting.renderer import DEFAULTS_DIR, PromptTemplates
 from tests.hostile_lines import HOSTILE_LINES

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from firstcause.settings import Settings
 from log_analyzer.commands.prompts import app
 from log_analyzer.incidents.view import ContextLog, IncidentView, Suspect
-from log_analyzer.model.mistral_client import MAX_INPUT_TOKENS, MAX_PROMPT_TOKENS
+from log_analyzer.prompting.answer_schema import MAX_INPUT_TOKENS, MAX_PROMPT_TOKENS
 from log_analyzer.prompting.example_incident import example_incident
 from log_analyzer.prompting.folder import ROOT_CAUSE
 from log_analyzer.prompting.renderer import DEFAULTS_DIR, PromptTemplates

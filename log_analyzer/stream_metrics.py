@@ -1,0 +1,44 @@
+"""Metrics of the Spark streaming jobs, from the heartbeats that their drivers write.
+
+The analyzer serves them, because it has the page that Prometheus reads. A driver that is dead or
+hangs shows by the age of its heartbeat or batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+
+class StreamCollector(Collector):
+    """Reads `JOB.progress.json` of each job in a folder at each scrape; times by one clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge a figure, labelled with the job."""
+        heartbeat = _gauge("heartbeat_age_seconds", "Time since the driver's last heartbeat")
+        batch = _gauge("batch_age_seconds", "Time since the last finished batch, while one is due")
+        lag = _gauge("lag_messages", "Messages in Kafka beyond the last finished batch")
+        now = time.time()
+        for path in sorted(self._folder.glob("*.progress.json")):
+            try:
+                told = orjson.loads(path.read_bytes())
+                job = str(told["job"])
+                heartbeat.add_metric([job], max(0.0, now - float(told["updated_at"])))
+                batch.add_metric([job], max(0.0, now - float(told["batch_finished_at"])))
+                if told.get("lag_messages") is not None:
+                    lag.add_metric([job], int(told["lag_messages"]))
+            except (FileNotFoundError, ValueError, KeyError, TypeError):
+                continue  # replaced meanwhile, or of another version: no figure beats a wrong one
+        yield from (heartbeat, batch, lag)
+
+
+def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"firstcause_stream_{name}", help_text, labels=["job"])
