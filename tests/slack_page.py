@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from log_analyzer.incidents.handling import Handling
+from log_analyzer.incidents.records import EarlierIncident, Escalation
 from log_analyzer.incidents.view import (
     Analysis,
-    EarlierIncident,
     ErrorGroup,
     ErrorMinute,
-    Escalation,
     Evidence,
     IncidentContext,
     IncidentView,

@@ -10,7 +10,8 @@ from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.view import EARLIER_SHOWN, EarlierIncident, IncidentView
+from log_analyzer.incidents.records import EarlierIncident
+from log_analyzer.incidents.view import EARLIER_SHOWN, IncidentView
 from log_analyzer.report.sections import suspect_names
 
 # Earlier incidents are looked for by so many groups of an incident.

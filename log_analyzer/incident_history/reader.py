@@ -14,6 +14,7 @@ from firstcause.storage.cassandra import prepare_all, rows_of_each
 from log_analyzer.context.store import ContextStore
 from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
+from log_analyzer.incident_history.episode_reader import EpisodeReader
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
 from log_analyzer.incident_history.present_evidence import present_first
 from log_analyzer.incident_history.rows import (
@@ -77,6 +78,7 @@ class IncidentReader:
             self._merged_at_last,
             monotonic,
         )
+        self._episode_reader = EpisodeReader(self._rows_of_all, monotonic, clock_ms)
         self._graph = CallGraph()
         self._graph_due = float("-inf")
 
@@ -163,13 +165,7 @@ class IncidentReader:
 
     def _episodes(self, incident: UUID) -> list[EpisodeRows]:
         keys = [row.episode_id for row in self._rows("members", incident)]
-        stored = zip(
-            self._rows_of_all("episode", keys),
-            self._rows_of_all("tallies", keys),
-            self._rows_of_all("evidence", keys),
-            strict=True,
-        )
-        return [EpisodeRows(rows[0], tallies, found) for rows, tallies, found in stored if rows]
+        return self._episode_reader.read(keys)
 
     def _merged_into(self, row: Any) -> UUID | None:
         """The incident that this one is a part of now.

@@ -9,8 +9,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
+from log_analyzer.incidents.records import SentMessage
 from log_analyzer.incidents.stores.episodes import milliseconds
-from log_analyzer.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence, SentMessage
+from log_analyzer.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 
 # Shared out among the episodes, so that no group hides the others.
 EVIDENCE_OF_A_VIEW: Final = 200

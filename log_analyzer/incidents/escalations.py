@@ -13,8 +13,8 @@ from cassandra.cluster import Session
 from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
+from log_analyzer.incidents.records import Escalation
 from log_analyzer.incidents.stores.episodes import milliseconds, write_all
-from log_analyzer.incidents.view import Escalation
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.
 OVERLAP_MS: Final = 300_000

@@ -12,7 +12,8 @@ from typing import Final
 
 from log_analyzer.episodes.episode import Severity
 from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.incidents.view import ErrorMinute, Escalation
+from log_analyzer.incidents.records import Escalation
+from log_analyzer.incidents.view import ErrorMinute
 
 WINDOW_MS: Final = 600_000
 # Errors within the window.

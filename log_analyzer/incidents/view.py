@@ -9,6 +9,7 @@ from uuid import UUID
 
 from log_analyzer.episodes.episode import Severity, Status
 from log_analyzer.incidents.handling import NOT_HANDLED, Handling
+from log_analyzer.incidents.records import EarlierIncident, Escalation, SentMessage
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
 EARLIER_SHOWN: Final = 5
@@ -55,17 +56,6 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
-    """Where an incident's message stands."""
-
-    state: str
-    channel: str | None
-    ts: str | None
-    sends: int
-    last_error: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """The errors of one service and one template within an incident."""
 
@@ -84,29 +74,6 @@ class ErrorMinute:
     service_name: str
     minute_ms: int
     errors: int
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierIncident:
-    """An earlier incident of the same fingerprint, and what it was."""
-
-    incident_id: UUID
-    first_ms: int
-    last_ms: int
-    culprit_service: str
-    root_cause: str
-    confidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """An escalation of one of the incident's services while it lasted."""
-
-    escalation_id: UUID
-    service_name: str
-    alert_count: int
-    first_alert_ms: int
-    last_alert_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +109,8 @@ class NormalRanking:
         whole: False when they are a sample of its traces.
         young: True when the fault's first minute was not over; a later ranking knows more.
         clocks_moved: True when clocks were set right by logs alone: suspects are a hint then.
+        path: services from the first suspect to the last that complains; empty if nobody is.
+        hops: a sentence for each step of it, with the log or span ids that show it.
     """
 
     culprit: str | None
@@ -156,6 +125,8 @@ class NormalRanking:
     whole: bool = True
     young: bool = False
     clocks_moved: bool = False
+    path: tuple[str, ...] = ()
+    hops: tuple[str, ...] = ()
 
     @property
     def orders(self) -> bool:

@@ -182,7 +182,16 @@ def source(
     if incident_url:
         # Ours alone: the setting is checked, the id is a UUID.
         last += [Link(incident_url.replace("{incident_id}", str(view.incident_id)), "Open"), " · "]
-    last += [command] if buttons else [command, ", or `ack`, `silence`, `resolve` before the id"]
+    last.append(command)
+    if not buttons:
+        last += [
+            "; before the id also ",
+            Code("ack"),
+            ", ",
+            Code("silence"),
+            " or ",
+            Code("resolve"),
+        ]
     return [paragraph(*lines, last, small=True)]
 
 

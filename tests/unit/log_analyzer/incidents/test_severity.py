@@ -5,6 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from log_analyzer.incidents.records import Escalation
 from log_analyzer.incidents.severity import (
     SEVERITIES,
     Signs,
@@ -13,7 +14,7 @@ from log_analyzer.incidents.severity import (
     severity_now,
     worst_severity,
 )
-from log_analyzer.incidents.view import ErrorMinute, Escalation
+from log_analyzer.incidents.view import ErrorMinute
 
 MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000

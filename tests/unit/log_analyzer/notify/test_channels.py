@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from firstcause.settings import PROJECT_ROOT
 from firstcause.text.typed_time import parse_since
 from log_analyzer.notify.channel import PREVIEW, MaybeSentError, MessageKey, NotSentError, Reply
 from log_analyzer.notify.messages.content import Note, paragraph
@@ -214,6 +215,26 @@ def test_a_text_over_any_limit_is_one_message_cut_with_a_sign(stub, text) -> Non
     assert len(stub.recorded) == 2
     for message in (*stub.messages, *stub.replies):
         assert "…" in json.dumps(message["blocks"], ensure_ascii=False)
+
+
+REPORTED = PROJECT_ROOT.parent / "shared" / "cases" / "073_too_long_for_a_block.jsonl"
+
+
+@pytest.mark.skipif(not REPORTED.is_file(), reason="the shared inputs are not there")
+def test_texts_that_other_tools_lost_or_posted_four_times_are_one_message_each(stub) -> None:
+    channel = a_channel(stub)
+    events = [json.loads(line) for line in REPORTED.read_text(encoding="utf-8").splitlines()]
+    for number, event in enumerate(events):
+        view = a_view(event["message"], template=event["message"])
+        analysis = deterministic_report(view, "n")
+        key = MessageKey(uuid.UUID(int=number))
+        thread = channel.post(CHANNEL, key, render_notice(view, analysis).note)
+        channel.reply(thread, key, Reply(DETAIL, render_reply(DETAIL, view, analysis, {})))
+    assert len(stub.recorded) == 2 * len(events)
+    assert (len(stub.messages), len(stub.replies)) == (len(events), len(events))
+    for event, message in zip(events, stub.messages, strict=True):
+        if len(event["message"]) > 3_000:
+            assert "…" in json.dumps(message["blocks"], ensure_ascii=False)
 
 
 def test_a_broadcast_is_seen_in_the_channel_and_other_replies_are_not(stub) -> None:

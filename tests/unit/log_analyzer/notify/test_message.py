@@ -20,12 +20,11 @@ from log_analyzer.handling.human_actions import (
     action_of_click,
 )
 from log_analyzer.incidents.handling import Handling
+from log_analyzer.incidents.records import EarlierIncident, Escalation
 from log_analyzer.incidents.view import (
     Analysis,
-    EarlierIncident,
     ErrorGroup,
     ErrorMinute,
-    Escalation,
     Evidence,
     IncidentContext,
     IncidentView,

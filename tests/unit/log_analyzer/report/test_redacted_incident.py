@@ -13,9 +13,9 @@ from firstcause.events.log_event import LogEvent
 from firstcause.settings import PROJECT_ROOT
 from log_analyzer.context.selection import MESSAGE_CHARS, context_log
 from log_analyzer.episodes.episode import TITLE_CHARS, title
+from log_analyzer.incidents.records import EarlierIncident
 from log_analyzer.incidents.view import (
     ContextLog,
-    EarlierIncident,
     ErrorGroup,
     IncidentContext,
     IncidentView,

@@ -9,13 +9,12 @@ import pytest
 from rich.console import Console
 
 from firstcause.text.event_time import iso
+from log_analyzer.incidents.records import EarlierIncident, Escalation
 from log_analyzer.incidents.view import (
     EARLIER_SHOWN,
     ContextLog,
-    EarlierIncident,
     ErrorGroup,
     ErrorMinute,
-    Escalation,
     IncidentContext,
     RateChange,
     Suspect,
