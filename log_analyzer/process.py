@@ -15,7 +15,6 @@ from cassandra.cluster import DriverException, NoHostAvailable, Session
 from prometheus_client import REGISTRY
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from log_analyzer.context.gatherer import ContextGatherer
@@ -116,7 +115,7 @@ class Analyzer:
         messaging = Messaging(settings, session, owner)
         for name, worker in messaging.workers().items():
             self._start(name, worker)
-        ranking = RankingProcess(settings, NormalStore(session))
+        ranking = RankingProcess(settings)
         contexts = ContextWorker(
             store=ContextStore(session),
             gatherer=ContextGatherer(session),
