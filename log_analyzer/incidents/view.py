@@ -109,6 +109,8 @@ class NormalRanking:
         whole: False when they are a sample of its traces.
         young: True when the fault's first minute was not over; a later ranking knows more.
         clocks_moved: True when clocks were set right by logs alone: suspects are a hint then.
+        path: services from the first suspect to the last that complains; empty if nobody is.
+        hops: a sentence for each step of it, with the log or span ids that show it.
     """
 
     culprit: str | None
@@ -123,6 +125,8 @@ class NormalRanking:
     whole: bool = True
     young: bool = False
     clocks_moved: bool = False
+    path: tuple[str, ...] = ()
+    hops: tuple[str, ...] = ()
 
     @property
     def orders(self) -> bool:

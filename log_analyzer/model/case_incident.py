@@ -22,6 +22,7 @@ from log_analyzer.incidents.view import (
     NormalRanking,
 )
 from log_analyzer.suspects.normal_comparison import suspect_of
+from root_cause.causal_path.path import CausalPath, hop_sentence
 from root_cause.explanation.reasons import reasons
 from root_cause.ranking.ranker import Ranking, Suspect
 from root_cause.traces.event_key import template
@@ -32,7 +33,9 @@ LINES_OF_A_GROUP: Final = 2
 NO_ERRORS: Final = "no error was logged"
 
 
-def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
+def case_incident(
+    events: Sequence[LogEvent], ranking: Ranking, path: CausalPath | None = None
+) -> IncidentView:
     """The incident of a window: the ranking as its suspects, and a few telling lines.
 
     Telling are the first errors of each group since the first suspect's evidence begins, and the
@@ -86,6 +89,8 @@ def case_incident(events: Sequence[LogEvent], ranking: Ranking) -> IncidentView:
                 suspects=shown,
                 fits_normal=ranking.fits_normal,
                 clocks_moved=ranking.clocks_moved,
+                path=path.services if path else (),
+                hops=tuple(map(hop_sentence, path.hops)) if path else (),
                 normal_version="baseline",
                 learned_ms=in_time[0].timestamp_ms,
                 start_ms=in_time[0].timestamp_ms,

@@ -140,7 +140,7 @@ class CaseQuestioner:
         outcome = ranked.outcome
         if self._away >= FAILURES_IN_A_ROW:
             return ModelOutcome(outcome, None, False, "not asked: the model is away")
-        prompt = self._prompts.render(case_incident(ranked.events, outcome.ranking))
+        prompt = self._prompts.render(case_incident(ranked.events, outcome.ranking, outcome.path))
         most = call_tokens(prompt.text)
         if most > self._left:
             return ModelOutcome(outcome, None, False, "not asked: the limit of tokens is reached")

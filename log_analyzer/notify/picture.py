@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from log_analyzer.incidents.view import ErrorMinute, IncidentView
 from log_analyzer.notify.slack.text import ELLIPSIS, plain
+from log_analyzer.report.causal_path import path_line
 
 MINUTE_MS: Final = 60_000
 BARS: Final = 60
@@ -20,11 +21,12 @@ SERVICES_SHOWN: Final = 5
 OTHERS: Final = "others"
 NAME_CHARS: Final = 28
 TITLE_CHARS: Final = 70
+PATH_CHARS: Final = 120
 
 # Twice the width of a phone's screen; the letters are large enough for it.
 WIDTH: Final = 1_000
 HEIGHT: Final = 720
-LEFT, RIGHT, TOP, BOTTOM = 120, 970, 270, 640
+LEFT, RIGHT, TOP, BOTTOM = 120, 970, 270, 606
 LEGEND_COLUMNS: Final = 2
 MARGIN: Final = 30
 TITLE_SIZE, TEXT_SIZE = 46, 32
@@ -90,6 +92,11 @@ def draw_picture(view: IncidentView) -> bytes:
     draw.text((MARGIN, 18), f"Errors {each}, by service", INK, _font(TITLE_SIZE))
     title = _fitting(draw, plain(view.title, TITLE_CHARS), RIGHT - MARGIN)
     draw.text((MARGIN, 78), title, DIM, _font(TEXT_SIZE))
+    path = path_line(view)
+    if path is not None:
+        # The built-in letters have no arrow.
+        shown = _fitting(draw, plain(path.replace("→", ">"), PATH_CHARS), RIGHT - MARGIN)
+        draw.text((MARGIN, BOTTOM + 64), shown, INK, _font(TEXT_SIZE))
     _legend(draw, bars)
     _grid(draw, bars)
     _columns(draw, bars)

@@ -107,6 +107,11 @@ def example_incident() -> IncidentView:
                 start_ms=START_MS - 120_000,
                 end_ms=START_MS + 180_000,
                 events=4_200,
+                path=("payment", "order"),
+                hops=(
+                    f"payment -> order: order goes wrong in 31 of 40 requests that reach payment "
+                    f"(log {pool.log_id}, 250 ms before log {evidence[0].log_id}).",
+                ),
             ),
             timeline=(
                 TimelineEntry(pool.timestamp_ms, "payment", "warns of its pool", pool.log_id),

@@ -24,6 +24,8 @@ from log_analyzer.report.timeline import timeline
 MESSAGE_CHARS: Final = 400
 NAME_CHARS: Final = 200
 NAMES: Final = 10
+HOPS: Final = 5
+HOP_CHARS: Final = 400
 GROUPS: Final = 20
 EVIDENCE_LINES: Final = 15
 CONTEXT_LINES: Final = 15
@@ -36,6 +38,8 @@ LOOKED_AT_CHARS: Final = 4_000
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 # As `context_suspects` names a log line.
+# Such a sentence holds names, figures and ids, and no text of logs.
+_LOG_OF_HOP: Final = re.compile(r"\blog ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[, )])")
 _LOG_OF_REASON: Final = re.compile(r"\(log ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
 
 T = TypeVar("T")
@@ -100,7 +104,14 @@ class PromptVariables:
                 {"service_name": self._line(one.service_name), "score": one.departure}
                 for one in self._some(found.suspects, NAMES)
             ],
+            "path": [self._hop(one) for one in self._some(found.hops, HOPS)],
         }
+
+    def _hop(self, text: str) -> Redacted:
+        """A hop of the causal path, whose log ids may be cited as far as they stand in it uncut."""
+        line = self._line(text, HOP_CHARS)
+        self.log_ids.update(_LOG_OF_HOP.findall(line))
+        return line
 
     def _log(self, one: Evidence | ContextLog) -> dict[str, Value]:
         return {

@@ -110,5 +110,11 @@ def _context(context: IncidentContext, redactor: Redactor) -> IncidentContext:
         rate_changes=tuple(
             replace(one, template=clean(one.template)) for one in context.rate_changes
         ),
-        ranking=replace(ranking, suspects=reasoned(ranking.suspects)) if ranking else None,
+        ranking=replace(
+            ranking,
+            suspects=reasoned(ranking.suspects),
+            hops=tuple(map(clean, ranking.hops)),
+        )
+        if ranking
+        else None,
     )

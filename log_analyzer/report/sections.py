@@ -12,6 +12,7 @@ from typing import Final
 from firstcause.text.event_time import clock, iso
 from log_analyzer.incidents.view import EARLIER_SHOWN, ContextLog, Evidence, IncidentView, Suspect
 from log_analyzer.redaction.redactor import neutral
+from log_analyzer.report.causal_path import TITLE, path_lines
 from log_analyzer.report.ranking import ranking_lines
 from log_analyzer.report.timeline import timeline
 from log_analyzer.suspects.onset import onset_ms
@@ -37,6 +38,7 @@ def report_sections(view: IncidentView) -> tuple[ReportSection, ...]:
     sections = (
         ReportSection("Suspects", tuple(_suspect_lines(view))),
         ReportSection("Against normal", ranking_lines(view)),
+        ReportSection(TITLE, path_lines(view)),
         ReportSection(
             "Timeline",
             tuple(

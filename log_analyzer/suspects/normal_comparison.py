@@ -14,6 +14,8 @@ from firstcause.normal.composed_normal_store import LearnedNormal
 from log_analyzer.incidents.view import NormalRanking, Suspect
 from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
 from log_analyzer.suspects.window_logs import LogReading
+from root_cause.causal_path.finding import path_of
+from root_cause.causal_path.path import hop_sentence
 from root_cause.explanation import reasons
 from root_cause.ranking import ranker
 
@@ -51,6 +53,7 @@ def ranked(
     )
     start_ms = start_of_fault(first_ms, events, now_ms)
     found = ranker.rank(events, spans, learned.normal, start_ms)
+    path = path_of(found, events, spans, learned.normal)
     return NormalRanking(
         culprit=found.culprit,
         suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
@@ -64,6 +67,8 @@ def ranked(
         whole=reading.whole,
         young=start_ms is not None,
         clocks_moved=found.clocks_moved,
+        path=path.services if path else (),
+        hops=tuple(map(hop_sentence, path.hops)) if path else (),
     )
 
 

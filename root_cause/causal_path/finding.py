@@ -72,13 +72,16 @@ def causal_path(
 
 
 def path_of(
-    ranking: Ranking, events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal
+    ranking: Ranking, events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal | None
 ) -> CausalPath | None:
-    """The path from the first suspect of a window's ranking; None where nobody is suspected."""
+    """The path from the first suspect of a window's ranking; None where nobody is suspected.
+
+    Without a normal every error counts.
+    """
     if not ranking.suspects:
         return None
     first = ranking.suspects[0]
-    return causal_path(events, spans, normal, first.service_name, first.since_ms)
+    return causal_path(events, spans, normal or Normal(), first.service_name, first.since_ms)
 
 
 def _services(way: Way, culprit: str) -> Services:

@@ -23,6 +23,7 @@ from log_analyzer.notify.messages.culprit import author, blamed_service, convinc
 from log_analyzer.notify.messages.incident_parts import evidence_line, services, step
 from log_analyzer.notify.messages.wording import duration, named_as, plural, rate
 from log_analyzer.redaction.redactor import neutral
+from log_analyzer.report.causal_path import HOP_CHARS, TITLE, path_lines
 from log_analyzer.report.sections import suspects
 from log_analyzer.report.timeline import timeline
 
@@ -172,7 +173,9 @@ def _detail(view: IncidentView, analysis: Analysis) -> Note:
     parts: list[Part] = [paragraph(*_said(view, analysis))]
     parts += [paragraph([Strong("Suspects, and why")], *why)] if why else []
     parts += _steps(analysis)
+    spread: list[Iterable[Span]] = [[Quoted(one, HOP_CHARS)] for one in path_lines(view)]
     for title, lines in (
+        (TITLE, spread),
         ("Timeline", events),
         ("Log lines and their ids", _evidence_lines(view, analysis)),
     ):
