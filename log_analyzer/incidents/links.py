@@ -9,7 +9,7 @@ Some ties are between equals; others say that one episode is where another one's
   that name a service and that service's own;
 - **the same words** make equals of episodes of several services that begin together;
 - **one service** makes equals of its episodes that begin at once, or near each other where both
-  surface in the same place.
+  surface in the same place, or where one surfaces elsewhere and the other is outside of requests.
 
 An episode that surfaces from one place is never a tie to another: a gateway that two faults reach
 keeps to the one that it surfaced first. All times are event times.
@@ -169,6 +169,21 @@ class Ties:
                 if root != key:
                     above[root].add(key)
         for one in roots:
+            if not self._has_traces(one):
+                # Others fail for this service: what it says beside its requests belongs to that.
+                near = self._nearest(
+                    [
+                        other
+                        for other in self._by_service[one.service_name]
+                        if other.episode_id in self._votes.spread and above.get(other.episode_id)
+                    ],
+                    one.opened_ms,
+                )
+                yield from (
+                    (other.episode_id, one.episode_id)
+                    for other in near
+                    if abs(other.opened_ms - one.opened_ms) <= NEAR_ONSET_MS
+                )
             found[one.service_name, None].append(one)
             for key in above.get(one.episode_id, ()):
                 found[one.service_name, key].append(one)

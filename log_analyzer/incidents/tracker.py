@@ -22,12 +22,12 @@ from uuid import UUID
 from log_analyzer import metrics
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.consumed_error import ConsumedError
-from log_analyzer.incidents.board_access import BoardAccess
 from log_analyzer.incidents.board_writer import IncidentPlacer
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.episode_counter import EpisodeCounter
 from log_analyzer.incidents.escalations import ConsumedEscalation, EscalationStore
 from log_analyzer.incidents.lifecycle import IncidentLifecycle, Outbox
+from log_analyzer.incidents.stores.board_access import BoardAccess
 from log_analyzer.incidents.stores.episodes import IncidentStore
 
 
