@@ -13,12 +13,15 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from firstcause.ingest_settings import IngestSettings
+from firstcause.slack_settings import SlackSettings
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(BaseSettings):
+class Settings(SlackSettings, IngestSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -105,38 +108,6 @@ class Settings(BaseSettings):
         default=Path("log_analyzer/prompts"), description="Prompt templates; edit them freely"
     )
 
-    slack_bot_token: SecretStr | None = Field(
-        default=None, description="Without it: a preview on the terminal and in a file"
-    )
-    slack_channel: str = Field(default="#incidents", description="Where incidents go")
-    slack_show_redacted: bool = Field(
-        default=False,
-        description="Put e-mail, IP, phone, IBAN back in what goes to Slack; credentials never",
-    )
-    slack_api_url: str = Field(default="https://slack.com/api/", description="API address")
-    slack_app_token: SecretStr | None = Field(
-        default=None, description="For buttons (Socket Mode); else: `firstcause incidents ack`"
-    )
-    slack_routes: Path = Field(
-        default=Path("slack_routes.yaml"),
-        description="Channels by severity and service; without the file all go to SLACK_CHANNEL",
-    )
-    slack_incident_url: str | None = Field(
-        default=None,
-        pattern=r"^https?://[^\s<>|\"]+$",
-        max_length=500,
-        description="Your page of an incident, with {incident_id}; unset: no links",
-    )
-    slack_picture_after_seconds: float = Field(
-        default=60.0, ge=0, description="Age of a message that gets picture and details"
-    )
-
-    analyzer_old_news_seconds: float = Field(
-        default=3_600.0,
-        gt=0,
-        description="Incidents whose last error is older when read are told in one digest",
-    )
-
     analyzer_group: str = Field(default="batch_consumer_group", description="Consumer group")
     analyzer_batch_size: int = Field(default=10, ge=1, description="Errors of a batch")
     analyzer_batch_wait_seconds: float = Field(
@@ -191,7 +162,12 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "firstcause_home", "jars_dir", "prompts_dir", "slack_routes", "evaluation_cases_dir"
+        "firstcause_home",
+        "jars_dir",
+        "prompts_dir",
+        "slack_routes",
+        "ingest_sources_file",
+        "evaluation_cases_dir",
     )
     @classmethod
     def _from_project_root(cls, path: Path | None) -> Path | None:
@@ -221,6 +197,11 @@ class Settings(BaseSettings):
     def checkpoints_dir(self) -> Path:
         """Where streaming jobs keep their checkpoints, one folder a job; never temporary."""
         return self.firstcause_home / "checkpoints"
+
+    @property
+    def api_keys_file(self) -> Path:
+        """Where API keys are kept, hashed; `firstcause keys` changes it."""
+        return self.firstcause_home / "api_keys.json"
 
     @property
     def logs_dir(self) -> Path:

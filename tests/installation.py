@@ -72,6 +72,7 @@ class Installation:
                 "kafka_alerts_topic": f"incident_alerts_{suffix}",
                 "kafka_escalations_topic": f"incident_escalations_{suffix}",
                 "cassandra_keyspace": f"firstcause_{suffix}",
+                "ingest_group": f"ingest_{suffix}",
                 "analyzer_group": f"batch_consumer_group_{suffix}",
             }
         )
@@ -79,7 +80,7 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, postgres, metrics = free_ports(8)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge = free_ports(10)
     fields: dict[str, object] = {
         "firstcause_home": home,
         "kafka_bootstrap_servers": f"127.0.0.1:{kafka}",
@@ -90,6 +91,8 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "airflow_port": airflow,
         "local_postgres_port": postgres,
         "analyzer_metrics_port": metrics,
+        "ingest_http_port": http,
+        "ingest_metrics_port": bridge,
         "local_cassandra_heap": "1024m",
         **overrides,
     }

@@ -29,9 +29,10 @@ def require_checkout() -> None:
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, history, migrate, normal, services, spans
+    from firstcause.cli import demo, history, keys, migrate, normal, services, spans
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
+    from ingest import commands as ingest_commands
     from log_analyzer.commands import analyzer as analyzer_commands
 
     for module in (
@@ -39,11 +40,13 @@ def _assemble() -> None:
         demo,
         migrate,
         history,
+        keys,
         spans,
         evaluate,
         evaluations,
         normal,
         generator_commands,
+        ingest_commands,
         analyzer_commands,
     ):
         module.register(app)

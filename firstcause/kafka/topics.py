@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
@@ -56,11 +58,15 @@ def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
     )
 
 
-def ensure_topics(settings: Settings) -> list[str]:
+def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str]:
     """Makes the topics that are missing; leaves those that are there as they are.
 
     Blocks until Kafka has answered, 30 s at the most. Two callers at a time are safe, and so
     is a retry.
+
+    Args:
+        settings: name the topics.
+        sources: further topics, of records in other formats.
 
     Returns:
         The names of the topics that this call made.
@@ -76,7 +82,8 @@ def ensure_topics(settings: Settings) -> list[str]:
         present = set(admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics)
     except KafkaException as error:
         raise _no_answer(settings) from error
-    missing = [plan for plan in planned_topics(settings) if plan.name not in present]
+    plans = (*planned_topics(settings), *map(functools.partial(_source_topic, settings), sources))
+    missing = [plan for plan in plans if plan.name not in present]
     if not missing:
         return []
     requests = admin.create_topics(
@@ -98,6 +105,15 @@ def ensure_topics(settings: Settings) -> list[str]:
             raise FirstcauseError(f"Kafka refuses the topic {name}: {reason.str()}") from error
         made.append(name)
     return made
+
+
+def _source_topic(settings: Settings, name: str) -> TopicPlan:
+    return TopicPlan(
+        name,
+        settings.kafka_logs_partitions,
+        settings.kafka_replication_factor,
+        {"max.message.bytes": str(settings.kafka_max_message_bytes)},
+    )
 
 
 def _no_answer(settings: Settings) -> FirstcauseError:

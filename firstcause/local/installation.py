@@ -14,6 +14,7 @@ from firstcause.kafka import topics
 from firstcause.local.daemons.airflow import airflow_database_task, airflow_services
 from firstcause.local.daemons.analyzer import analyzer_service
 from firstcause.local.daemons.cassandra_node import cassandra_service
+from firstcause.local.daemons.ingest import ingest_service
 from firstcause.local.daemons.kafka import kafka_service
 from firstcause.local.daemons.postgres import postgres_service
 from firstcause.local.service import Service, Task
@@ -31,6 +32,7 @@ SERVICE_NAMES: Final = (
     "airflow-dag-processor",
     "airflow-triggerer",
     "analyzer",
+    "ingest",
 )
 
 # Names that stand for several services.
@@ -49,7 +51,7 @@ def local_services(settings: Settings) -> list[Service]:
     if settings.cassandra_is_local:
         services.append(cassandra_service(settings))
     airflow = [postgres_service(settings), *airflow_services(settings)]
-    return [*services, *airflow, analyzer_service(settings)]
+    return [*services, *airflow, analyzer_service(settings), ingest_service(settings)]
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:

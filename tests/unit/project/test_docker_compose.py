@@ -197,7 +197,12 @@ def test_ports_are_the_settings_defaults_on_loopback(services: dict[str, dict[st
     assert published(services["analyzer"]) == [("127.0.0.1", default.analyzer_metrics_port)]
     # What comes to a published port arrives at the container's own address.
     assert services["analyzer"]["environment"]["ANALYZER_METRICS_HOST"] == "0.0.0.0"
-    for name in set(services) - {"kafka", "cassandra", "airflow-api-server", "analyzer"}:
+    assert published(services["ingest"]) == [
+        ("127.0.0.1", default.ingest_http_port),
+        ("127.0.0.1", default.ingest_metrics_port),
+    ]
+    open_names = {"kafka", "cassandra", "airflow-api-server", "analyzer", "ingest"}
+    for name in set(services) - open_names:
         assert published(services[name]) == []
 
 

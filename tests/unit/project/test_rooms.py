@@ -14,6 +14,7 @@ FOLDERS = (
     "dags",
     "firstcause",
     "generators",
+    "ingest",
     "log_analyzer",
     "log_templates",
     "root_cause",

@@ -1,0 +1,1 @@
+"""Ingest: records of log shippers and loggers become log events and spans."""

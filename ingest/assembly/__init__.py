@@ -1,0 +1,1 @@
+"""Assembly: pieces of a line become the line, lines of a stack trace become one event."""

@@ -1,0 +1,1 @@
+"""Single fields of foreign records: times, levels, service names, trace ids."""

@@ -1,0 +1,1 @@
+"""The HTTP doors: OTLP/HTTP and JSON Lines, acknowledged when Kafka has them."""
