@@ -30,7 +30,8 @@ from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import IncidentStore
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.intake.consumer import LogConsumer, consumer_config
+from log_analyzer.intake.consumer import LogConsumer
+from log_analyzer.intake.consumer_setup import consumer_config
 from log_analyzer.intake.dead_letter_writer import DeadLetters
 from log_analyzer.notify.outbox import MessageOutbox
 from log_templates.miner import TemplateMiner

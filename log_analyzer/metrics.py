@@ -31,6 +31,14 @@ BATCH_SECONDS = Histogram("firstcause_analyzer_batch_seconds", "Time until a bat
 EPISODES_OPENED = Counter(
     "firstcause_episodes_opened", "Sessions of one group of errors opened by this instance"
 )
+LOG_ID_BYTES = Gauge(
+    "firstcause_analyzer_log_id_bytes", "Memory that remembered log ids take, about"
+)
+LOOP_FAILURES = Counter(
+    "firstcause_analyzer_loop_failures",
+    "Merging or resolving incidents failed for a reason that waiting may not mend",
+    ["work"],
+)
 INCIDENTS_MERGED = Counter(
     "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
 )

@@ -26,6 +26,7 @@ from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetters
@@ -136,13 +137,15 @@ class Analyzer:
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
-        graphs = CallGraphStore(session)
+        graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
             store=IncidentStore(session),
             board=BoardStore(session),
             escalations=EscalationStore(session),
             outbox=outbox,
             load_graph=graphs.load,
+            load_services=complaints.services,
+            new_complaints=complaints.new,
             quiet_ms=int(settings.analyzer_quiet_seconds * 1_000),
             reopen_ms=int(settings.analyzer_reopen_seconds * 1_000),
             gather_ms=int(settings.analyzer_gather_seconds * 1_000),

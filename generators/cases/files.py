@@ -71,7 +71,7 @@ def write_cases(
             raise FirstcauseError(f"{folder} is not empty: name a new folder.")
     except OSError as error:
         raise FirstcauseError(f"{folder} cannot be used: {error.strerror or error}.") from error
-    systems = [_with_rate(seed, number) for number in range(SYSTEMS)]
+    systems = [system_with_rate(seed, number) for number in range(SYSTEMS)]
     events = spans = 0
     maker = CaseMaker(systems, seed)
     labels, days = [], set()
@@ -89,7 +89,7 @@ def write_cases(
             on_case()
     for system, rate in systems:
         if with_recordings and system.day in days:
-            records = _baseline(system, rate, seed)
+            records = baseline(system, rate, seed)
             services = system.topology.services
             records = styled(records, style, services, f"{seed} {system.number}")
             _write(folder, f"baseline_{{}}-{system.day}.jsonl.gz", records)
@@ -97,14 +97,15 @@ def write_cases(
     return WrittenCases(count, len(days), events, spans)
 
 
-def _with_rate(seed: int, number: int) -> tuple[CaseSystem, float]:
+def system_with_rate(seed: int, number: int) -> tuple[CaseSystem, float]:
     """A system, and the requests a second that make a case of the wanted size."""
     system = SystemBuilder(seed, number).build()
     seconds = SECONDS_BEFORE + SECONDS_AFTER
     return system, EVENTS_A_CASE / seconds / events_a_request(system)
 
 
-def _baseline(system: CaseSystem, rate: float, seed: int) -> Records:
+def baseline(system: CaseSystem, rate: float, seed: int) -> Records:
+    """A fault-free recording of a system, of `BASELINE_SECONDS`."""
     draw = Draw(f"baseline {seed} {system.number}")
     begin_us = (int(system.midnight.timestamp()) + draw.randint(3600, 82_000)) * SECOND_US
     end_us = begin_us + BASELINE_SECONDS * SECOND_US

@@ -86,7 +86,7 @@ class HandlingStore:
     def reopen(self, incident: UUID) -> None:
         """An incident that was resolved by hand goes on: it is open again."""
         states = self._states()
-        states.write(states.open_statements(incident))
+        states.write(states.open_statements(incident, time.time_ns() // 1_000_000))
 
     def _states(self) -> IncidentStore:
         if self._incidents is None:

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 import structlog
 from cassandra.cluster import Session
@@ -29,6 +30,7 @@ from firstcause.structured_logging import configure_logging
 from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.suspects.normal_comparison import ranked
 from log_analyzer.suspects.onset import onset_ms
+from log_analyzer.suspects.other_incidents import OtherIncidents, without_others
 from log_analyzer.suspects.window import sample_of_traces, window_around
 from log_analyzer.suspects.window_logs import RankingLogs
 
@@ -44,15 +46,20 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RankingRequest:
-    """What decides an incident's ranking: its first error (event time) and its services."""
+    """What decides an incident's ranking: its first error (event time) and its services.
+
+    The traces that fail for other incidents than `incident_id` are left out.
+    """
 
     first_ms: int
     services: tuple[str, ...]
+    incident_id: UUID | None = None
 
     @classmethod
     def of(cls, view: IncidentView) -> RankingRequest:
         """The request for an incident as it stands: since it began, or began again."""
-        return cls(onset_ms(view), tuple(sorted({view.service_name, *view.services})))
+        services = tuple(sorted({view.service_name, *view.services}))
+        return cls(onset_ms(view), services, view.incident_id)
 
 
 class RankingProcess:
@@ -144,12 +151,13 @@ class _Reader:
     session: Session
     logs: RankingLogs
     normals: NormalStore
+    others: OtherIncidents
 
 
 @cache
 def _reader(settings: Settings) -> _Reader:
     session = cassandra.connect(settings)
-    return _Reader(session, RankingLogs(session), NormalStore(session))
+    return _Reader(session, RankingLogs(session), NormalStore(session), OtherIncidents(session))
 
 
 def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
@@ -170,6 +178,9 @@ def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
     began = time.monotonic()
     window = window_around(request.first_ms)
     reading = reader.logs.read(window, request.services, LOGS_SECONDS)
+    if request.incident_id is not None:
+        others = reader.others.log_ids(request.incident_id, window)
+        reading = without_others(reading, others)
     traces = sample_of_traces(reading.events, SPANS_OF_TRACES)
     spans = spans_of_traces(reader.session, traces, SPANS_SECONDS)
     read = time.monotonic()

@@ -133,7 +133,7 @@ class ContextWorker:
         gathered = self._gatherer.gather(view)
         metrics.CONTEXT_SECONDS.observe(time.perf_counter() - began)
         self._unranked[incident] = _Unranked(gathered, claimed, standing.size, ranking, now_ms)
-        self._gatherer.save(gathered.calls)
+        self._gatherer.save(gathered)
 
     def _take_ranking(self, incident: UUID, waiting: _Unranked) -> None:
         """Stores a context with its ranking; without it when that is late, or failed."""

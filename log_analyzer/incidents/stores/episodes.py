@@ -10,7 +10,6 @@ import hashlib
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -21,8 +20,10 @@ from cassandra.query import BatchStatement, PreparedStatement
 
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import moment
-from log_analyzer.episodes.episode import ConsumedError, Episode, Status, episode_id
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import Episode, episode_id
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
 from log_analyzer.redaction.redactor import cut_apart
 
 # So many log ids make a row of 40 KB.
@@ -58,8 +59,11 @@ _CQL: Final = {
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
-    "set_open": "UPDATE incidents SET status = 'open' WHERE incident_id = ?",
-    "resolve": "UPDATE incidents SET status = 'resolved', resolved_at = ? WHERE incident_id = ?",
+    "remembered": "SELECT kafka_partition, remembered FROM episode_tallies WHERE episode_id = ?",
+    # The arrival that a status follows from is its timestamp: an earlier decision never overwrites.
+    "set_open": "UPDATE incidents USING TIMESTAMP ? SET status = 'open' WHERE incident_id = ?",
+    "resolve": "UPDATE incidents USING TIMESTAMP ? SET status = 'resolved', resolved_at = ? "
+    "WHERE incident_id = ?",
     "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
     "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
     "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,30 +75,17 @@ _CQL: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentRow:
-    """What the row of an incident says. Absent parts are None: the row may be half written."""
-
-    fingerprint: UUID | None
-    status: Status | None
-    merged_into: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """When an incident's errors happened (event time) and arrived (wall clock), ms."""
-
-    first_ms: int
-    last_ms: int
-    last_arrival_ms: int
-
-
 def milliseconds(moment_: datetime | None) -> int | None:
     """A time that Cassandra returned (UTC, naive) as ms since the epoch; None stays None."""
     if moment_ is None:
         return None
     aware = moment_.replace(tzinfo=UTC) if moment_.tzinfo is None else moment_
     return round(aware.timestamp() * 1000)
+
+
+def log_ids_of(blob: bytes) -> dict[bytes, int]:
+    """The log ids of a row of `episode_errors`, 16 bytes each, and their minutes."""
+    return dict(_ENTRY.iter_unpack(blob))
 
 
 def write_all(session: Session, writes: Sequence[Write]) -> None:
@@ -136,7 +127,7 @@ class IncidentStore:
         else:
             values = (revision + 1, first.fingerprint, revision)
             batch.add(self._statements["open_next"], values)
-        at = moment(first.event.timestamp_ms)
+        at = moment(first.moment_ms)
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
@@ -162,11 +153,16 @@ class IncidentStore:
         blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
         return blank
 
+    def remembered(self, episode: UUID) -> dict[int, int]:
+        """How many log ids each Kafka partition has brought to an episode, as last stored."""
+        rows = self._rows("remembered", episode)
+        return {row.kafka_partition: row.remembered or 0 for row in rows}
+
     def load_log_ids(self, episode: UUID, partition: int) -> dict[bytes, int]:
         """The log ids that an episode has counted from one Kafka partition, and their minutes."""
         found: dict[bytes, int] = {}
         for row in self._rows("errors", episode, partition):
-            found.update(_ENTRY.iter_unpack(row.log_ids))
+            found.update(log_ids_of(row.log_ids))
         return found
 
     def error_statements(
@@ -226,9 +222,9 @@ class IncidentStore:
             if tally.loaded
         ]
 
-    def open_statements(self, incident: UUID) -> list[Write]:
-        """Mark an incident as open."""
-        return [(self._statements["set_open"], (incident,))]
+    def open_statements(self, incident: UUID, arrival_ms: int) -> list[Write]:
+        """Mark an incident as open because of what arrived then (wall clock)."""
+        return [(self._statements["set_open"], (max(1, arrival_ms * 1_000), incident))]
 
     def write(self, writes: Sequence[Write]) -> None:
         """Does all of these writes, many at a time; returns when all are durable."""
@@ -260,6 +256,10 @@ class IncidentStore:
             max(milliseconds(row.last_arrival) or 0 for row in rows),
         )
 
-    def resolve(self, incident: UUID, now_ms: int) -> None:
-        """Marks an incident as resolved. An error that still belongs to it opens it again."""
-        self._rows("resolve", moment(now_ms), incident)
+    def resolve(self, incident: UUID, now_ms: int, as_of_ms: int | None = None) -> None:
+        """Marks an incident as resolved, unless an error that arrived after `as_of_ms` opened it.
+
+        An error that still belongs to it opens it again. Without `as_of_ms` it is now (wall clock).
+        """
+        as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
+        self._rows("resolve", as_of_us, moment(now_ms), incident)

@@ -19,7 +19,7 @@ from confluent_kafka import Producer
 
 from firstcause.events.log_event import read_log_event
 from firstcause.settings import PROJECT_ROOT, Settings
-from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore

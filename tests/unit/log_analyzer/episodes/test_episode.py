@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 
 from firstcause.events.log_event import LogEvent
 from log_analyzer.episodes import tally as tally_module
-from log_analyzer.episodes.episode import (
-    ConsumedError,
-    Episode,
-    covering,
-    episode_id,
-    group_fingerprint,
-    is_quiet,
-)
+from log_analyzer.episodes.consumed_error import ConsumedError, group_fingerprint
+from log_analyzer.episodes.episode import Episode, covering, episode_id, is_quiet
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT, Tally
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
 from log_analyzer.intake.uncommitted_batch import (

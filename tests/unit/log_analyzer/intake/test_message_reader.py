@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
+from log_analyzer import metrics
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
@@ -121,6 +122,15 @@ def run(
     # Captured: tracebacks with all locals take seconds to draw.
     with structlog.testing.capture_logs():
         analyzer.run(Turns(turns, clock))
+
+
+def test_merging_that_fails_for_good_is_told_and_ends_nothing() -> None:
+    before = metrics.LOOP_FAILURES.labels("merge")._value.get()
+    consumer = OnePoisonMessage()
+    run(consumer, ScriptedProducer(), turns=4, record=None, merge=ValueError("broken row"))
+    assert consumer.committed == [(3, 8)]
+    assert consumer.paused == 0
+    assert metrics.LOOP_FAILURES.labels("merge")._value.get() > before
 
 
 REFUSALS = [
