@@ -15,9 +15,9 @@ from cassandra.cluster import DriverException, NoHostAvailable, Session
 from prometheus_client import REGISTRY
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
+from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
 from log_analyzer.health import serve_health
@@ -78,6 +78,7 @@ class Analyzer:
         serve_health(
             self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
         )
+        metrics.watch_dead_letters(self._settings)
         session = self._connect()
         if session is None:
             return
@@ -116,7 +117,7 @@ class Analyzer:
         messaging = Messaging(settings, session, owner)
         for name, worker in messaging.workers().items():
             self._start(name, worker)
-        ranking = RankingProcess(settings, NormalStore(session))
+        ranking = RankingProcess(settings)
         contexts = ContextWorker(
             store=ContextStore(session),
             gatherer=ContextGatherer(session),

@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -38,8 +37,6 @@ NORMAL_SECONDS: Final = 2.0
 LOGS_SECONDS: Final = 4.0
 SPANS_SECONDS: Final = 2.0
 SPANS_OF_TRACES: Final = 500
-# So often it is looked whether a first normal has been learned.
-LOOK_SECONDS: Final = 30.0
 
 _log = structlog.get_logger()
 
@@ -65,34 +62,20 @@ class RankingRequest:
 class RankingProcess:
     """Takes requests one at a time; to be used by one thread.
 
-    Started with the first request that finds a normal, and again when it was killed. It ends with
+    Started with the first request, and again when it was killed. It ends with
     the analyzer, whatever that dies of.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        normals: NormalStore,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._normals = normals
-        self._monotonic = monotonic
         self._pool: ProcessPoolExecutor | None = None
-        self._looked_at: float | None = None
-        self._learned = False
 
-    def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
-        """The ranking to come; None when nothing is learned as normal yet.
+    def submit(self, request: RankingRequest) -> Future[NormalRanking]:
+        """The ranking to come.
 
-        Blocks for one small read, and raises the driver's errors. The future raises
-        FirstcauseError when the ranking failed, and BrokenProcessPool when the process was killed
-        meanwhile. A retry ranks anew.
+        Does not block. The future raises FirstcauseError when the ranking failed, and
+        BrokenProcessPool when the process was killed meanwhile. A retry ranks anew.
         """
-        if not self._is_learned():
-            nothing: Future[NormalRanking | None] = Future()
-            nothing.set_result(None)
-            return nothing
         try:
             return self._running().submit(_rank, self._settings, request)
         except BrokenProcessPool:
@@ -109,14 +92,6 @@ class RankingProcess:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _is_learned(self) -> bool:
-        now = self._monotonic()
-        looked_at = self._looked_at
-        if not self._learned and (looked_at is None or now - looked_at >= LOOK_SECONDS):
-            self._learned = bool(self._normals.versions(NORMAL_SECONDS))
-            self._looked_at = now
-        return self._learned
 
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -160,7 +135,7 @@ def _reader(settings: Settings) -> _Reader:
     return _Reader(session, RankingLogs(session), NormalStore(session), OtherIncidents(session))
 
 
-def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
+def _rank(settings: Settings, request: RankingRequest) -> NormalRanking:
     try:
         return _ranked(_reader(settings), request)
     except FirstcauseError:
@@ -171,10 +146,8 @@ def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
         raise FirstcauseError(f"{type(error).__name__}: {error}"[:300]) from None
 
 
-def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
+def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking:
     learned = reader.normals.load(request.first_ms, NORMAL_SECONDS)
-    if learned is None:
-        return None
     began = time.monotonic()
     window = window_around(request.first_ms)
     reading = reader.logs.read(window, request.services, LOGS_SECONDS)
