@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
+from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
 from log_analyzer.health import serve_health
@@ -77,6 +78,7 @@ class Analyzer:
         serve_health(
             self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
         )
+        metrics.watch_dead_letters(self._settings)
         session = self._connect()
         if session is None:
             return

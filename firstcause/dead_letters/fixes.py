@@ -15,7 +15,6 @@ import orjson
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import (
-    LEVEL_ALIASES,
     LOG_ID_PATTERN,
     LogEvent,
     UnreadableLogEvent,
@@ -87,8 +86,8 @@ def _add_missing_offset(fields: dict[str, Any], _: SourcePosition) -> None:
 
 
 def _default_level(fields: dict[str, Any], _: SourcePosition) -> None:
-    """Takes a missing or unknown level as INFO."""
-    if str(fields.get("level") or "").strip().upper() not in LEVEL_ALIASES:
+    """Takes a missing level as INFO."""
+    if fields.get("level") is None:
         fields["level"] = "INFO"
 
 

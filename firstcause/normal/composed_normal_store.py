@@ -20,6 +20,7 @@ from root_cause.normal.counts import Normal
 # One in force, one that a reader may be at, one to compare with.
 VERSIONS_KEPT: Final = 3
 
+ROWS_OF_PAGE: Final = 200
 _CQL: Final = {
     "versions": "SELECT * FROM normal_versions WHERE scope = 'all'",
     "rows": "SELECT service_name, profile FROM normals WHERE version = ? AND slot = ?",
@@ -76,6 +77,8 @@ class NormalStore:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
+        # A row may have 100 KB: a page of the default 5,000 would not fit a frame.
+        self._statements["rows"].fetch_size = ROWS_OF_PAGE
         self._last: tuple[str, str, Normal] | None = None
 
     def versions(self, timeout_seconds: float | None = None) -> list[NormalVersion]:

@@ -43,6 +43,7 @@ from spark.normal.stored_traces import (
     read_rows,
     rows_of_batches,
     stored_rows,
+    without_endless_traces,
 )
 from spark.session import build_session
 
@@ -140,7 +141,8 @@ class NormalLearner:
             with_spans=has_spans(self._session),
         ).persist(StorageLevel.DISK_ONLY)
         try:
-            return self._learn_rows(hour, stretches, rows, vouched=vouched)
+            traced = without_endless_traces(rows)
+            return self._learn_rows(hour, stretches, traced, vouched=vouched)
         finally:
             rows.unpersist()
 

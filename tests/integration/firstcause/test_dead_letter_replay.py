@@ -16,7 +16,8 @@ from confluent_kafka import Producer
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.fixes import FIXES
-from firstcause.dead_letters.replay import ReplayRequest, ReplaySummary, replay_dead_letters
+from firstcause.dead_letters.replay import replay_dead_letters
+from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
 from firstcause.kafka.topic_snapshot import messages_now
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.airflow import airflow_environment
@@ -98,7 +99,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
     send_letters(
         fresh,
         (10, NO_OFFSET, "bad_timestamp"),
-        (11, event(level="LOUD"), "unknown_level"),
+        (11, event(level=None), "missing_level"),
         (12, b"\xff not json", "not_utf8"),
         (13, None, "tombstone"),
     )
@@ -110,7 +111,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
 
     summary = replay(fresh, fixes=("add_missing_offset",))
     assert (summary.letters, summary.replayed, summary.replayed_before) == (5, 1, 1)
-    assert summary.still_unreadable == {"unknown_level": 1, "not_utf8": 1, "tombstone": 1}
+    assert summary.still_unreadable == {"missing_level": 1, "not_utf8": 1, "tombstone": 1}
     assert committed(fresh, 1) == ["10"]
 
     again = replay(fresh, fixes=("add_missing_offset", "default_level"))
@@ -142,13 +143,17 @@ def test_reasons_and_the_limit_choose(fresh: Settings) -> None:
     send_letters(
         fresh,
         *((offset, NO_OFFSET, "bad_timestamp") for offset in range(5)),
-        (7, event(level="LOUD"), "unknown_level"),
+        (7, event(level=None), "missing_level"),
     )
     chosen = {"reasons": frozenset({"bad_timestamp"}), "fixes": ("add_missing_offset",)}
     first = replay(fresh, max_count=3, **chosen)
-    assert (first.replayed, first.other_reasons, first.beyond_max_count) == (3, 1, 2)
+    assert (first.replayed, first.resumed) == (3, False)
+    assert first.letters + first.unread == 6
     second = replay(fresh, max_count=3, **chosen)
-    assert (second.replayed, second.replayed_before) == (2, 3)
+    assert (second.replayed, second.resumed, second.unread) == (2, True, 0)
+    assert second.letters == first.unread
+    third = replay(fresh, **chosen)
+    assert (third.replayed, third.replayed_before, third.resumed) == (0, 5, False)
     assert committed(fresh, 5) == ["0", "1", "2", "3", "4"]
 
 
@@ -158,7 +163,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     count = 6_000
     send_letters(fresh, *((offset, NO_OFFSET, "bad_timestamp") for offset in range(count)))
     program = (
-        "from firstcause.dead_letters.replay import *\n"
+        "from firstcause.dead_letters.replay import replay_dead_letters\n"
+        "from firstcause.dead_letters.request import ReplayRequest\n"
         "from firstcause.settings import load_settings\n"
         "s = load_settings()\n"
         "replay_dead_letters(s, ReplayRequest(fixes=('add_missing_offset',)),"
@@ -178,8 +184,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     killed.wait()
     before = len(sent_back(fresh))
     summary = replay(fresh, fixes=("add_missing_offset",))
-    assert summary.replayed + summary.replayed_before == count
-    assert summary.replayed_before >= before > 0
+    assert summary.resumed
+    assert 0 < summary.letters <= count - before
     assert Counter(committed(fresh, count)) == Counter(map(str, range(count)))
 
 
