@@ -24,6 +24,10 @@ STACK_LINES = Counter(
     "firstcause_analyzer_stack_lines",
     "Lines of stack traces that came an event each; they belong to the error before them",
 )
+TEMPLATES_UNPLACED = Counter(
+    "firstcause_analyzer_templates_unplaced",
+    "Errors whose message found no place in a full leaf of the template tree: their group is `<*>`",
+)
 DEAD_LETTERS = Counter(
     "firstcause_analyzer_dead_letters", "Errors that could not be processed, put aside"
 )

@@ -11,18 +11,16 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.incidents.stores.episodes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
+from log_analyzer.intake.batch_processor import TRANSIENT_ERRORS, BatchProcessor
 from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection
-from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
+from log_analyzer.intake.dead_letter_writer import DeadLetters
 from log_analyzer.intake.message_reader import MessageIntake
-from log_analyzer.intake.mining import mined
-from log_analyzer.intake.stack_lines import StackLines
-from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
+from log_analyzer.intake.uncommitted_batch import ErrorBatch
 from log_templates.miner import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -32,10 +30,6 @@ HOUSEKEEPING_SECONDS: Final = 2.0
 # Incidents of one cause should find each other before their first messages go out.
 MERGE_SECONDS: Final = 0.5
 STORE_RETRY_MAX_SECONDS: Final = 10.0
-PROCESSING_ATTEMPTS: Final = 3
-
-# What passes by itself: the loop is blocked, and tries the same again.
-_WAITED_FOR: Final = (*AWAY, LostRaceError, NotPutAsideError)
 
 _log = structlog.get_logger()
 
@@ -63,12 +57,10 @@ class LogConsumer:
     ) -> None:
         self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
         self._tracker = tracker
-        self._dead_letters = dead_letters
-        self._miner = miner
+        self._processor = BatchProcessor(tracker, dead_letters, miner)
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
-        self._stack_lines = StackLines()
         self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
@@ -131,7 +123,7 @@ class LogConsumer:
         """
         try:
             work()
-        except _WAITED_FOR as error:
+        except TRANSIENT_ERRORS as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
@@ -154,63 +146,14 @@ class LogConsumer:
         """Does work that comes again soon: what no waiting mends is told, and the loop goes on."""
         try:
             work()
-        except _WAITED_FOR:
+        except TRANSIENT_ERRORS:
             raise
         except Exception:  # noqa: BLE001 - told and counted; the next turn tries again
             metrics.LOOP_FAILURES.labels(name).inc()
             _log.exception("loop_work_failed", work=name)
 
     def _store(self) -> None:
-        if self._batch.is_empty:
-            return
-        errors = self._stack_lines.left_out(self._batch.errors)
-        with metrics.BATCH_SECONDS.time():
-            if errors and not self._processed(errors):
-                # One of them can't be processed: find it, so that the others go on.
-                for error in errors:
-                    if not self._processed([error]):
-                        self._dead_letters.put(error.source, headers.PROCESSING_FAILED)
-            self._store_escalations(self._batch.escalations)
-        metrics.BATCH_ERRORS.observe(len(errors))
-        self._batch.stored()
-
-    def _store_escalations(self, messages: list[ReadEscalation]) -> None:
-        for one in messages:
-            if one.escalation is None:
-                self._dead_letters.put(one.source, headers.UNREADABLE_ESCALATION)
-        readable = [one for one in messages if one.escalation is not None]
-        if readable and not self._escalated(readable):
-            for one in readable:
-                if not self._escalated([one]):
-                    self._dead_letters.put(one.source, headers.PROCESSING_FAILED)
-
-    def _escalated(self, messages: list[ReadEscalation]) -> bool:
-        found = [one.escalation for one in messages if one.escalation is not None]
-        ids = [str(one.escalation_id) for one in found]
-        done = self._attempted(partial(self._tracker.escalate, found), escalation_ids=ids[:10])
-        metrics.ESCALATIONS.inc(len(found) if done else 0)
-        return done
-
-    def _processed(self, errors: list[ReadError]) -> bool:
-        log_ids = [error.event.log_id for error in errors[:10]]
-        record = partial(self._record, errors)
-        return self._attempted(record, log_ids=log_ids)
-
-    def _record(self, errors: list[ReadError]) -> None:
-        self._tracker.record([mined(self._miner, one) for one in errors])
-
-    def _attempted(self, work: Callable[[], None], **told: object) -> bool:
-        """True when it was done in three attempts; what passes by itself is raised."""
-        for attempt in range(PROCESSING_ATTEMPTS):
-            try:
-                work()
-            except _WAITED_FOR:
-                raise
-            except Exception:  # noqa: BLE001 - told; after three times a dead letter
-                _log.exception("processing_failed", attempt=attempt + 1, **told)
-            else:
-                return True
-        return False
+        self._processor.store(self._batch)
 
     def _commit(self) -> None:
         """Commits what is stored; what Kafka refuses stays to be committed with the next."""

@@ -193,7 +193,8 @@ def test_an_hour_is_due_again_when_a_fault_in_it_becomes_known(
         "INSERT INTO log_minutes (service_name, day, minute) VALUES ('shop', %s, %s)",
         (moment(hour_ms).date(), moment(hour_ms)),
     )
-    asked = ["--range", f"{moment(hour_ms).isoformat()}/{moment(hour_ms + HOUR_MS).isoformat()}"]
+    first, last = (moment(at).isoformat() for at in (hour_ms, hour_ms + HOUR_MS))
+    asked = ["--range", f"{first}/{last}"]
     assert choose_hours() == asked
     whole = [TimeRange(hour_ms, hour_ms + HOUR_MS)]
     normal = learn(events_at(hour_ms, "sells"), [])

@@ -29,7 +29,6 @@ STILL_LONGER = {
     "firstcause/events/log_event.py": 283,
     "firstcause/events/span_event.py": 255,
     "log_analyzer/incidents/stores/episodes.py": 265,
-    "log_analyzer/intake/consumer.py": 281,
     "log_analyzer/model/question.py": 258,
 }
 

@@ -206,6 +206,14 @@ def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
     assert PromptVariables(redacted_incident(a_view(None))).values["ranking"] is None
 
 
+def test_the_message_tells_in_a_line_how_a_fault_spread() -> None:
+    path = ("stock", "order", "gateway")
+    assert "*Spreads:* stock \\u2192 order \\u2192 gateway" in said(
+        a_view(dataclasses.replace(RANKING, path=path))
+    )
+    assert "Spreads" not in said(a_view(dataclasses.replace(RANKING, path=("audit", "order"))))
+
+
 def test_a_model_that_disagrees_stands_beside_the_rules_each_with_its_reasons() -> None:
     view = a_view(RANKING)
     answer = Analysis("mistral", "order leaks its connections.", "order", "likely", (), ())
