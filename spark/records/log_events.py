@@ -42,7 +42,6 @@ class LogEventReader:
 
     def __init__(self) -> None:
         self._objects = JsonObjects(_SCHEMA)
-        self._attributes = log_fields.attribute_objects(_told("attributes"))
         self._fields = F.struct(*(one.alias(name) for name, one in _fields().items()))
         self._odd = F.struct(*(one.alias(name) for name, one in _odd().items())).alias("odd")
         self._event = _event().alias("event")
@@ -64,8 +63,7 @@ class LogEventReader:
             record once for every field that a check looks at.
         """
         # Columns of their own, so that each is computed once and not wherever it is looked at.
-        parsed = self._objects.read(records).withColumn("attribute_objects", self._attributes)
-        fields = parsed.withColumn("fields", self._fields)
+        fields = self._objects.read(records).withColumn("fields", self._fields)
         given = [F.col(name) for name in records.columns]
         read = fields.select("*", self._odd)
         return read.select(*given, "odd", self._event, self._reason)
@@ -100,7 +98,7 @@ def _fields() -> dict[str, Column]:
         **{name: _id(name) for name in log_event.TRACE_FIELDS},
         "status_code": log_fields.integer(_told("status_code")),
         "latency_ms": log_fields.number(_told("latency_ms")),
-        "attributes": log_fields.attributes(F.col("attribute_objects")),
+        "attributes": log_fields.attributes(_told("attributes")),
     }
 
 

@@ -83,17 +83,10 @@ def number(text: Column) -> Column:
     return F.when(text.rlike(log_fields.NUMBER_PATTERN), text.cast("double"))
 
 
-def attribute_objects(text: Column) -> Column:
-    """What `attributes` takes: an array of one map where `text` is an object."""
+def attributes(text: Column) -> Column:
+    """See `log_fields.read_attributes`; null where it is absent, empty or odd."""
     json_array = F.concat(F.lit("["), text, F.lit("]"))
-    return F.from_json(json_array, "array<map<string,string>>", STRICT_JSON)
-
-
-def attributes(objects: Column) -> Column:
-    """See `log_fields.read_attributes`; null where it is absent, empty or odd.
-
-    `objects` should be a column: an expression would be parsed once for each look at it.
-    """
+    objects = F.from_json(json_array, "array<map<string,string>>", STRICT_JSON)
     found = F.when(F.size(objects) == 1, objects.getItem(0))
     # A null inside of a map is nothing that Cassandra stores.
     return F.map_filter(found, lambda _, item: item.isNotNull())
