@@ -32,7 +32,7 @@ from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetters
 from log_analyzer.intake.template_store import SharedTemplateMiner
 from log_analyzer.model.analysis_store import AnalysisStore
-from log_analyzer.model.question import questioner
+from log_analyzer.model.wiring import questioner
 from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector

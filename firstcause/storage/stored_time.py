@@ -24,3 +24,8 @@ def days_between(start_ms: int, end_ms: int) -> list[date]:
     """The days (UTC) that a time touches, both ends included."""
     first, last = moment(start_ms).date(), moment(end_ms).date()
     return [first + timedelta(days=count) for count in range((last - first).days + 1)]
+
+
+def optional_ms(at: datetime | None) -> int | None:
+    """As `milliseconds`; None stays None."""
+    return None if at is None else milliseconds(at)

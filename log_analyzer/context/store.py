@@ -12,9 +12,8 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.context.schedule import Gathers
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.incidents.view import IncidentContext
 
 # Of the JSON in `body`; one that an older or newer program wrote is gathered again.
@@ -62,7 +61,7 @@ class ContextStore:
         row = self._execute("gathers", incident).one()
         if row is None or row.gathers is None:
             return Gathers()
-        return Gathers.from_note(row.gathers, milliseconds(row.claimed_at) or 0, row.state or "")
+        return Gathers.from_note(row.gathers, optional_ms(row.claimed_at) or 0, row.state or "")
 
     def claim(self, incident: UUID, claimed: Gathers, owner: str) -> bool:
         """True for the one instance that may gather now; False when another was faster."""

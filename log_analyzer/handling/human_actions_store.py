@@ -10,7 +10,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.handling.human_actions import (
     Acknowledgement,
     AcknowledgementUndone,
@@ -20,7 +20,8 @@ from log_analyzer.handling.human_actions import (
     Silence,
 )
 from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.stores.episodes import IncidentStore, Write, milliseconds, write_all
+from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.writes import Write, write_all
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000
 
@@ -128,7 +129,7 @@ class HandlingStore:
         is none.
         """
         row, by, until_ms = self._row("handling", incident), None, None
-        own_until_ms = milliseconds(row.silenced_until) if row else None
+        own_until_ms = optional_ms(row.silenced_until) if row else None
         if own_until_ms is not None and own_until_ms > self._clock_ms():
             by, until_ms = row.silenced_by, own_until_ms
         # Silences are rare: one row tells, as a rule.
@@ -136,16 +137,16 @@ class HandlingStore:
             silences = self._rows_of_all("silenced", fingerprints)
             if all(silences):
                 first = min(silences, key=lambda one: one.silenced_until)
-                by, until_ms = first.silenced_by, milliseconds(first.silenced_until)
+                by, until_ms = first.silenced_by, optional_ms(first.silenced_until)
         return Handling(
             acknowledged_by=row.acknowledged_by if row else None,
-            acknowledged_ms=milliseconds(row.acknowledged_at) if row else None,
+            acknowledged_ms=optional_ms(row.acknowledged_at) if row else None,
             silenced_by=by,
             silenced_until_ms=until_ms,
             feedback=row.feedback if row else None,
             feedback_by=row.feedback_by if row else None,
             feedback_source=row.feedback_source if row else None,
-            feedback_analysed_ms=milliseconds(row.feedback_analysed_at) or 0 if row else 0,
+            feedback_analysed_ms=optional_ms(row.feedback_analysed_at) or 0 if row else 0,
             resolved_by=row.resolved_by if row else None,
-            resolved_ms=milliseconds(row.resolved_at) if row else None,
+            resolved_ms=optional_ms(row.resolved_at) if row else None,
         )

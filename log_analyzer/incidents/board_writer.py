@@ -28,7 +28,7 @@ from log_analyzer.incidents.board_log import tell_of
 from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
 from log_analyzer.incidents.links import Links
 from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 
 # A younger incident and the older one that it has become a part of.
 Merge = tuple[UUID, UUID]

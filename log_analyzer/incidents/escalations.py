@@ -12,9 +12,9 @@ from cassandra.cluster import Session
 
 from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.incidents.records import Escalation
-from log_analyzer.incidents.stores.episodes import milliseconds, write_all
+from log_analyzer.incidents.stores.writes import write_all
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.
 OVERLAP_MS: Final = 300_000
@@ -124,8 +124,8 @@ class EscalationStore:
                     row.escalation_id,
                     row.service_name,
                     row.alert_count or 0,
-                    milliseconds(row.first_alert_at) or 0,
-                    milliseconds(row.last_alert_at) or 0,
+                    optional_ms(row.first_alert_at) or 0,
+                    optional_ms(row.last_alert_at) or 0,
                 )
                 known = found.get(one.escalation_id)
                 if one.last_alert_ms >= start_ms and (

@@ -11,7 +11,7 @@ import structlog
 from firstcause.dead_letters import headers
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.mining import mined

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.batch_processor import TRANSIENT_ERRORS, BatchProcessor
 from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection

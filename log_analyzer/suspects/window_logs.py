@@ -14,9 +14,8 @@ from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.log_minutes import LogMinutes
 from firstcause.storage.log_partition import SHARDS
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.incidents.call_graph import CallGraphStore
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.suspects.stored_event import stored_event
 from log_analyzer.suspects.window import RankingWindow, in_order_of_interest, sample_of_traces
 
@@ -89,7 +88,7 @@ class RankingLogs:
             (
                 row.service_name
                 for row in heard
-                if (milliseconds(row.last_heard) or 0) >= window.start_ms
+                if (optional_ms(row.last_heard) or 0) >= window.start_ms
             ),
             incident,
             self._calls.load(_left(ends_at)).calls,

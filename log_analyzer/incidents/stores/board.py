@@ -16,11 +16,11 @@ from cassandra.query import UNSET_VALUE, BatchStatement
 from cassandra.util import min_uuid_from_time
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.episodes.episode import title
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.grouping import Board, BoardRow
-from log_analyzer.incidents.stores.episodes import Write, milliseconds, write_all
+from log_analyzer.incidents.stores.writes import Write, write_all
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.
 BOARD: Final = "all"
@@ -173,7 +173,7 @@ def _board_row(row: Any) -> BoardRow:
         row.fingerprint,
         row.service_name,
         row.template,
-        milliseconds(row.opened_at) or 0,
+        optional_ms(row.opened_at) or 0,
         frozenset(row.names or ()),
         row.surfaces_from,
         bool(row.held_apart),

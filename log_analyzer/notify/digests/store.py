@@ -12,8 +12,7 @@ from cassandra.cluster import Session
 
 from firstcause.derived_ids import derived_id
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import moment, optional_ms
 from log_analyzer.notify.messages.digest import DigestKind, Member
 
 MINUTE_MS: Final = 60_000
@@ -77,13 +76,13 @@ class DigestStore:
         found = [
             Member(
                 row.incident_id,
-                milliseconds(row.joined_at) or 0,
+                optional_ms(row.joined_at) or 0,
                 row.severity or "low",
                 row.status or "open",
                 row.title or "",
                 row.error_count or 0,
-                milliseconds(row.first_seen) or 0,
-                milliseconds(row.last_seen) or 0,
+                optional_ms(row.first_seen) or 0,
+                optional_ms(row.last_seen) or 0,
             )
             for row in self._execute("members", digest)
         ]
@@ -99,7 +98,7 @@ class DigestStore:
         minute_ms = (now_ms - span_ms) // MINUTE_MS * MINUTE_MS
         while minute_ms <= now_ms:
             for row in self._execute("noted", moment(minute_ms)):
-                if (milliseconds(row.sent_at) or 0) > now_ms - span_ms:
+                if (optional_ms(row.sent_at) or 0) > now_ms - span_ms:
                     found.add(row.incident_id)
             minute_ms += MINUTE_MS
         return len(found)

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
 from log_analyzer.intake.uncommitted_batch import SourceMessage
