@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.context.store import ContextStore
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.episode_reader import EpisodeReader
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
@@ -69,7 +69,7 @@ class IncidentReader:
         self._escalations = EscalationStore(session)
         self._graphs = CallGraphStore(session)
         self._contexts = ContextStore(session)
-        self._handling = HandlingStore(session)
+        self._handling = HumanActionsStore(session)
         self._monotonic = monotonic
         self._clock_ms = clock_ms
         self._earlier = EarlierIncidents(

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 
 from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment, optional_ms
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.records import Escalation
 from log_analyzer.incidents.stores.writes import write_all
 
@@ -101,10 +101,10 @@ class EscalationStore:
                     self._statements["write"],
                     (
                         one.service_name,
-                        moment(one.first_alert_ms),
+                        datetime_from_ms(one.first_alert_ms),
                         one.escalation_id,
                         one.alert_count,
-                        moment(one.last_alert_ms),
+                        datetime_from_ms(one.last_alert_ms),
                         max(1, one.last_alert_ms * 1_000),
                     ),
                 )
@@ -118,7 +118,7 @@ class EscalationStore:
         """The escalations of these services that overlap a time, each once, oldest first."""
         found: dict[UUID, Escalation] = {}
         for service in services:
-            values = (service, moment(start_ms - LONGEST_MS), moment(end_ms))
+            values = (service, datetime_from_ms(start_ms - LONGEST_MS), datetime_from_ms(end_ms))
             for row in self._session.execute(self._statements["read"], values):
                 one = Escalation(
                     row.escalation_id,

@@ -9,7 +9,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment, optional_ms
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_state import evidence_key
 from log_analyzer.prompting.answer_schema import Confidence, RootCause
@@ -86,7 +86,7 @@ class AnswerCache:
             fingerprint,
             digest,
             view.incident_id,
-            moment(answered_ms),
+            datetime_from_ms(answered_ms),
             model,
             answer.root_cause,
             answer.culprit_service,

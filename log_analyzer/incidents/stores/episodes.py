@@ -17,7 +17,7 @@ from cassandra.cluster import Session
 from cassandra.query import BatchStatement
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment, optional_ms
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.episodes.episode import Episode, episode_id
 from log_analyzer.episodes.tally import Tally
@@ -70,7 +70,7 @@ def log_ids_of(blob: bytes) -> dict[bytes, int]:
     return dict(_ENTRY.iter_unpack(blob))
 
 
-class IncidentStore:
+class EpisodeStore:
     """Episodes, and the state of their incidents, as the consumer loop needs them."""
 
     def __init__(self, session: Session) -> None:
@@ -82,8 +82,8 @@ class IncidentStore:
 
     def near(self, fingerprint: UUID, moment_ms: int) -> list[tuple[int, UUID]]:
         """The group's episodes opened around a time: two before it and one after it."""
-        rows = self._rows("group_before", fingerprint, moment(moment_ms))
-        rows += self._rows("group_after", fingerprint, moment(moment_ms))
+        rows = self._rows("group_before", fingerprint, datetime_from_ms(moment_ms))
+        rows += self._rows("group_after", fingerprint, datetime_from_ms(moment_ms))
         return [(optional_ms(row.opened_at) or 0, row.episode_id) for row in rows]
 
     def revision(self, fingerprint: UUID) -> int | None:
@@ -103,7 +103,7 @@ class IncidentStore:
         else:
             values = (revision + 1, first.fingerprint, revision)
             batch.add(self._statements["open_next"], values)
-        at = moment(first.moment_ms)
+        at = datetime_from_ms(first.moment_ms)
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
@@ -161,7 +161,7 @@ class IncidentStore:
                 self._statements["write_evidence"],
                 (
                     episode,
-                    moment(error.event.timestamp_ms),
+                    datetime_from_ms(error.event.timestamp_ms),
                     UUID(error.event.log_id),
                     error.service_name,
                     error.event.level,
@@ -186,9 +186,13 @@ class IncidentStore:
                     len(tally.seen),
                     tally.overflow,
                     tally.high_offset,
-                    moment(tally.first_ms if tally.first_ms is not None else episode.opened_ms),
-                    moment(tally.last_ms if tally.last_ms is not None else episode.opened_ms),
-                    moment(tally.last_arrival_ms),
+                    datetime_from_ms(
+                        tally.first_ms if tally.first_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(
+                        tally.last_ms if tally.last_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(tally.last_arrival_ms),
                     tally.fatal,
                     dict(tally.minutes),
                     dict(tally.overflow_minutes),
@@ -238,4 +242,4 @@ class IncidentStore:
         An error that still belongs to it opens it again. Without `as_of_ms` it is now (wall clock).
         """
         as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
-        self._rows("resolve", as_of_us, moment(now_ms), incident)
+        self._rows("resolve", as_of_us, datetime_from_ms(now_ms), incident)

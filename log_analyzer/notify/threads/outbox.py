@@ -16,7 +16,7 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment, optional_ms
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.notify.channel import Posted
 
 _CQL: Final = {
@@ -81,7 +81,7 @@ class ThreadOutbox:
         """
         place = (incident, thread.channel, thread.message_id, reply)
         told = orjson.dumps(dict(facts)).decode() if facts else None
-        self._execute("plan", *place, uuid.uuid4(), moment(now_ms), broadcast, told)
+        self._execute("plan", *place, uuid.uuid4(), datetime_from_ms(now_ms), broadcast, told)
 
     def in_state(self, state: str) -> list[ReplyRow]:
         """The replies in this state, as they were planned: the oldest first."""
@@ -99,8 +99,8 @@ class ThreadOutbox:
             row.state,
             epoch,
             row.lease_owner,
-            moment(row.lease_until_ms),
-            moment(row.not_before_ms),
+            datetime_from_ms(row.lease_until_ms),
+            datetime_from_ms(row.not_before_ms),
             row.attempts,
             row.last_error,
             row.incident_id,
