@@ -10,28 +10,27 @@ import pendulum
 from airflow.sdk import Param, dag, task
 
 from firstcause.dead_letters.fixes import FIXES
-from firstcause.dead_letters.headers import PROCESSING_FAILED
+from firstcause.dead_letters.headers import NOT_STORABLE, PROCESSING_FAILED
 from firstcause.events.log_event import UnreadableReason
 from firstcause.events.span_event import UnreadableSpanReason
 from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 # Both kinds share some; each is named once.
 KINDS = dict.fromkeys(one.value for one in (*UnreadableReason, *UnreadableSpanReason))
-REASONS = [*KINDS, PROCESSING_FAILED]
+REASONS = [*KINDS, PROCESSING_FAILED, NOT_STORABLE]
 
 DOC = """
 ### What it does
-Reads all dead letters, applies the fixes that you choose, and sends those that are readable
-now back to `logs`, or to `spans` if they are from there: **each once**, however often you run
-it, also when it is killed and tried again. What is still unreadable stays a dead letter; the
-summary counts it by reason. Letters that arrive while it runs wait for the next run, so it
-always ends.
+Reads the dead letters, applies the fixes that you choose, and sends those that are readable now
+back to `logs`, or to `spans` if they are from there: **each once**, however often you run it. A
+run that was killed goes on where it stopped. What is still unreadable stays a dead letter; the
+summary counts it by reason. Letters that arrive meanwhile wait for the next run.
 
 Run it with *dry run* first: it shows what would be sent.
 ### Fixes
 They are for log events; of spans, what is readable goes back as it is.
 * `add_missing_offset`: a timestamp without an offset is taken as UTC.
-* `default_level`: a missing or unknown level becomes INFO.
+* `default_level`: a missing level becomes INFO.
 * `new_log_id`: an event without a valid log id gets one derived from its place in Kafka.
 
 Without a fix it sends what has become readable since, such as a timestamp in the future.
@@ -57,7 +56,7 @@ in transactions with a note of what was sent (topic `logs_dead_letter_replayed`;
             items={"type": "string", "enum": REASONS},
             examples=REASONS,
             title="Reasons",
-            description="Only letters with these reasons; none chosen: all.",
+            description="Only letters with these reasons; none chosen: all but not_storable.",
         ),
         "fixes": Param(
             [],
@@ -96,7 +95,8 @@ def dead_letter_replay() -> None:
         from airflow.sdk import BaseHook
 
         from dags.tasks.producing import KAFKA_CONNECTION
-        from firstcause.dead_letters.replay import ReplayRequest, replay_dead_letters
+        from firstcause.dead_letters.replay import replay_dead_letters
+        from firstcause.dead_letters.request import ReplayRequest
         from firstcause.kafka.topics import ensure_topics
         from firstcause.settings import load_settings
 

@@ -59,8 +59,18 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
     kafka_logs_partitions: int = Field(
         default=6, ge=1, description="Partitions of a topic when it is created"
     )
-    kafka_replication_factor: int = Field(
-        default=1, ge=1, description="Replicas of a topic when it is created"
+    kafka_replication_factor: int | None = Field(
+        default=None,
+        ge=1,
+        description="Replicas of a topic when it is created; unset: 3, or one a broker",
+    )
+    kafka_dead_letter_max_bytes: int = Field(
+        default=4 * 1024**3,
+        ge=64 * 1024**2,
+        description="Most that the dead letters take; the oldest go first, from half of it on",
+    )
+    kafka_dead_letter_days: int = Field(
+        default=30, ge=1, description="How long a dead letter is kept at the most"
     )
     kafka_max_message_bytes: int = Field(
         default=2 * 1024 * 1024, ge=1024, description="Largest log event that Kafka takes"
@@ -74,8 +84,10 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
     cassandra_keyspace: str = Field(
         default="firstcause", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Keyspace"
     )
-    cassandra_replication_factor: int = Field(
-        default=1, ge=1, description="Replicas of the keyspace when it is created"
+    cassandra_replication_factor: int | None = Field(
+        default=None,
+        ge=1,
+        description="Replicas of the keyspace when it is created; unset: 3, or one a node",
     )
 
     spark_master: str = Field(default="local[2]", description="Spark master of the streaming jobs")

@@ -16,12 +16,8 @@ import numpy as np
 import orjson
 
 from firstcause.errors import FirstcauseError
-from firstcause.events.log_event import (
-    ERROR_LEVELS,
-    LEVEL_ALIASES,
-    SERVICE_NAME_MAX_CHARS,
-    parse_timestamp_ms,
-)
+from firstcause.events.log_event import ERROR_LEVELS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.events.log_level import level_of
 from generators.output.message_batch import MessageBatch, paced
 
 LINES_PER_BATCH: Final = 2_000
@@ -160,7 +156,7 @@ class _LineReader:
         if self._shift:
             line, fields = _moved(line, fields, self._shift)
         time_ms = _event_time_ms(fields)
-        level = LEVEL_ALIASES.get(str(fields.get("level")).strip().upper())
+        level = level_of(str(fields.get("level")))
         is_error = level in ERROR_LEVELS
         if time_ms is not None:
             # A line that is late goes right behind its predecessor.

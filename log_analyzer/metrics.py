@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Enum, Gauge, Histogram
+
+from firstcause.dead_letters.fill import read_fill
+from firstcause.settings import Settings
 
 MESSAGES = Counter("firstcause_analyzer_messages", "Messages consumed, of any level")
 UNREADABLE = Counter(
@@ -19,6 +24,10 @@ STACK_LINES = Counter(
     "firstcause_analyzer_stack_lines",
     "Lines of stack traces that came an event each; they belong to the error before them",
 )
+TEMPLATES_UNPLACED = Counter(
+    "firstcause_analyzer_templates_unplaced",
+    "Errors whose message found no place in a full leaf of the template tree: their group is `<*>`",
+)
 DEAD_LETTERS = Counter(
     "firstcause_analyzer_dead_letters", "Errors that could not be processed, put aside"
 )
@@ -31,12 +40,28 @@ BATCH_SECONDS = Histogram("firstcause_analyzer_batch_seconds", "Time until a bat
 EPISODES_OPENED = Counter(
     "firstcause_episodes_opened", "Sessions of one group of errors opened by this instance"
 )
+LOG_ID_BYTES = Gauge(
+    "firstcause_analyzer_log_id_bytes", "Memory that remembered log ids take, about"
+)
+LOOP_FAILURES = Counter(
+    "firstcause_analyzer_loop_failures",
+    "Merging or resolving incidents failed for a reason that waiting may not mend",
+    ["work"],
+)
 INCIDENTS_MERGED = Counter(
     "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
 )
 ESCALATIONS = Counter("firstcause_analyzer_escalations", "Escalations stored")
 INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")
 INCIDENTS_OPEN = Gauge("firstcause_incidents_open", "Incidents that are open now, of all instances")
+DEAD_LETTER_BYTES = Gauge(
+    "firstcause_dead_letter_bytes",
+    "Size of the dead-letter topic as a store job measured it last; NaN while it never did",
+)
+DEAD_LETTER_BOUND_BYTES = Gauge(
+    "firstcause_dead_letter_bound_bytes",
+    "KAFKA_DEAD_LETTER_MAX_BYTES; the oldest letters go from half of it on",
+)
 STORE_AWAY = Gauge("firstcause_analyzer_store_away", "1 while Cassandra does not take writes")
 MESSAGES_PENDING = Gauge(
     "firstcause_slack_messages_pending", "Incident messages that have not reached Slack yet"
@@ -74,3 +99,14 @@ WORKER_FAILURES = Counter(
     "Passes of a background worker that failed for a reason of their own",
     ["worker"],
 )
+
+
+def watch_dead_letters(settings: Settings) -> None:
+    """Shows at each scrape what a store job has measured of the dead-letter topic."""
+
+    def used_bytes() -> float:
+        fill = read_fill(settings)
+        return math.nan if fill is None else float(fill.used_bytes)
+
+    DEAD_LETTER_BYTES.set_function(used_bytes)
+    DEAD_LETTER_BOUND_BYTES.set(settings.kafka_dead_letter_max_bytes)

@@ -15,9 +15,9 @@ from cassandra.cluster import DriverException, NoHostAvailable, Session
 from prometheus_client import REGISTRY
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
+from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
 from log_analyzer.health import serve_health
@@ -25,13 +25,14 @@ from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
+from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.intake.template_store import SharedTemplateMiner
 from log_analyzer.model.analysis_store import AnalysisStore
-from log_analyzer.model.question import questioner
+from log_analyzer.model.wiring import questioner
 from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
@@ -77,6 +78,7 @@ class Analyzer:
         serve_health(
             self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
         )
+        metrics.watch_dead_letters(self._settings)
         session = self._connect()
         if session is None:
             return
@@ -115,7 +117,7 @@ class Analyzer:
         messaging = Messaging(settings, session, owner)
         for name, worker in messaging.workers().items():
             self._start(name, worker)
-        ranking = RankingProcess(settings, NormalStore(session))
+        ranking = RankingProcess(settings)
         contexts = ContextWorker(
             store=ContextStore(session),
             gatherer=ContextGatherer(session),
@@ -136,13 +138,15 @@ class Analyzer:
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
-        graphs = CallGraphStore(session)
+        graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
-            store=IncidentStore(session),
+            store=EpisodeStore(session),
             board=BoardStore(session),
             escalations=EscalationStore(session),
             outbox=outbox,
             load_graph=graphs.load,
+            load_services=complaints.services,
+            new_complaints=complaints.new,
             quiet_ms=int(settings.analyzer_quiet_seconds * 1_000),
             reopen_ms=int(settings.analyzer_reopen_seconds * 1_000),
             gather_ms=int(settings.analyzer_gather_seconds * 1_000),
@@ -151,7 +155,7 @@ class Analyzer:
         self._consumer = LogConsumer(
             settings=settings,
             tracker=tracker,
-            dead_letters=DeadLetters(settings),
+            dead_letters=DeadLetterWriter(settings),
             miner=SharedTemplateMiner(session),
         )
         _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)

@@ -12,16 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from log_templates.mask import clean_line, masked_line, shown_digits
+from log_templates.pattern import Pattern, Tokens, template_id_of
 from log_templates.tokens import MASK, MAX_TEMPLATE_CHARS, tokens_of
-from log_templates.tree import (
-    CATCH_ALL,
-    KnownTemplate,
-    Pattern,
-    TemplateTree,
-    Tokens,
-    leaf_of,
-    template_id_of,
-)
+from log_templates.tree import CATCH_ALL, KnownTemplate, TemplateTree, leaf_of
 
 __all__ = ["MASK", "MAX_TEMPLATE_CHARS", "Template", "TemplateMiner"]
 
@@ -65,7 +58,8 @@ class TemplateMiner:
             known = self._tree.template(self._find(tokens_of(masked)))
             if len(self._lines) >= _REMEMBERED_LINES:
                 self._lines.clear()
-            self._lines[masked] = known
+            if known.template_id != CATCH_ALL:  # It may find a place later.
+                self._lines[masked] = known
         return Template(known.template_id, known.text, known.parameters(shown_digits(line)))
 
     def patterns(self) -> tuple[Pattern, ...]:
@@ -75,18 +69,24 @@ class TemplateMiner:
     def restore(self, patterns: Iterable[Pattern]) -> None:
         """Learns what another miner has learned, in its order, before the first `add`."""
         for pattern in patterns:
-            self._tree.learn(pattern)
+            self._learned(pattern)
 
     def _find(self, tokens: Tokens) -> UUID:
         leaf = leaf_of(tokens)
         known = self._tree.match(leaf, tokens)
-        if known is not None:
+        if known is not None and not self._tree.has_aged(known):
             return known.template_id
         return self._learn(leaf, tokens)
 
     def _learn(self, leaf: int, tokens: Tokens) -> UUID:
-        proposed = self._tree.propose(leaf, tokens)
-        if proposed is None:
+        # One that keeps nothing beyond its own run needs no ageing: a full leaf stays full.
+        if self._tree.is_full(leaf):
             return CATCH_ALL
-        self._tree.learn(proposed)
+        proposed = self._tree.propose(leaf, tokens)
+        self._learned(proposed)
         return proposed.template_id
+
+    def _learned(self, pattern: Pattern) -> None:
+        if self._tree.learn(pattern):
+            # Lines whose pattern was forgotten are matched anew.
+            self._lines.clear()

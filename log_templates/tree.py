@@ -16,45 +16,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from firstcause.derived_ids import derived_id
-from log_templates.mask import VARIABLE
-from log_templates.tokens import ANY, MASK, as_any, fits, is_word, may_vary, route_word
-from log_templates.words import are_names, is_qualified_name, tells_apart
+from log_templates.generalising import generalised
+from log_templates.pattern import Pattern, Tokens, template_id_of, text_of
+from log_templates.tokens import MASK, route_word, token_matches
 
 # Together they bound the memory: hostile text can't learn more patterns than this.
 LEAVES: Final = 256
 PATTERNS_OF_A_LEAF: Final = 128
-
-# So many distinct words at one place, all else equal, and it is a variable; states are fewer.
-DISTINCT_VALUES: Final = 8
-DIFFERENCES_AT_ONCE: Final = 2
-
-Tokens = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One entry of a leaf: `tokens` that messages must fit, and the template they belong to."""
-
-    leaf: int
-    template_id: UUID
-    tokens: Tokens
-
-    @property
-    def text(self) -> str:
-        """The template's text as this pattern knows it."""
-        return text_of(self.tokens)
-
-
-def text_of(tokens: Tokens) -> str:
-    """Tokens as people read them."""
-    return "".join(tokens).replace(VARIABLE, MASK).replace(ANY, MASK)
-
-
-def template_id_of(text: str) -> UUID:
-    """The id of a template by the text that it was first seen with."""
-    return derived_id("template", text)
-
 
 CATCH_ALL: Final = template_id_of(MASK)
 
@@ -103,47 +71,99 @@ class KnownTemplate:
 
 
 @dataclass(slots=True)
-class TemplateTree:
-    """The patterns that one process knows, by leaf, in the order in which they were learned."""
+class _Leaf:
+    """The patterns of a leaf from place `start` of its log on; older ones have aged."""
 
-    _leaves: dict[int, list[Pattern]] = field(default_factory=dict)
+    start: int = 0
+    patterns: list[Pattern] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return self.start + len(self.patterns)
+
+    @property
+    def generation(self) -> int:
+        """Where the generation begins that is being filled, or was last."""
+        return max(self.size - 1, 0) // PATTERNS_OF_A_LEAF * PATTERNS_OF_A_LEAF
+
+    @property
+    def newest(self) -> list[Pattern]:
+        return self.patterns[max(0, self.generation - self.start) :]
+
+
+@dataclass(slots=True)
+class TemplateTree:
+    """The patterns that one process knows, by leaf, in the order in which they were learned.
+
+    A leaf's log has generations of `PATTERNS_OF_A_LEAF`. Two of them are known: the one that is
+    being filled and the one before it. What of the older one is still met is learned again, with
+    its id; so a template lives as long as messages have it, and what nobody logs any more ages.
+    """
+
+    _leaves: dict[int, _Leaf] = field(default_factory=dict)
     _templates: dict[UUID, KnownTemplate] = field(
         default_factory=lambda: {CATCH_ALL: KnownTemplate(CATCH_ALL, MASK)}
     )
 
     def size(self, leaf: int) -> int:
-        """How many patterns a leaf has."""
-        return len(self._leaves.get(leaf, ()))
+        """How many patterns the leaf's log has, those included that have aged."""
+        return self._leaves[leaf].size if leaf in self._leaves else 0
+
+    def begin(self, leaf: int, start: int) -> None:
+        """A leaf of which nothing is known yet goes on from this place of its log."""
+        self._leaves.setdefault(leaf, _Leaf(start))
+
+    def is_known(self, leaf: int) -> bool:
+        """True when the leaf's log was looked at."""
+        return leaf in self._leaves
 
     def match(self, leaf: int, tokens: Tokens) -> Pattern | None:
         """The first pattern of the leaf that fits; None for a message not seen yet."""
-        for pattern in self._leaves.get(leaf, ()):
+        for pattern in self._leaves[leaf].patterns if leaf in self._leaves else ():
             if len(pattern.tokens) == len(tokens) and all(
-                known == token or fits(known, token)
+                known == token or token_matches(known, token)
                 for known, token in zip(pattern.tokens, tokens, strict=True)
             ):
                 return pattern
         return None
 
-    def propose(self, leaf: int, tokens: Tokens) -> Pattern | None:
-        """What to learn from a message that nothing fits; None when the leaf is full.
+    def has_aged(self, pattern: Pattern) -> bool:
+        """True for a pattern of the older generation that the newer one has not taken over."""
+        leaf = self._leaves[pattern.leaf]
+        return leaf.generation > leaf.start and pattern not in leaf.newest
+
+    def is_full(self, leaf: int) -> bool:
+        """True when the next pattern would begin another generation."""
+        size = self.size(leaf)
+        return size > 0 and size % PATTERNS_OF_A_LEAF == 0
+
+    def propose(self, leaf: int, tokens: Tokens) -> Pattern:
+        """What to learn from a message that nothing fits.
 
         Depends on the leaf's patterns and the message alone, so all instances propose the same.
         """
-        known = self._leaves.get(leaf, [])
-        if len(known) >= PATTERNS_OF_A_LEAF:
-            return None
-        general = _generalised(known, tokens)
+        known = self._leaves[leaf].patterns if leaf in self._leaves else []
+        general = generalised(known, tokens)
         return general or Pattern(leaf, template_id_of(text_of(tokens)), tokens)
 
-    def learn(self, pattern: Pattern) -> None:
-        """Appends a pattern to its leaf."""
-        self._leaves.setdefault(pattern.leaf, []).append(pattern)
+    def learn(self, pattern: Pattern) -> bool:
+        """Appends a pattern to its leaf; True when an older generation was forgotten by that."""
+        leaf = self._leaves.setdefault(pattern.leaf, _Leaf())
+        leaf.patterns.append(pattern)
         known = self._templates.get(pattern.template_id)
         if known is None:
             known = KnownTemplate(pattern.template_id, pattern.text)
             self._templates[pattern.template_id] = known
         known.generalise(pattern.text)
+        aged = leaf.generation - PATTERNS_OF_A_LEAF - leaf.start
+        if aged <= 0:
+            return False
+        gone = {one.template_id for one in leaf.patterns[:aged]}
+        del leaf.patterns[:aged]
+        leaf.start += aged
+        for template_id in gone - {one.template_id for one in leaf.patterns}:
+            self._templates.pop(template_id, None)
+        return True
 
     def template(self, template_id: UUID) -> KnownTemplate:
         """A template that some pattern names, or the one of all that found no place."""
@@ -152,60 +172,4 @@ class TemplateTree:
     def patterns(self) -> Iterator[Pattern]:
         """All patterns; learned in this order by another tree they make it the same."""
         for leaf in self._leaves.values():
-            yield from leaf
-
-
-def _generalised(known: list[Pattern], tokens: Tokens) -> Pattern | None:
-    """The nearest pattern with its differing places open, if all of these are variables."""
-    near: list[tuple[int, Pattern, list[int]]] = []
-    words: dict[int, set[str]] = {}
-    # The newest pattern of each template: what is generalised further must fit all it fitted.
-    for pattern in {one.template_id: one for one in known}.values():
-        differing = _differences(pattern.tokens, tokens)
-        if differing is None:
-            continue
-        unexpected = [place for place in differing if not _is_expected(pattern, tokens, place)]
-        if len(unexpected) > DIFFERENCES_AT_ONCE:
-            continue
-        near.append((len(differing), pattern, unexpected))
-        for place in unexpected:
-            words.setdefault(place, set()).add(pattern.tokens[place])
-    for _, pattern, unexpected in sorted(near, key=lambda one: one[0]):
-        if all(
-            _proved(words[place] | {tokens[place]}, pattern.tokens[place], tokens[place])
-            for place in unexpected
-        ):
-            opened = tuple(
-                one if fits(one, token) else as_any(one)
-                for one, token in zip(pattern.tokens, tokens, strict=True)
-            )
-            return Pattern(pattern.leaf, pattern.template_id, opened)
-    return None
-
-
-def _differences(known: Tokens, tokens: Tokens) -> list[int] | None:
-    """The places at which two messages differ; None when they are no forms of one template."""
-    if len(known) != len(tokens):
-        return None
-    differing: list[int] = []
-    for place, (one, other) in enumerate(zip(known, tokens, strict=True)):
-        if fits(one, other):
-            continue
-        same_kind = is_word(one) and is_word(other) and (one[0] == " ") == (other[0] == " ")
-        if not same_kind or 2 * len(differing) > len(tokens):
-            return None
-        differing.append(place)
-    return differing
-
-
-def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
-    one, other = pattern.tokens[place], tokens[place]
-    if (is_qualified_name(one) and is_qualified_name(other)) or are_names(one, other):
-        return True
-    return may_vary(tokens, place) and not tells_apart(one) and not tells_apart(other)
-
-
-def _proved(words: set[str], one: str, other: str) -> bool:
-    if tells_apart(one) or tells_apart(other):
-        return False
-    return sum(not tells_apart(word) for word in words) >= DISTINCT_VALUES
+            yield from leaf.patterns

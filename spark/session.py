@@ -21,6 +21,16 @@ def build_session(
 
     Blocks until the JVM is up. `own_options` of a job are set besides those of all.
     """
+    builder = SparkSession.builder.appName(f"firstcause {job}")
+    for name, value in (session_options(settings) | dict(own_options or {})).items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    return session
+
+
+def session_options(settings: Settings) -> dict[str, str]:
+    """What every job's session is told: addresses, consistency, how rows are written."""
     options = {
         **SESSION_OPTIONS,
         "spark.sql.shuffle.partitions": "4",
@@ -29,6 +39,9 @@ def build_session(
         "spark.cassandra.connection.port": str(settings.cassandra_port),
         # A node that was away is taken back within seconds, not after a minute.
         "spark.cassandra.connection.reconnectionDelayMS.max": "3000",
+        # The connector's own default reads one replica, which may lack what was just stored.
+        "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
+        "spark.cassandra.output.consistency.level": "LOCAL_QUORUM",
         "spark.cassandra.output.ignoreNulls": "true",
         "spark.cassandra.output.batch.grouping.key": "partition",
         "spark.cassandra.output.batch.size.bytes": str(BATCH_BYTES),
@@ -37,13 +50,7 @@ def build_session(
     if settings.spark_master.startswith("local"):
         # All of it is in one process: nobody else has to reach the driver.
         options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    options |= own_options or {}
-    builder = SparkSession.builder.appName(f"firstcause {job}")
-    for name, value in options.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("WARN")
-    return session
+    return options
 
 
 def close_connections(session: SparkSession) -> None:

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
-from spark.records.log_events import LogEventReader
+from spark.records.log_events import ODD_FIELDS, LogEventReader
 from spark.store.batch import Content
 from spark.store.job import StoreJob, run_until_stopped
 from spark.store.service_activity import ServiceActivityTable, activity_of
@@ -41,16 +41,24 @@ class LogContent:
         return read.where(F.col("reason").isNull()).select("event.*")
 
     def observed(self) -> Mapping[str, Column]:
-        """The services that were heard in each second."""
+        """The services that were heard in each second; how often each field was odd."""
         second = F.unix_timestamp(F.col("event.timestamp")).alias("second")
         heard = F.struct(F.col("event.service_name"), second)
         # As text, since py4j hands arrays over as objects of the JVM.
-        return {"heard": F.to_json(F.collect_set(F.when(F.col("reason").isNull(), heard)))}
+        is_event = F.col("reason").isNull()
+        return {
+            "heard": F.to_json(F.collect_set(F.when(is_event, heard))),
+            **{
+                f"odd_{name}": F.count(F.when(is_event, F.col("odd").getField(name)))
+                for name in ODD_FIELDS
+            },
+        }
 
     def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
-        """Writes `services` and `log_minutes`."""
+        """Writes `services` and `log_minutes`; the figures are the fields that were odd."""
         self._activity.write(activity_of(_read_heard(counts["heard"])))
-        return {}
+        odd = {f"odd_{name}": counts[f"odd_{name}"] for name in ODD_FIELDS}
+        return {name: count for name, count in odd.items() if count}
 
 
 def _read_heard(text: str) -> Iterator[tuple[str, datetime]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from tests.hostile import encoded
 
 GOOD_SPAN: dict[str, Any] = {
     "trace_id": "6f3cbf058c2765548a39ad724905d6a1",
@@ -31,10 +32,6 @@ OTLP_SPAN: dict[str, Any] = {
 def flat(**fields: Any) -> bytes:
     """The good span with some fields replaced, as it would stand in Kafka."""
     return encoded({**GOOD_SPAN, **fields})
-
-
-def encoded(value: Any) -> bytes:
-    return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
 def without(name: str) -> bytes:
@@ -122,7 +119,8 @@ HOSTILE_SPANS: dict[str, tuple[bytes | None, int, str | None]] = {
     "trace id is a UUID": (flat(trace_id="6F3CBF05-8C27-6554-8A39-AD724905D6A1"), 1, None),
     "trace id is no hex": (flat(trace_id="trace of payment"), 0, "bad_trace_id"),
     "trace id of zeros": (flat(trace_id="0" * 32), 0, "bad_trace_id"),
-    "trace id with a newline": (flat(trace_id="abc\n"), 0, "bad_trace_id"),
+    "trace id with a newline": (flat(trace_id="abc\n"), 1, None),
+    "trace id with a line separator": (flat(trace_id="abc\u2028"), 0, "bad_trace_id"),
     "endless span id": (flat(span_id="a" * 9000), 0, "bad_span_id"),
     "parent is no hex": (flat(parent_span_id="root"), 0, "bad_parent_span_id"),
     "blank service": (flat(service_name=" \t"), 0, "missing_service_name"),

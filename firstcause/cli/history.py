@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
         The next page: call again with --to set to the last timestamp shown.
         """
+        from firstcause.events.trace_ids import trace_id_of
         from firstcause.settings import load_settings
         from firstcause.storage import cassandra
         from firstcause.storage.log_history import LogHistory
@@ -54,7 +55,7 @@ def register(app: typer.Typer) -> None:
         with cassandra.session(load_settings()) as session:
             history = LogHistory(session)
             if trace is not None:
-                rows: Iterable[LogRow] = history.of_trace(trace.replace("-", "").lower(), limit)
+                rows: Iterable[LogRow] = history.of_trace(trace_id_of(trace) or trace, limit)
                 _show(rows, as_json=as_json)
             elif service is not None:
                 query = _query(service, start, end, level, status_code)
@@ -65,7 +66,7 @@ def register(app: typer.Typer) -> None:
 def _query(
     service: str, start: str | None, end: str | None, level: str | None, status_code: int | None
 ) -> LogQuery:
-    from firstcause.events.log_event import LEVEL_ALIASES
+    from firstcause.events.log_level import level_of
     from firstcause.storage.log_history import LogQuery
     from firstcause.text.typed_time import parse_since
 
@@ -75,7 +76,7 @@ def _query(
         since = parse_since(start, now) if start else until - _DEFAULT_SPAN
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    known_level = None if level is None else LEVEL_ALIASES.get(level.upper())
+    known_level = None if level is None else level_of(level)
     if level is not None and known_level is None:
         raise typer.BadParameter(f"{level!r} is no level: say ERROR, WARN, INFO ...")
     return LogQuery(service, since, until, known_level, status_code)

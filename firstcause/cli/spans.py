@@ -25,6 +25,7 @@ def spans(
 ) -> None:
     """Show the stored spans of one trace: each below its caller, with its duration."""
     from firstcause.events.span_tree import in_tree_order
+    from firstcause.events.trace_ids import trace_id_of
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
     from firstcause.storage.span_history import spans_of_traces
@@ -34,7 +35,7 @@ def spans(
     # Of spans that could not be read the log tells, on standard error.
     configure_logging(settings)
     with cassandra.session(settings) as session:
-        trace_id = trace.replace("-", "").lower()
+        trace_id = trace_id_of(trace) or trace
         found = in_tree_order(spans_of_traces(session, [trace_id], _TIMEOUT_SECONDS))
     if not found:
         typer.echo("No spans of this trace are stored: not every source sends spans.", err=True)

@@ -15,7 +15,6 @@ import orjson
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import (
-    LEVEL_ALIASES,
     LOG_ID_PATTERN,
     LogEvent,
     UnreadableLogEvent,
@@ -38,16 +37,16 @@ class SourcePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedLetter:
     """A dead letter as it can be sent again: its bytes, and the event that they now are."""
 
     value: bytes
     event: LogEvent
 
 
-def mend(
+def repair(
     value: bytes | None, source: SourcePosition, fixes: Sequence[str], received_ms: int
-) -> Mended:
+) -> RepairedLetter:
     """The letter with `fixes` applied in their order; its bytes unchanged when none applies.
 
     Args:
@@ -74,7 +73,7 @@ def mend(
     event = read_log_event(mended, received_ms)
     if mended is None:
         raise UnreadableLogEvent(UnreadableReason.TOMBSTONE)
-    return Mended(mended, event)
+    return RepairedLetter(mended, event)
 
 
 def _add_missing_offset(fields: dict[str, Any], _: SourcePosition) -> None:
@@ -87,8 +86,8 @@ def _add_missing_offset(fields: dict[str, Any], _: SourcePosition) -> None:
 
 
 def _default_level(fields: dict[str, Any], _: SourcePosition) -> None:
-    """Takes a missing or unknown level as INFO."""
-    if str(fields.get("level") or "").strip().upper() not in LEVEL_ALIASES:
+    """Takes a missing level as INFO."""
+    if fields.get("level") is None:
         fields["level"] = "INFO"
 
 

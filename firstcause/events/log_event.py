@@ -13,35 +13,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import orjson
-
-from firstcause.events.message_json import BLANKS, UnreadableBytes, json_object, text_of
+from firstcause.events.log_fields import read_attributes, read_id, read_integer, read_number
+from firstcause.events.log_level import guessed_level, level_of
+from firstcause.events.message_json import BLANKS, END, UnreadableBytes, json_object, text_of
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-
-# What loggers of other ecosystems call the six levels.
-LEVEL_ALIASES: Final[dict[str, str]] = {
-    **{level: level for level in LEVELS},
-    "FINEST": "TRACE",
-    "FINER": "TRACE",
-    "VERBOSE": "TRACE",
-    "FINE": "DEBUG",
-    "INFORMATION": "INFO",
-    "NOTICE": "INFO",
-    "WARNING": "WARN",
-    "ERR": "ERROR",
-    "SEVERE": "ERROR",
-    "CRITICAL": "FATAL",
-    "CRIT": "FATAL",
-    "ALERT": "FATAL",
-    "EMERGENCY": "FATAL",
-    "EMERG": "FATAL",
-    "PANIC": "FATAL",
-}
 
 ERROR_LEVELS: Final = frozenset({"ERROR", "FATAL"})
 
 REQUIRED_FIELDS: Final = ("log_id", "timestamp", "service_name", "level", "message")
+# An empty message is a message; an empty level is an odd one.
+MAY_BE_EMPTY: Final = frozenset({"level", "message"})
 TEXT_FIELDS: Final = (
     "instance",
     "logger",
@@ -55,15 +37,12 @@ TEXT_FIELDS: Final = (
 )
 TRACE_FIELDS: Final = ("trace_id", "span_id", "parent_span_id")
 
-LOG_ID_PATTERN: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+LOG_ID_PATTERN: Final = rf"^[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}{END}"
 # RFC 3339; years from 1900 on, offsets as they exist on earth: both readers agree on these.
 TIMESTAMP_PATTERN: Final = (
     r"^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-    r"([Zz]|[+-](0[0-9]|1[0-7]):[0-5][0-9])$"
+    rf"([Zz]|[+-](0[0-9]|1[0-7]):[0-5][0-9]){END}"
 )
-TRACE_PATTERN: Final = r"^[0-9a-fA-F-]{1,64}$"
-INTEGER_PATTERN: Final = r"^-?[0-9]{1,9}$"
-NUMBER_PATTERN: Final = r"^-?[0-9]{1,15}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 
 # A Cassandra key component ends at 64 KiB, and a name that long is no name.
 SERVICE_NAME_MAX_CHARS: Final = 200
@@ -71,15 +50,13 @@ FUTURE_LIMIT_MS: Final = 24 * 3600 * 1000
 
 _LOG_ID = re.compile(LOG_ID_PATTERN)
 _TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
-_TRACE = re.compile(TRACE_PATTERN)
-_INTEGER = re.compile(INTEGER_PATTERN)
-_NUMBER = re.compile(NUMBER_PATTERN)
 
 
 class UnreadableReason(enum.StrEnum):
     """Why bytes are not a log event: the value of the header `dlq.reason`.
 
-    Checked in this order; the first that applies is the reason.
+    Checked in this order; the first that applies is the reason. Only what an event can't do
+    without is here; any other field that is odd costs itself (see `LogEvent`).
     """
 
     TOMBSTONE = "tombstone"
@@ -95,13 +72,6 @@ class UnreadableReason(enum.StrEnum):
     BAD_TIMESTAMP = "bad_timestamp"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
     SERVICE_NAME_TOO_LONG = "service_name_too_long"
-    UNKNOWN_LEVEL = "unknown_level"
-    BAD_TRACE_ID = "bad_trace_id"
-    BAD_SPAN_ID = "bad_span_id"
-    BAD_PARENT_SPAN_ID = "bad_parent_span_id"
-    BAD_STATUS_CODE = "bad_status_code"
-    BAD_LATENCY_MS = "bad_latency_ms"
-    BAD_ATTRIBUTES = "bad_attributes"
 
 
 class UnreadableLogEvent(ValueError):
@@ -117,7 +87,9 @@ class LogEvent:
     """One log event as stored: normalised level, event time in ms since the epoch (UTC).
 
     Absent optional fields are None. Text that came as a number, a boolean or nested JSON is
-    kept as its JSON text: a log with an odd field is worth more than a dead letter.
+    kept as its JSON text. A level, an id, a number or `attributes` that can't be read as such costs
+    the field and not the event: what was sent is kept in `attributes` under the field's name.
+    Where the level is odd, `guessed_level` tells it.
     """
 
     log_id: str
@@ -171,21 +143,27 @@ def read_log_event(value: bytes | None, received_ms: int) -> LogEvent:
     service_name = service_name.strip(BLANKS)
     if len(service_name) > SERVICE_NAME_MAX_CHARS:
         raise UnreadableLogEvent(UnreadableReason.SERVICE_NAME_TOO_LONG)
-    level = LEVEL_ALIASES.get(level_word) or LEVEL_ALIASES.get(level_word.strip(BLANKS).upper())
+    odd: dict[str, str] = {}
+    texts = {name: text_of(fields[name]) for name in TEXT_FIELDS if name in fields}
+    level = level_of(level_word)
     if level is None:
-        raise UnreadableLogEvent(UnreadableReason.UNKNOWN_LEVEL)
-    traces = {name: _trace(fields[name], name) for name in TRACE_FIELDS if name in fields}
+        odd["level"] = level_word
+        level = guessed_level(level_word, message, texts.get("exception"))
+    ids = {name: read_id(fields[name], name, odd) for name in TRACE_FIELDS if name in fields}
+    status_code = read_integer(fields.get("status_code"), "status_code", odd)
+    latency_ms = read_number(fields.get("latency_ms"), "latency_ms", odd)
+    attributes = read_attributes(fields.get("attributes"), odd)
     return LogEvent(
         log_id=log_id.lower(),
         timestamp_ms=timestamp_ms,
         service_name=service_name,
         level=level,
         message=message,
-        status_code=_status_code(fields.get("status_code")),
-        latency_ms=_latency_ms(fields.get("latency_ms")),
-        attributes=_attributes(fields.get("attributes")),
-        **{name: text_of(fields[name]) for name in TEXT_FIELDS if name in fields},
-        **traces,
+        status_code=status_code,
+        latency_ms=latency_ms,
+        attributes={**attributes, **odd} if odd else attributes,
+        **texts,
+        **ids,
     )
 
 
@@ -193,7 +171,7 @@ def _required(fields: dict[str, Any]) -> list[str]:
     found = []
     for name in REQUIRED_FIELDS:
         text = text_of(fields.get(name))
-        if text is None or (name != "message" and not text.strip(BLANKS)):
+        if text is None or (name not in MAY_BE_EMPTY and not text.strip(BLANKS)):
             raise UnreadableLogEvent(UnreadableReason(f"missing_{name}"))
         found.append(text)
     return found
@@ -230,54 +208,3 @@ def _json_object(value: bytes | None) -> dict[str, Any]:
         return json_object(value)
     except UnreadableBytes as error:
         raise UnreadableLogEvent(UnreadableReason(error.fault.value)) from None
-
-
-def _trace(value: Any, name: str) -> str | None:
-    text = text_of(value)
-    if not text:
-        return None
-    if not _TRACE.match(text):
-        raise UnreadableLogEvent(UnreadableReason(f"bad_{name}"))
-    return (text.replace("-", "") if "-" in text else text).lower() or None
-
-
-def _status_code(value: Any) -> int | None:
-    text = text_of(value)
-    if text is None or text == "":
-        return None
-    if isinstance(value, bool) or not _INTEGER.match(text):
-        raise UnreadableLogEvent(UnreadableReason.BAD_STATUS_CODE)
-    return int(text)
-
-
-def _latency_ms(value: Any) -> float | None:
-    text = text_of(value)
-    if text is None or text == "":
-        return None
-    if isinstance(value, bool) or not _NUMBER.match(text):
-        raise UnreadableLogEvent(UnreadableReason.BAD_LATENCY_MS)
-    return float(text)
-
-
-def _attributes(value: Any) -> dict[str, str]:
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES) from None
-    if not isinstance(value, dict):
-        raise UnreadableLogEvent(UnreadableReason.BAD_ATTRIBUTES)
-    if _is_plain(value):
-        return value
-    texts = {(text_of(key) or ""): text_of(item) for key, item in value.items()}
-    return {key: item for key, item in texts.items() if item is not None}
-
-
-def _is_plain(value: dict[str, Any]) -> bool:
-    """True when all keys and values are ASCII text, as nearly always."""
-    try:
-        return all(map(str.isascii, value)) and all(map(str.isascii, value.values()))
-    except TypeError:
-        return False

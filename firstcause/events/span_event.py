@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS
-from firstcause.events.message_json import BLANKS, UnreadableBytes, json_object, text_of
+from firstcause.events.message_json import BLANKS, END, UnreadableBytes, json_object, text_of
 from firstcause.events.span import Span
+from firstcause.events.trace_ids import says_no_id, span_id_of, trace_id_of
 
 FLAT_FIELDS: Final = (
     "trace_id",
@@ -41,17 +42,10 @@ OTLP_FIELDS: Final[dict[str, str]] = {
 }
 SERVICE_ATTRIBUTE: Final = "service.name"
 
-# Patterns for Java and Python: `$` would let a newline pass, and \Z is not the same in both.
-_END: Final = r"(?![\s\S])"
-# Some digit is not 0: an id of zeros is none.
-ID_PATTERN: Final = rf"^(?=[0-]*[1-9a-fA-F])[0-9a-fA-F-]{{1,64}}{_END}"
-NO_PARENT_PATTERN: Final = rf"^[0-]*{_END}"
-NANOSECONDS_PATTERN: Final = rf"^[0-9]{{1,19}}{_END}"
-MICROSECONDS_PATTERN: Final = rf"^[0-9]{{1,15}}{_END}"
+NANOSECONDS_PATTERN: Final = rf"^[0-9]{{1,19}}{END}"
+MICROSECONDS_PATTERN: Final = rf"^[0-9]{{1,15}}{END}"
 BIGINT_MAX: Final = 2**63 - 1
 
-_ID = re.compile(ID_PATTERN)
-_NO_PARENT = re.compile(NO_PARENT_PATTERN)
 _NANOSECONDS = re.compile(NANOSECONDS_PATTERN)
 _MICROSECONDS = re.compile(MICROSECONDS_PATTERN)
 
@@ -180,9 +174,10 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _span(text: SpanText, received_ms: int) -> Span:
     trace_id, span_id, service_name, start, timed = _required(text)
-    if not _ID.match(trace_id):
+    stored_trace_id, stored_span_id = trace_id_of(trace_id), span_id_of(span_id)
+    if stored_trace_id is None:
         raise _Unreadable(UnreadableSpanReason.BAD_TRACE_ID)
-    if not _ID.match(span_id):
+    if stored_span_id is None:
         raise _Unreadable(UnreadableSpanReason.BAD_SPAN_ID)
     parent = _parent(text.parent_span_id)
     service_name = service_name.strip(BLANKS)
@@ -194,8 +189,8 @@ def _span(text: SpanText, received_ms: int) -> Span:
     if start_ns // 1_000_000 > received_ms + FUTURE_LIMIT_MS:
         raise _Unreadable(UnreadableSpanReason.START_IN_FUTURE)
     return Span(
-        trace_id=_plain_id(trace_id),
-        span_id=_plain_id(span_id),
+        trace_id=stored_trace_id,
+        span_id=stored_span_id,
         parent_span_id=parent,
         service_name=service_name,
         operation=text.operation or "",
@@ -221,16 +216,13 @@ def _said(text: str | None, missing: UnreadableSpanReason) -> str:
     return text
 
 
-def _plain_id(text: str) -> str:
-    return text.replace("-", "").lower()
-
-
 def _parent(text: str | None) -> str | None:
-    if text is None or _NO_PARENT.match(text):
+    if text is None or says_no_id(text):
         return None
-    if not _ID.match(text):
+    parent = span_id_of(text)
+    if parent is None:
         raise _Unreadable(UnreadableSpanReason.BAD_PARENT_SPAN_ID)
-    return _plain_id(text)
+    return parent
 
 
 def _nanoseconds(text: str) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 from confluent_kafka import (
@@ -34,9 +34,13 @@ _PRODUCER_ONLY: Final = frozenset(
 )
 
 
-def messages_now(
-    topic: str, kafka_config: Mapping[str, Any], *, group_id: str
-) -> Iterator[Message]:
+def read_to_current_end(
+    topic: str,
+    kafka_config: Mapping[str, Any],
+    *,
+    group_id: str,
+    starts: Mapping[int, int] | None = None,
+) -> Generator[Message, None, None]:
     """Yields every committed message between the topic's beginning and its end of now.
 
     In order within a partition. Commits no offset. Blocks while Kafka sends nothing.
@@ -45,6 +49,8 @@ def messages_now(
         topic: must be there.
         kafka_config: librdkafka settings of the connection; those for producers are left out.
         group_id: names the reader in Kafka's logs and access rules.
+        starts: offsets to begin with, by partition; the beginning where none is named, or where
+            Kafka has it no more.
 
     Raises:
         KafkaException: Kafka reports an error.
@@ -57,12 +63,21 @@ def messages_now(
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            # A large topic is not held in memory.
+            "queued.max.messages.kbytes": 16_384,
         }
     )
+    starts = starts or {}
     try:
         ends = _ends(consumer, topic)
-        unread = {number for number, end in ends.items() if end > 0}
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unread])
+        unread = {number for number, end in ends.items() if end > starts.get(number, 0)}
+        consumer.assign(
+            [
+                TopicPartition(topic, number, starts.get(number, OFFSET_BEGINNING))
+                for number in unread
+            ]
+        )
         heard_at = time.monotonic()
         while unread:
             message = consumer.poll(POLL_SECONDS)
@@ -86,18 +101,34 @@ def messages_now(
         consumer.close()
 
 
+def count_from(
+    topic: str, kafka_config: Mapping[str, Any], starts: Mapping[int, int], *, group_id: str
+) -> int:
+    """How many offsets the topic has from `starts` on, or from its beginning. Blocks; see above."""
+    consumer = Consumer({**without_producer_settings(kafka_config), "group.id": group_id})
+    try:
+        bounds = _bounds(consumer, topic).items()
+        return sum(max(0, end - max(first, starts.get(one, 0))) for one, (first, end) in bounds)
+    finally:
+        consumer.close()
+
+
 def without_producer_settings(kafka_config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings without those that only a producer knows; librdkafka warns of each."""
     return {name: kafka_config[name] for name in kafka_config if name not in _PRODUCER_ONLY}
 
 
 def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
+    return {number: end for number, (_, end) in _bounds(consumer, topic).items()}
+
+
+def _bounds(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
     known = consumer.list_topics(topic, timeout=KAFKA_TIMEOUT_SECONDS).topics[topic]
     if known.error is not None:
         raise FirstcauseError(f"The topic {topic} is not there: run `firstcause up`.")
     return {
         number: consumer.get_watermark_offsets(
             TopicPartition(topic, number), timeout=KAFKA_TIMEOUT_SECONDS
-        )[1]
+        )
         for number in known.partitions
     }

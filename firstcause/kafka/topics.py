@@ -1,72 +1,34 @@
-"""The topics with their configuration, and the creation of missing ones."""
+"""Makes the topics that are missing, and holds those that are there against the plan."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from firstcause.errors import FirstcauseError
+from firstcause.kafka.topic_plan import TopicPlan, planned_topics, source_topic
 from firstcause.settings import Settings
 
-ADMIN_TIMEOUT_SECONDS = 30.0
+ADMIN_TIMEOUT_SECONDS: Final = 30.0
 
-
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """One topic as it is made: name, partitions, replicas and the settings of its own."""
-
-    name: str
-    partitions: int
-    replicas: int
-    config: dict[str, str] = field(default_factory=dict)
-
-
-def planned_topics(settings: Settings) -> tuple[TopicPlan, ...]:
-    """The topics of the settings: logs, spans, dead letters, alerts, escalations.
-
-    The topics of logs and spans stamp messages on arrival (LogAppendTime): "a day ahead" is
-    counted from that stamp, so no sender's clock can move it. A dead letter is the original
-    message plus headers, so its topic takes twice the size; it stays until somebody has read it,
-    so nothing there expires. With several replicas a write is acknowledged when all but one have
-    it: a broker may be lost, its messages not.
-    """
-    size_bytes = settings.kafka_max_message_bytes
-    replicas = settings.kafka_replication_factor
-    durability = {"min.insync.replicas": str(max(1, replicas - 1))} if replicas > 1 else {}
-    stamped = {
-        "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": str(size_bytes),
-    }
-    configs = {
-        settings.kafka_logs_topic: stamped,
-        settings.kafka_spans_topic: stamped,
-        settings.kafka_dead_letter_topic: {
-            "max.message.bytes": str(2 * size_bytes),
-            "retention.ms": "-1",
-        },
-        settings.kafka_alerts_topic: {},
-        settings.kafka_escalations_topic: {},
-    }
-    return tuple(
-        TopicPlan(name, settings.kafka_logs_partitions, replicas, {**durability, **config})
-        for name, config in configs.items()
-    )
+log = structlog.get_logger(__name__)
 
 
 def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str]:
-    """Makes the topics that are missing; leaves those that are there as they are.
+    """Makes the topics that are missing; warns where one that is there differs from the plan.
 
-    Blocks until Kafka has answered, 30 s at the most. Two callers at a time are safe, and so
-    is a retry.
+    `sources` are further topics, of records in other formats.
 
-    Args:
-        settings: name the topics.
-        sources: further topics, of records in other formats.
+    A topic that is there keeps its settings, but for the bounds of the dead letters, which follow
+    the settings. Blocks until Kafka has answered, 30 s a request at the most. Two callers at a time
+    are safe, and so is a retry.
 
     Returns:
         The names of the topics that this call made.
@@ -79,16 +41,86 @@ def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str
         {"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 2}
     )
     try:
-        present = set(admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics)
+        known = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS)
+        brokers = len(known.brokers)
+        plans = [*planned_topics(settings, brokers)]
+        plans += [source_topic(settings, name, brokers) for name in sources]
+        present = [plan for plan in plans if plan.name in known.topics]
+        configs = _configs(admin, [plan.name for plan in present])
+        for plan in present:
+            config = configs[plan.name]
+            for told in differences(plan, config, _replicas(known.topics[plan.name])):
+                log.warning("topic_differs", topic=plan.name, told=told)
+            _set_bounds(admin, plan, config)
     except KafkaException as error:
         raise _no_answer(settings) from error
-    plans = (*planned_topics(settings), *map(functools.partial(_source_topic, settings), sources))
-    missing = [plan for plan in plans if plan.name not in present]
+    return _make(admin, [plan for plan in plans if plan not in present])
+
+
+def differences(plan: TopicPlan, config: Mapping[str, str], replicas: int) -> list[str]:
+    """What of a topic is not as planned and matters, with what to do; a sentence each. Pure.
+
+    Args:
+        plan: how it would be made.
+        config: its settings as Kafka has them.
+        replicas: the fewest that one of its partitions has.
+    """
+    told = []
+    if replicas < plan.replicas:
+        told.append(
+            f"it has {replicas} replicas instead of {plan.replicas}, so that a lost broker loses "
+            "messages: raise them with kafka-reassign-partitions"
+        )
+    for name, wanted in plan.config.items():
+        found = config.get(name, "")
+        # More room and more safety than planned are fine.
+        enough = found.isdigit() and wanted.isdigit() and int(found) >= int(wanted)
+        if found != wanted and not enough:
+            told.append(
+                f"{name} is {found or 'unset'} instead of {wanted}: kafka-configs --alter "
+                f"--topic {plan.name} --add-config {name}={wanted}"
+            )
+    return told
+
+
+def _replicas(topic: Any) -> int:
+    return min((len(one.replicas) for one in topic.partitions.values()), default=0)
+
+
+def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    if not resources:
+        return {}
+    answers = admin.describe_configs(resources, request_timeout=ADMIN_TIMEOUT_SECONDS)
+    return {
+        resource.name: {name: entry.value for name, entry in answer.result().items()}
+        for resource, answer in answers.items()
+    }
+
+
+def _set_bounds(admin: AdminClient, plan: TopicPlan, config: Mapping[str, str]) -> None:
+    changes = {name: item for name, item in plan.bounds.items() if config.get(name) != item}
+    if not changes:
+        return
+    resource = ConfigResource(
+        ResourceType.TOPIC,
+        plan.name,
+        incremental_configs=[
+            ConfigEntry(name, item, incremental_operation=AlterConfigOpType.SET)
+            for name, item in changes.items()
+        ],
+    )
+    for answer in admin.incremental_alter_configs([resource]).values():
+        answer.result()
+    log.info("topic_bounded", topic=plan.name, **changes)
+
+
+def _make(admin: AdminClient, missing: Sequence[TopicPlan]) -> list[str]:
     if not missing:
         return []
     requests = admin.create_topics(
         [
-            NewTopic(plan.name, plan.partitions, plan.replicas, config=plan.config)
+            NewTopic(plan.name, plan.partitions, plan.replicas, config=plan.config | plan.bounds)
             for plan in missing
         ],
         operation_timeout=ADMIN_TIMEOUT_SECONDS,
@@ -105,15 +137,6 @@ def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str
             raise FirstcauseError(f"Kafka refuses the topic {name}: {reason.str()}") from error
         made.append(name)
     return made
-
-
-def _source_topic(settings: Settings, name: str) -> TopicPlan:
-    return TopicPlan(
-        name,
-        settings.kafka_logs_partitions,
-        settings.kafka_replication_factor,
-        {"max.message.bytes": str(settings.kafka_max_message_bytes)},
-    )
 
 
 def _no_answer(settings: Settings) -> FirstcauseError:

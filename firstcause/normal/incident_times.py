@@ -10,8 +10,8 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import days_between, milliseconds
-from root_cause.quiet_hours.disturbed_time import EpisodeErrors, loud_times
+from firstcause.storage.stored_time import days_between, ms_from_datetime
+from root_cause.quiet_hours.disturbed_time import EpisodeErrors, disturbances_of_episodes
 from root_cause.quiet_hours.quiet_stretches import (
     LONGEST_DISTURBANCE_MS,
     MARGIN_BEFORE_MS,
@@ -32,11 +32,11 @@ _CQL: Final = {
 
 
 def incidents_between(session: Session, start_ms: int, end_ms: int) -> list[Disturbance]:
-    """What incidents disturb of a time, margins included; see `loud_times`.
+    """What incidents disturb of a time, margins included; see `disturbances_of_episodes`.
 
     Incidents that began more than a week before are found only while they are open. One all of
     whose groups people had silenced before that time, and still have, disturbs nothing. Blocks
-    for a few reads an incident.
+    for a few rounds of reads, each of all incidents side by side.
 
     Raises:
         DriverException, NoHostAvailable: the driver's.
@@ -44,8 +44,7 @@ def incidents_between(session: Session, start_ms: int, end_ms: int) -> list[Dist
     times = _IncidentTimes(session)
     return [
         disturbance
-        for incident in times.incidents(start_ms, end_ms)
-        for disturbance in times.of(incident, start_ms)
+        for disturbance in times.of(times.incidents(start_ms, end_ms), start_ms)
         if disturbance.touches(start_ms, end_ms)
     ]
 
@@ -63,43 +62,60 @@ class _IncidentTimes:
         of_days = rows_of_each(self._session, self._statements["of_day"], known)
         return sorted({row.incident_id for rows in (self._rows("open"), *of_days) for row in rows})
 
-    def of(self, incident: UUID, asked_ms: int) -> list[Disturbance]:
-        rows = self._rows("incident", incident)
-        if not rows or rows[0].opened_at is None:
-            return []
-        row = rows[0]
-        ids = [member.episode_id for member in self._rows("episodes", incident)]
-        stored = [found[0] if found else None for found in self._rows_of_each("episode", ids)]
-        groups = {one.fingerprint for one in stored if one}
-        if groups and all(stored) and self._are_silenced(groups, asked_ms):
-            return []
-        errors: list[EpisodeErrors] = []
-        for episode, tallies in zip(stored, self._rows_of_each("tallies", ids), strict=True):
-            errors += _errors_of(episode.service_name if episode else "", tallies)
-        if not errors:
-            opened_ms = milliseconds(row.opened_at)
-            errors.append(EpisodeErrors("", opened_ms, opened_ms, {}, fatal=False))
-        is_open = row.status in (None, "open") and row.merged_into is None
-        return loud_times(f"incident {incident}", errors, is_open=is_open)
+    def of(self, incidents: Sequence[UUID], asked_ms: int) -> Iterator[Disturbance]:
+        found = {
+            incident: rows[0]
+            for incident, rows in self._rows_of_each("incident", incidents).items()
+            if rows and rows[0].opened_at is not None
+        }
+        members = {
+            incident: [row.episode_id for row in rows]
+            for incident, rows in self._rows_of_each("episodes", list(found)).items()
+        }
+        ids = sorted({episode for of_one in members.values() for episode in of_one})
+        stored = {
+            episode: rows[0] for episode, rows in self._rows_of_each("episode", ids).items() if rows
+        }
+        tallies = self._rows_of_each("tallies", ids)
+        silenced = self._silenced({one.fingerprint for one in stored.values()}, asked_ms)
+        for incident, row in found.items():
+            episodes = members[incident]
+            groups = {stored[one].fingerprint for one in episodes if one in stored}
+            if groups and groups <= silenced and all(one in stored for one in episodes):
+                continue
+            errors: list[EpisodeErrors] = []
+            for one in episodes:
+                name = stored[one].service_name if one in stored else ""
+                errors += _errors_of(name, tallies[one])
+            if not errors:
+                opened_ms = ms_from_datetime(row.opened_at)
+                errors.append(EpisodeErrors("", opened_ms, opened_ms, {}, fatal=False))
+            is_open = row.status in (None, "open") and row.merged_into is None
+            yield from disturbances_of_episodes(f"incident {incident}", errors, is_open=is_open)
 
-    def _are_silenced(self, groups: Iterable[UUID], asked_ms: int) -> bool:
-        """True when people had silenced all of these groups before a moment, and still have."""
-        return all(
-            rows and milliseconds(rows[0].silenced_at) <= asked_ms
-            for rows in self._rows_of_each("silence", sorted(groups))
-        )
+    def _silenced(self, groups: Iterable[UUID], asked_ms: int) -> set[UUID]:
+        """Those of the groups that people had silenced before a moment, and still have."""
+        return {
+            group
+            for group, rows in self._rows_of_each("silence", sorted(groups)).items()
+            if rows and ms_from_datetime(rows[0].silenced_at) <= asked_ms
+        }
 
     def _rows(self, name: str, *values: object) -> list[Any]:
         return list(self._session.execute(self._statements[name], values))
 
-    def _rows_of_each(self, name: str, keys: Sequence[UUID]) -> list[list[Any]]:
-        return rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
+    def _rows_of_each(self, name: str, keys: Sequence[UUID]) -> dict[UUID, list[Any]]:
+        """The rows of each key, read side by side."""
+        rows = rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
+        return dict(zip(keys, rows, strict=True))
 
 
 def _errors_of(service_name: str, tallies: Sequence[Any]) -> Iterator[EpisodeErrors]:
     fatal = any(one.fatal for one in tallies)
     for one in tallies:
-        moments_ms = [milliseconds(at) for at in (one.first_seen, one.last_seen) if at is not None]
+        moments_ms = [
+            ms_from_datetime(at) for at in (one.first_seen, one.last_seen) if at is not None
+        ]
         if moments_ms:
             yield EpisodeErrors(
                 service_name,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import sqlparse
 import stamina
+import structlog
 from cassandra.cluster import DriverException, Session
 from cassandra.protocol import ConfigurationException, ErrorMessage, ServerError
 
@@ -21,10 +22,15 @@ from firstcause.storage.migration_lock import MigrationLock
 
 MIGRATIONS_DIR: Final = PROJECT_ROOT / "cassandra" / "migrations"
 
+# On a cluster that has so many nodes, where the settings name no number.
+REPLICAS_WANTED: Final = 3
 STATEMENT_TIMEOUT_SECONDS: Final = 60
 AGREEMENT_SECONDS: Final = 30
 
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.cql$")
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +137,10 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration
 
 def _prepare_keyspace(session: Session, settings: Settings) -> None:
     """Makes what the lock needs: the only statements that two runs may send at a time."""
-    factor = settings.cassandra_replication_factor
+    nodes = len(session.cluster.metadata.all_hosts())
+    factor = settings.cassandra_replication_factor or min(REPLICAS_WANTED, nodes)
     replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': " + str(factor) + "}"
+    _check_replicas(session, settings.cassandra_keyspace, factor)
     _create_unlocked(
         session,
         f"CREATE KEYSPACE IF NOT EXISTS {settings.cassandra_keyspace} "
@@ -142,6 +150,27 @@ def _prepare_keyspace(session: Session, settings: Settings) -> None:
     _create_unlocked(
         session, "CREATE TABLE IF NOT EXISTS migration_lock (name text PRIMARY KEY, owner uuid)"
     )
+
+
+def _check_replicas(session: Session, keyspace: str, wanted: int) -> None:
+    """Warns where a keyspace that is there has fewer replicas than it would be made with."""
+    query = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
+    for row in session.execute(query, (keyspace,)):
+        for place, found in too_few_replicas(row.replication, wanted).items():
+            log.warning(
+                "keyspace_differs",
+                keyspace=keyspace,
+                told=f"{place} has {found} replicas instead of {wanted}, so that a lost node loses "
+                "rows: ALTER KEYSPACE ... WITH replication, then nodetool repair --full",
+            )
+
+
+def too_few_replicas(replication: Mapping[str, str], wanted: int) -> dict[str, int]:
+    """Datacenters of a keyspace's `replication` that have fewer replicas than `wanted`. Pure."""
+    factors = {place: item for place, item in replication.items() if place != "class"}
+    return {
+        place: int(item) for place, item in factors.items() if item.isdigit() and int(item) < wanted
+    }
 
 
 # What a node answers when another one makes the same thing at the same time.

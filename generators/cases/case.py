@@ -17,7 +17,7 @@ from generators.cases.simulation.records import Records
 from generators.cases.simulation.run import SECOND_US, error_services, simulate, usual_world
 from generators.cases.system.model import CaseSystem
 from generators.cases.true_path import Path, true_paths
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 SECONDS_BEFORE: Final = 60
 SECONDS_AFTER: Final = 180
@@ -41,7 +41,7 @@ class Case:
         """How the fault comes to those that complain, the most frequent way first."""
         if self.culprit is None or self.plan.fault is None:
             return []
-        known = _ambient_beginnings(self.system)
+        known = ambient_beginnings(self.system)
         return true_paths(self.records, self.culprit, self.plan.fault, self.inject_us, known)
 
 
@@ -107,7 +107,7 @@ def _as_planned(case: Case) -> bool:
     silent = case.culprit not in error_services(case.records, before_us)
     if silent != case.plan.silent:
         return False
-    known = _ambient_beginnings(case.system)
+    known = ambient_beginnings(case.system)
     told = {
         fields.get("trace_id", fields["log_id"])
         for at_us, fields in case.records.events
@@ -118,7 +118,7 @@ def _as_planned(case: Case) -> bool:
     return len(told) >= LEAST_REQUESTS
 
 
-def _ambient_beginnings(system: CaseSystem) -> tuple[str, ...]:
+def ambient_beginnings(system: CaseSystem) -> tuple[str, ...]:
     """How the lines begin that the system says when nothing is wrong."""
     lines = (line for _, line, _ in (*system.ambient, *system.ambient_alone))
-    return tuple(spoken(line).text.partition("{")[0] for line in lines)
+    return tuple(parse_log_template(line).text.partition("{")[0] for line in lines)

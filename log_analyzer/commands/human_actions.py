@@ -24,6 +24,7 @@ def register(group: typer.Typer) -> None:
     """Adds the commands to `incidents`."""
     group.command("ack")(acknowledge)
     group.command()(resolve)
+    group.command()(split)
     group.command()(silence)
     group.command()(feedback)
 
@@ -52,6 +53,18 @@ def resolve(incident: IncidentId, by: By = "") -> None:
     person = _person(by)
     _apply(Resolution(incident_id(incident), person, _now_ms()))
     typer.echo(f"Resolved by {person}.")
+
+
+def split(
+    incident: IncidentId,
+    service: Annotated[str, typer.Argument(help="The service whose errors have another cause.")],
+    by: By = "",
+) -> None:
+    """Part a service's errors from an incident; they become one of their own."""
+    from log_analyzer.handling.human_actions import Split
+
+    _apply(Split(incident_id(incident), _person(by), _now_ms(), service))
+    typer.echo(f"{service} is an incident of its own: see `firstcause incidents`.")
 
 
 def silence(
@@ -112,7 +125,7 @@ def incident_id(text: str) -> UUID:
     """
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
-    from log_analyzer.incidents.ids import IncidentIds, read_prefix
+    from log_analyzer.incident_history.ids import IncidentIds, read_prefix
 
     try:
         return UUID(text)
@@ -131,13 +144,21 @@ def incident_id(text: str) -> UUID:
 
 
 def _apply(action: Action) -> None:
+    from firstcause.errors import FirstcauseError
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
-    from log_analyzer.handling.human_actions_store import HandlingStore
+    from log_analyzer.handling.human_actions import Split
+    from log_analyzer.notify.action_taker import ActionTaker
 
     with cassandra.session(load_settings()) as session:
-        if not HandlingStore(session).apply(action):
-            raise _unknown(action.incident_id)
+        if ActionTaker(session).apply(action):
+            return
+    if isinstance(action, Split):
+        raise FirstcauseError(
+            f"Nothing to split: incident {action.incident_id} is of {action.service_name} alone, "
+            "has no such service, or is long over."
+        )
+    raise _unknown(action.incident_id)
 
 
 def _view(key: UUID) -> IncidentView:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from cassandra.cluster import Session
 
+from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import AWAY
 from log_analyzer.context.assembly import SUSPECTS_SAMPLED, ServiceSamples, make_context
-from log_analyzer.context.log_reader import ContextLogs
+from log_analyzer.context.log_reader import ContextLogReader
 from log_analyzer.context.selection import choose_traces, groups_of, with_evidence
 from log_analyzer.context.windows import window_before, window_since, windows_of_the_hour_before
 from log_analyzer.incidents.call_graph import Call, CallGraph, CallGraphStore
+from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
 from log_analyzer.incidents.view import IncidentContext, IncidentView, Suspect
 from log_analyzer.suspects.onset import onset_ms
+from log_analyzer.suspects.trace_complaint import complaint_of
 from log_analyzer.suspects.trace_spans import calls_of
 from log_analyzer.suspects.trace_suspects import rank_suspects
 
@@ -40,11 +43,13 @@ class GatherLimits:
 class Gathered:
     """A context, the calls that its traces showed (last seen, event time in ms).
 
+    `complaints` names by trace id the service that the trace complains of.
     `complete` is False when something could not be read, or is not stored yet.
     """
 
     context: IncidentContext
     calls: dict[Call, int]
+    complaints: dict[str, str]
     complete: bool
 
 
@@ -62,9 +67,11 @@ class ContextGatherer:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._logs = ContextLogs(session)
+        self._logs = ContextLogReader(session)
         self._graphs = CallGraphStore(session)
         self._graph = CallGraph()
+        self._told = TraceComplaints(session)
+        self._services: frozenset[str] = frozenset()
         self._graph_until = 0.0
         self._limits = limits
         self._clock_ms = clock_ms
@@ -92,11 +99,25 @@ class ContextGatherer:
             and self.is_stored(view)
         )
         context = make_context(suspects, traces, samples, self._clock_ms())
-        return Gathered(context, calls, complete)
+        return Gathered(context, calls, self._complaints(read, view), complete)
 
-    def save(self, calls: dict[Call, int]) -> None:
-        """Stores calls for others. Raises the driver's errors; safe to repeat."""
-        self._graphs.save(calls)
+    def save(self, gathered: Gathered) -> None:
+        """Tells others what traces showed. Raises the driver's errors; safe to repeat."""
+        self._graphs.save(gathered.calls)
+        self._told.tell(gathered.complaints)
+
+    def _complaints(
+        self, traces: Sequence[Sequence[LogEvent] | None], view: IncidentView
+    ) -> dict[str, str]:
+        heard = {log.service_name for trace in traces for log in trace or ()}
+        services = heard.union(self._services, view.services, *self._graph.calls)
+        return {
+            trace[0].trace_id: complaint
+            for trace in traces
+            if trace
+            and trace[0].trace_id is not None
+            and (complaint := complaint_of(trace, services)) is not None
+        }
 
     def _samples(
         self, view: IncidentView, suspects: tuple[Suspect, ...]
@@ -129,6 +150,7 @@ class ContextGatherer:
             return self._graph
         try:
             self._graph = self._graphs.load(self._limits.graph_seconds)
+            self._services = self._told.services()
             self._graph_until = self._monotonic() + GRAPH_KEPT_SECONDS
         except AWAY as error:
             # What the traces show is enough for most incidents.

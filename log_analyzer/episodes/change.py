@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from log_analyzer.episodes.episode import ConsumedError, Episode
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import Episode
+from log_analyzer.episodes.trace_links import TraceSpan
 
 
 @dataclass(slots=True)
 class EpisodeChange:
-    """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches."""
+    """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches.
+
+    `previous` is an earlier episode of the group whose incident this one may return to, and
+    `goes_on` that there was no rest since then, only a flood; `superseded` that there is a later
+    episode.
+    """
 
     episode: Episode
     low_ms: int
     high_ms: int
     new: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
     evidence: list[ConsumedError] = field(default_factory=list)
-    traces: set[str] = field(default_factory=set)
+    spans: set[TraceSpan] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     previous: Episode | None = None
     must_ensure: bool = False
     must_open: bool = False
@@ -24,3 +32,6 @@ class EpisodeChange:
     reopens: bool = False
     partitions: set[int] = field(default_factory=set)
     counted: int = 0
+    looked_elsewhere: bool = False
+    goes_on: bool = False
+    superseded: bool = False

@@ -8,15 +8,12 @@ of episodes that one cause explains: see `incident_board`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
-from firstcause.events.log_event import LogEvent
-from firstcause.events.workload import workload_of
 from log_analyzer.episodes.tally import Tally
 from log_analyzer.redaction.redactor import cut_apart
 
@@ -27,44 +24,13 @@ EVIDENCE_LIMIT: Final = 40
 TITLE_CHARS: Final = 120
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumedError:
-    """An error to be counted: the event, its place in Kafka, its template."""
-
-    event: LogEvent
-    partition: int
-    offset: int
-    template: str
-    template_id: UUID
-
-    @property
-    def fingerprint(self) -> UUID:
-        """The group that the error belongs to."""
-        return group_fingerprint(self.service_name, self.template_id)
-
-    @property
-    def service_name(self) -> str:
-        """The service that it counts for: that of the event, without a replica's suffix."""
-        return workload_of(self.event.service_name)
-
-    @property
-    def log_key(self) -> bytes:
-        """The 16 bytes of its log id."""
-        return bytes.fromhex(self.event.log_id.replace("-", ""))
-
-
-@functools.lru_cache(maxsize=10_000)
-def group_fingerprint(service_name: str, template_id: UUID) -> UUID:
-    """The identity of a group: the service and the message template."""
-    return derived_id("group", service_name, str(template_id))
-
-
 @dataclass(slots=True)
 class Episode:
     """One episode as this process knows it. Times in ms since the epoch.
 
     `incident_id` is None until the episode is placed. Counts stand with the episode, so that
-    they stay where they are when incidents merge.
+    they stay where they are when incidents merge. `elsewhere` holds the log ids that were counted
+    from partitions of other instances.
     """
 
     episode_id: UUID
@@ -74,6 +40,7 @@ class Episode:
     opened_ms: int
     incident_id: UUID | None = None
     tallies: dict[int, Tally] = field(default_factory=dict)
+    elsewhere: dict[int, frozenset[bytes]] = field(default_factory=dict)
     evidence_ids: set[str] = field(default_factory=set)
 
     @property
@@ -85,6 +52,19 @@ class Episode:
     def last_ms(self) -> int:
         """Event time of its last error."""
         return max([self.opened_ms, *(t.last_ms for t in self.tallies.values() if t.last_ms)])
+
+    @property
+    def remembered_ids(self) -> int:
+        """How many log ids it holds in memory."""
+        own = sum(len(tally.seen) for tally in self.tallies.values())
+        return own + sum(map(len, self.elsewhere.values()))
+
+    def knows_elsewhere(self, log_key: bytes, partition: int) -> bool:
+        """True for a log id that was counted from another Kafka partition than this one."""
+        if len(self.tallies) == 1:
+            return False
+        others = (tally.seen for key, tally in self.tallies.items() if key != partition)
+        return any(log_key in ids for ids in (*others, *self.elsewhere.values()))
 
     @property
     def last_arrival_ms(self) -> int:
@@ -106,6 +86,11 @@ def episode_id(fingerprint: UUID, first_log_id: str) -> UUID:
 def incident_id(first_episode: UUID) -> UUID:
     """The identity of the incident that this episode opens."""
     return derived_id("incident", str(first_episode))
+
+
+def split_incident_id(first_episode: UUID) -> UUID:
+    """The identity of the incident that this episode leads out of another one."""
+    return derived_id("split-incident", str(first_episode))
 
 
 def covering(episodes: Iterable[Episode], moment_ms: int, quiet_ms: int) -> Episode | None:

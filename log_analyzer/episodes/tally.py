@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from log_analyzer.episodes.episode import ConsumedError
+from log_analyzer.episodes.consumed_error import ConsumedError
 
 # An episode remembers so many log ids for each partition of the topic. Up to here a file that
 # is sent again counts nothing again; beyond, only redelivered offsets are known as such.
@@ -58,7 +57,7 @@ class Tally:
     def add(self, error: ConsumedError, arrival_ms: int) -> bool:
         """Counts an error; False when it was counted before. After a batch: `end_batch`."""
         # Done for a known error too: after a crash its log id may stand without its tally.
-        moment = error.event.timestamp_ms
+        moment = error.moment_ms
         if self.first_ms is None or moment < self.first_ms:
             self.first_ms = moment
         if self.last_ms is None or moment > self.last_ms:
@@ -79,7 +78,7 @@ class Tally:
         else:
             return False
         self.batch_offset = max(self.batch_offset, error.offset)
-        self.last_arrival_ms = arrival_ms
+        self.last_arrival_ms = max(self.last_arrival_ms, arrival_ms)
         return True
 
     def end_batch(self) -> list[tuple[bytes, int]]:

@@ -15,6 +15,8 @@ SILENCE_24H: Final = "firstcause_silence_24h"
 UNACKNOWLEDGE: Final = "firstcause_unacknowledge"
 SILENCE_OFF: Final = "firstcause_silence_off"
 RESOLVE: Final = "firstcause_resolve"
+# A message has a button of this for each of some services; a number follows.
+SPLIT: Final = "firstcause_split"
 FEEDBACK_RIGHT: Final = "firstcause_feedback_right"
 FEEDBACK_WRONG: Final = "firstcause_feedback_wrong"
 
@@ -74,7 +76,17 @@ class Feedback:
     analysed_ms: int
 
 
-Action = Acknowledgement | AcknowledgementUndone | Resolution | Silence | Feedback
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Somebody says that a service's errors have another cause: they become their own incident."""
+
+    incident_id: UUID
+    by: str
+    at_ms: int
+    service_name: str
+
+
+Action = Acknowledgement | AcknowledgementUndone | Resolution | Silence | Feedback | Split
 
 
 _PLAIN_ACTIONS: Final[dict[str, Callable[[UUID, str, int], Action]]] = {
@@ -101,6 +113,8 @@ def action_of_click(payload: Mapping[str, Any]) -> Action | None:
         incident, at_ms = UUID(words[0]), int(float(click["action_ts"]) * 1_000)
         user = payload["user"]
         by = plain_line(str(user.get("name") or user.get("username") or user["id"]), PERSON_CHARS)
+        if kind.startswith(SPLIT):
+            return Split(incident, by, at_ms, str(click["value"]).partition(" ")[2])
         if kind in _PLAIN_ACTIONS:
             return _PLAIN_ACTIONS[kind](incident, by, at_ms)
         if kind in _SILENCES_SECONDS:

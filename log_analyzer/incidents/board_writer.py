@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from firstcause.events.log_event import LogEvent
-from log_analyzer import metrics
-from log_analyzer.incidents.call_graph import CallGraph
-from log_analyzer.incidents.grouping import Board, BoardRow, Links, Newcomer, place
-from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import LostRaceError
-from log_analyzer.incidents.trace_links import ErrorCalls, TraceLinks, unpacked
+from log_analyzer.episodes.trace_links import (
+    ErrorCalls,
+    TraceLinks,
+    TraceSpan,
+    packed,
+    trace_key,
+    unpacked,
+)
+from log_analyzer.incidents.board_log import tell_of
+from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
+from log_analyzer.incidents.links import Links
+from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
+from log_analyzer.incidents.stores.writes import LostRaceError
 
 # A younger incident and the older one that it has become a part of.
 Merge = tuple[UUID, UUID]
@@ -32,38 +38,49 @@ BOARD_ATTEMPTS: Final = 50
 PLACED_AT_ONCE: Final = 100
 GRAPH_SECONDS: Final = 30.0
 TRACE_ROWS_KEPT: Final = 50_000
+# Looking for new ties takes at most this share of the time.
+TIES_SHARE: Final = 0.1
 
 _log = structlog.get_logger()
 
 
-class IncidentPlacer:
+class BoardWriter:
     """The board as this process knows it. Owned by one thread; all that reads or writes blocks.
 
     Args:
         store: the board in Cassandra.
         load_graph: reads which services call which; asked again each half minute.
+        load_services: reads which services there are; asked as often.
+        new_complaints: of which service the stored logs of a trace (by its id) complain, as far as
+            that was told since it was asked last.
         monotonic: seconds of a clock that never goes back.
     """
 
     def __init__(
         self,
-        store: BoardStore,
-        load_graph: Callable[[], CallGraph],
+        store: BoardAccess,
+        load_graph: Callable[[], Calls],
+        load_services: Callable[[], Collection[str]] = tuple,
+        new_complaints: Callable[[], Mapping[str, str]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._load_graph = load_graph
+        self._load_services = load_services
+        self._new_complaints = new_complaints
+        self._known_services: frozenset[str] = frozenset()
         self._monotonic = monotonic
         self._board = Board()
         self._published: dict[UUID, UUID] = {}
         self._links = TraceLinks()
         self._error_calls = ErrorCalls()
-        self._stored_graph = CallGraph()
-        self._graph = CallGraph()
+        self._stored_calls: frozenset[tuple[str, str]] = frozenset()
+        self._calls: frozenset[tuple[str, str]] = frozenset()
         self._graph_due = float("-inf")
         self._traces_since_ms = 0
         self._heard: OrderedDict[UUID, None] = OrderedDict()
         self._ties_changed = False
+        self._ties_due = float("-inf")
 
     def incident_of(self, episode: UUID) -> UUID | None:
         """The incident of an episode on the board as last read; None when it is not there."""
@@ -74,15 +91,23 @@ class IncidentPlacer:
         rows = self._board.rows.values()
         return {row.incident_id for row in rows if row.service_name == service_name}
 
-    def note(self, event: LogEvent) -> None:
-        """Learns from an error which service calls which."""
-        self._error_calls.add(event)
+    def services(self) -> set[str]:
+        """The services that are known: by their logs of late, by their errors, or by calls."""
+        self._read_surroundings()
+        known = {row.service_name for row in self._board.rows.values()}
+        return known.union(self._known_services, *self._calls)
 
-    def tell(self, traces: Mapping[UUID, Iterable[bytes]]) -> None:
-        """Tells all instances of the traces that a batch has brought to its episodes."""
-        for episode, keys in traces.items():
-            self._ties_changed |= self._links.add(episode, keys)
-        self._store.tell_traces(traces)
+    def publish_traces(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
+        """Tells all instances which spans of which traces a batch has brought.
+
+        Args:
+            traces: by episode, its service and the spans in which its errors happened.
+        """
+        for episode, (service, spans) in traces.items():
+            self._ties_changed |= self._links.add(episode, spans)
+            self._error_calls.add(service, spans)
+        told = {episode: packed(spans) for episode, (_, spans) in traces.items() if spans}
+        self._store.publish_traces(told)
 
     def place(self, newcomers: Sequence[Newcomer]) -> set[Merge]:
         """Places episodes; `incident_of` knows them after. Returns merges that this brought.
@@ -91,11 +116,7 @@ class IncidentPlacer:
             LostRaceError: the board kept changing.
         """
         self._listen()
-        merges: set[Merge] = set()
-        ordered = sorted(newcomers, key=lambda one: (one.opened_ms, one.episode_id))
-        for start in range(0, len(ordered), PLACED_AT_ONCE):
-            merges |= self._settle(ordered[start : start + PLACED_AT_ONCE])
-        return merges
+        return self._settle(newcomers) if newcomers else set()
 
     def refresh(self) -> set[Merge]:
         """Takes over what others did, and merges what proves to be one cause. Returns merges."""
@@ -103,12 +124,35 @@ class IncidentPlacer:
         merges: set[Merge] = set()
         if self._store.revision() != self._board.revision:
             merges = self._take(self._store.read())
-        if self._ties_changed:
+        began = self._monotonic()
+        if self._ties_changed and began >= self._ties_due:
             # Nearly always the tied episodes are together already, and the board stays as it is.
             if place((), self._board, self._known_links()):
                 merges |= self._settle(())
             self._ties_changed = False
+            ended = self._monotonic()
+            self._ties_due = ended + (ended - began) / TIES_SHARE
         return merges
+
+    def split(self, incident: UUID, service_name: str) -> set[UUID]:
+        """Parts a service's episodes from the rest of an incident, for good.
+
+        Returns the incidents that it is two of now; empty when there is nothing to part.
+
+        Raises:
+            LostRaceError: the board kept changing.
+        """
+        for _ in range(BOARD_ATTEMPTS):
+            board = self._store.read()
+            rows = split_out(board, incident, service_name)
+            if not rows:
+                return set()
+            if self._store.apply(board, rows):
+                changed = {row.episode_id: row for row in rows}
+                self._take(Board(board.revision + 1, {**board.rows, **changed}))
+                _log.info("incident_split", incident_id=str(incident), service_name=service_name)
+                return {incident, *(row.incident_id for row in rows)}
+        raise LostRaceError("the board of incidents kept changing")
 
     def retire(self, incidents: Iterable[UUID]) -> None:
         """Takes incidents that are long over off the board; somebody else may do it as well."""
@@ -123,19 +167,30 @@ class IncidentPlacer:
         return {row.incident_id for row in self._board.rows.values()}
 
     def _settle(self, newcomers: Sequence[Newcomer]) -> set[Merge]:
+        """Decides once for all, and writes as many rows at a time as a transaction takes.
+
+        What a lost race leaves over is decided anew, by the board as it is then.
+        """
+        merges: set[Merge] = set()
         for _ in range(BOARD_ATTEMPTS):
-            board = self._store.read()
+            board = self._board
+            if self._store.revision() != board.revision:
+                board = self._store.read()
             rows = place(newcomers, board, self._known_links())
-            if not rows:
-                return self._take(board)
-            if self._store.apply(board, rows):
-                added = {row.episode_id: row for row in rows}
-                _tell_of(rows, board)
-                return self._take(Board(board.revision + 1, {**board.rows, **added}))
+            for start in range(0, len(rows), PLACED_AT_ONCE):
+                part = rows[start : start + PLACED_AT_ONCE]
+                if not self._store.apply(board, part):
+                    break
+                tell_of(part, board)
+                added = {row.episode_id: row for row in part}
+                board = Board(board.revision + 1, {**board.rows, **added})
+            else:
+                return merges | self._take(board)
+            merges |= self._take(self._store.read())
         raise LostRaceError("the board of incidents kept changing")
 
     def _known_links(self) -> Links:
-        return Links(self._links.pairs, self._graph)
+        return Links(self._links.patterns, self._calls, self._known_services)
 
     def _take(self, board: Board) -> set[Merge]:
         """Publishes what is new on a board, then works with it."""
@@ -160,46 +215,28 @@ class IncidentPlacer:
     def _listen(self) -> None:
         """Reads what others told of traces, and now and then the stored call graph."""
         self._traces_since_ms, told = self._store.traces_since(self._traces_since_ms)
-        for row_id, episode, traces in told:
+        for row_id, episode, blob in told:
             if row_id not in self._heard:
                 self._heard[row_id] = None
-                self._ties_changed |= self._links.add(episode, unpacked(traces))
+                spans = unpacked(blob)
+                self._ties_changed |= self._links.add(episode, spans)
+                row = self._board.rows.get(episode)
+                if row is not None:
+                    self._error_calls.add(row.service_name, spans)
+        for trace_id, service in self._new_complaints().items():
+            key = trace_key(trace_id)
+            if key is not None:
+                self._ties_changed |= self._links.blame(key, service)
         while len(self._heard) > TRACE_ROWS_KEPT:
             self._heard.popitem(last=False)
-        if self._monotonic() >= self._graph_due:
-            self._stored_graph = self._load_graph()
-            self._graph_due = self._monotonic() + GRAPH_SECONDS
-        known = self._stored_graph.calls | self._error_calls.calls
-        if known != self._graph.calls:
-            self._graph = self._stored_graph.with_calls(self._error_calls.calls)
+        self._read_surroundings()
+        known = self._stored_calls | self._error_calls.calls
+        if known != self._calls:
+            self._calls = known
             self._ties_changed = True
 
-
-def _tell_of(rows: Iterable[BoardRow], before: Board) -> None:
-    for row in rows:
-        known = before.rows.get(row.episode_id)
-        if known is not None:
-            if row.founds:
-                metrics.INCIDENTS_MERGED.inc()
-                _log.info(
-                    "incident_merged",
-                    incident_id=str(known.incident_id),
-                    merged_into=str(row.incident_id),
-                )
-        elif row.founds:
-            metrics.INCIDENTS_OPENED.inc()
-            _log.info(
-                "incident_opened",
-                incident_id=str(row.incident_id),
-                episode_id=str(row.episode_id),
-                service_name=row.service_name,
-                template=row.template,
-            )
-        else:
-            _log.info(
-                "incident_joined",
-                incident_id=str(row.incident_id),
-                episode_id=str(row.episode_id),
-                service_name=row.service_name,
-                template=row.template,
-            )
+    def _read_surroundings(self) -> None:
+        if self._monotonic() >= self._graph_due:
+            self._stored_calls = frozenset(self._load_graph().calls)
+            self._known_services = frozenset(self._load_services())
+            self._graph_due = self._monotonic() + GRAPH_SECONDS

@@ -1,47 +1,36 @@
 """Decides which incident an episode belongs to. Pure.
 
-Two episodes are linked when one cause explains both:
-
-- they share traces, and they began within `TRACE_ONSET_MS` of each other, or the later one's
-  service calls the earlier one's: it is where an older failure surfaces. So a gateway that has
-  been failing for an hour for another reason does not tie a new cause to the old one.
-- they are of one service, or of two of which one calls the other, and they began within
-  `NEAR_ONSET_MS`. Some errors carry no trace, and a silent cause leaves several services failing.
-- an episode returns to an incident when it is of that incident's own group and began soon after
-  the incident's earlier episode ended. Groups that merely surfaced in it do not bring it back.
-
-All times are event times. Incidents are the connected components of these links: links only
-ever appear, so the order in which episodes and traces become known makes no difference to which
-errors are together, only to which incident's id they keep: that of the one opened first.
+Incidents are made by the ties of `incident_links`: equals are together, and an episode that
+surfaces from others joins one of them, the likeliest, and stays there. What stands on the board
+together stays together, unless somebody holds an episode apart.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
-from log_analyzer.episodes.episode import incident_id
+from log_analyzer.episodes.episode import incident_id, split_incident_id
+from log_analyzer.incidents.links import ORIGIN_SHARE, Links, Origin, Ties
 
-NEAR_ONSET_MS: Final = 60_000
-TRACE_ONSET_MS: Final = 300_000
-
-
-class Calls(Protocol):
-    """Which service calls which."""
-
-    @property
-    def calls(self) -> Collection[tuple[str, str]]:
-        """Pairs of caller and callee."""
+# A place that an episode surfaced from once or twice is forgotten for one that it does from often.
+FEW_TRACES: Final = 2
+MANY_TRACES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One episode on the board. `placed_in` never changes; `incident_id` does by merging.
+    """One episode on the board. `incident_id` changes by merging; `placed_in` by a split alone.
 
-    `placed_at_revision` is the board's revision that placed it: the order of opening, on no clock.
+    Attributes:
+        placed_at_revision: the board's revision that placed it: the order of opening, on no clock.
+        names: the services, hosts and resources that its first errors name.
+        surfaces_from: the episode whose failure it is where it was seen to surface from one.
+        held_apart: its service was split out: nothing ties it to other episodes any more.
+        split_from: the incident that it left when that was split.
     """
 
     episode_id: UUID
@@ -52,11 +41,15 @@ class BoardRow:
     service_name: str
     template: str
     opened_ms: int
+    names: frozenset[str] = frozenset()
+    surfaces_from: UUID | None = None
+    held_apart: bool = False
+    split_from: UUID | None = None
 
     @property
     def founds(self) -> bool:
         """True for the episode that opened its incident."""
-        return self.placed_in == incident_id(self.episode_id)
+        return self.placed_in in (incident_id(self.episode_id), split_incident_id(self.episode_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +62,10 @@ class Newcomer:
     template: str
     opened_ms: int
     returns_to: UUID | None = None
+    names: frozenset[str] = frozenset()
+
+
+Member = BoardRow | Newcomer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,68 +81,112 @@ class Board:
         return row.incident_id if row else None
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What is known to tie episodes: pairs that share traces (smaller id first), and calls."""
-
-    shared_traces: Collection[tuple[UUID, UUID]]
-    graph: Calls
-
-    def between(self, one: BoardRow | Newcomer, other: BoardRow | Newcomer) -> bool:
-        """True when one cause explains both."""
-        earlier, later = (one, other) if one.opened_ms <= other.opened_ms else (other, one)
-        gap_ms = later.opened_ms - earlier.opened_ms
-        surfaces = (later.service_name, earlier.service_name) in self.graph.calls
-        if pair(one.episode_id, other.episode_id) in self.shared_traces:
-            return gap_ms <= TRACE_ONSET_MS or surfaces
-        if gap_ms > NEAR_ONSET_MS:
-            return False
-        same = earlier.service_name == later.service_name
-        calls = (earlier.service_name, later.service_name) in self.graph.calls
-        return same or surfaces or calls
-
-
-def pair(one: UUID, other: UUID) -> tuple[UUID, UUID]:
-    """Two episodes in the order in which `Links` holds them."""
-    return (one, other) if one.int <= other.int else (other, one)
-
-
 def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[BoardRow]:
     """The rows that a new revision of the board adds or changes; none when nothing changes.
 
-    Newcomers join the incidents that they are linked to, or open new ones together; incidents
-    that turn out to be linked merge into the one opened first.
+    Newcomers join the incidents that they are tied to, or open new ones together; incidents
+    that turn out to be tied merge into the one opened first. Of a new incident the row that opens
+    it comes before the others.
     """
     revision = board.revision + 1
-    fresh = [_standing(one, board) for one in newcomers if one.episode_id not in board.rows]
-    # In event time, so that the earliest of those that open an incident together names it.
-    fresh.sort(key=lambda one: (one.opened_ms, one.episode_id))
-    everybody: list[BoardRow | Newcomer] = [*board.rows.values(), *fresh]
+    fresh = _standing([one for one in newcomers if one.episode_id not in board.rows], board)
+    everybody: list[Member] = [*board.rows.values(), *fresh]
     components = _Components(board.rows.values())
     for newcomer in fresh:
         components.add(newcomer)
-    for one, other in _candidates(everybody, links):
-        if links.between(one, other):
-            components.join(one.episode_id, other.episode_id)
+    tied = [one for one in everybody if isinstance(one, Newcomer) or not one.held_apart]
+    ties = Ties(tied, links)
+    for one, other in ties.equals():
+        components.join(one, other)
+    surfaces_from = {
+        episode: _join_origin(episode, origins, board, components)
+        for episode, origins in ties.origins()
+    }
     placed: list[BoardRow] = []
     for members in components.sets(everybody):
         target = _target(members, board)
         for member in members:
+            origin = surfaces_from.get(member.episode_id)
             if isinstance(member, Newcomer):
-                placed.append(_row(member, target, revision))
-            elif member.incident_id != target:
-                placed.append(replace(member, incident_id=target))
+                placed.append(_row(member, target, revision, origin))
+            elif member.incident_id != target or (origin and not member.surfaces_from):
+                origin = member.surfaces_from or origin
+                placed.append(replace(member, incident_id=target, surfaces_from=origin))
     return placed
 
 
-def _standing(newcomer: Newcomer, board: Board) -> Newcomer:
-    """The newcomer, returning to what its incident was merged into since it was looked up."""
+def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]:
+    """The rows that part one service's episodes from the rest of an incident.
+
+    The part that opened the incident keeps it; the other becomes a new one, named by its earliest
+    episode. The service's episodes are held apart: no tie brings them back. None when the service
+    has no episode there, or all of them.
+    """
+    members = [row for row in board.rows.values() if row.incident_id == incident]
+    own = [row for row in members if row.service_name == service_name]
+    rest = [row for row in members if row.service_name != service_name]
+    if not own or not rest:
+        return []
+    leaving = rest if any(row.placed_in == incident and row.founds for row in own) else own
+    first = min(leaving, key=lambda row: (row.opened_ms, row.episode_id))
+    target = split_incident_id(first.episode_id)
+    if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
+        return []
+    changed = []
+    for row in members:
+        held = replace(row, held_apart=True) if row in own else row
+        if row in leaving:
+            held = replace(
+                held,
+                incident_id=target,
+                placed_in=target,
+                placed_at_revision=board.revision + 1,
+                surfaces_from=None,
+                split_from=incident,
+            )
+        if held != row:
+            changed.append(held)
+    return changed
+
+
+def _join_origin(
+    episode: UUID, origins: Sequence[Origin], board: Board, components: _Components
+) -> UUID | None:
+    """Joins an episode with what it surfaces from, unless it has a place already.
+
+    Returns what traces show that to be. What calls alone suggest is not kept: a trace knows better.
+    """
+    traces = {one.episode_id: one.traces for one in origins}
+    often = max(traces.values()) >= MANY_TRACES
+    row = board.rows.get(episode)
+    known = row.surfaces_from if row is not None else None
+    if known is not None and not (often and 0 < traces.get(known, 0) <= FEW_TRACES):
+        return known
+    least = ORIGIN_SHARE * max(traces.values())
+    for one in origins:
+        is_weak = one.traces < least or (often and one.traces <= FEW_TRACES)
+        if not is_weak and components.are_one(episode, one.episode_id):
+            return one.episode_id if one.traces else None
+    components.join(episode, origins[0].episode_id)
+    return origins[0].episode_id if origins[0].traces else None
+
+
+def _standing(newcomers: Sequence[Newcomer], board: Board) -> list[Newcomer]:
+    """The newcomers in event time, returning to what their incidents were merged into since.
+
+    In event time, so that the earliest of those that open an incident together names it.
+    """
     merged = {row.placed_in: row.incident_id for row in board.rows.values() if row.founds}
-    target = newcomer.returns_to and merged.get(newcomer.returns_to, newcomer.returns_to)
-    return replace(newcomer, returns_to=target)
+    standing = [
+        replace(one, returns_to=merged.get(one.returns_to, one.returns_to))
+        if one.returns_to is not None
+        else one
+        for one in newcomers
+    ]
+    return sorted(standing, key=lambda one: (one.opened_ms, one.episode_id))
 
 
-def _row(newcomer: Newcomer, target: UUID, revision: int) -> BoardRow:
+def _row(newcomer: Newcomer, target: UUID, revision: int, origin: UUID | None) -> BoardRow:
     return BoardRow(
         newcomer.episode_id,
         target,
@@ -155,10 +196,12 @@ def _row(newcomer: Newcomer, target: UUID, revision: int) -> BoardRow:
         newcomer.service_name,
         newcomer.template,
         newcomer.opened_ms,
+        newcomer.names,
+        origin,
     )
 
 
-def _target(members: Sequence[BoardRow | Newcomer], board: Board) -> UUID:
+def _target(members: Sequence[Member], board: Board) -> UUID:
     """The incident of a component: the oldest on the board, the one returned to, or a new one."""
     known = [one for one in members if isinstance(one, BoardRow)]
     returned = [one.returns_to for one in members if isinstance(one, Newcomer) and one.returns_to]
@@ -190,8 +233,11 @@ class _Components:
     def join(self, one: UUID, other: UUID) -> None:
         self._parent[self._root(one)] = self._root(other)
 
-    def sets(self, everybody: Iterable[BoardRow | Newcomer]) -> list[list[BoardRow | Newcomer]]:
-        found: dict[UUID, list[BoardRow | Newcomer]] = defaultdict(list)
+    def are_one(self, one: UUID, other: UUID) -> bool:
+        return self._root(one) == self._root(other)
+
+    def sets(self, everybody: Iterable[Member]) -> list[list[Member]]:
+        found: dict[UUID, list[Member]] = defaultdict(list)
         for one in everybody:
             found[self._root(one.episode_id)].append(one)
         return list(found.values())
@@ -201,19 +247,3 @@ class _Components:
             self._parent[key] = self._parent[self._parent[key]]
             key = self._parent[key]
         return key
-
-
-def _candidates(
-    everybody: Sequence[BoardRow | Newcomer], links: Links
-) -> Iterable[tuple[BoardRow | Newcomer, BoardRow | Newcomer]]:
-    """Pairs that may be linked: those that share traces, and neighbours in time."""
-    by_id = {one.episode_id: one for one in everybody}
-    for first, second in links.shared_traces:
-        if first in by_id and second in by_id:
-            yield by_id[first], by_id[second]
-    ordered = sorted(everybody, key=lambda one: one.opened_ms)
-    for at, one in enumerate(ordered):
-        for other in ordered[at + 1 :]:
-            if other.opened_ms - one.opened_ms > NEAR_ONSET_MS:
-                break
-            yield one, other

@@ -12,14 +12,16 @@ import structlog
 from log_analyzer import metrics
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.episode import Episode, is_quiet
-from log_analyzer.incidents.board_writer import IncidentPlacer, Merge
+from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
 from log_analyzer.incidents.grouping import Newcomer
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
 # A chain of merges longer than this is none.
 MERGES_FOLLOWED: Final = 50
+# Errors that come on so long (event time) after an incident was ended by a later one go on with it.
+GOES_ON_MS: Final = 60_000
 
 _log = structlog.get_logger()
 
@@ -42,8 +44,8 @@ class IncidentLifecycle:
 
     def __init__(
         self,
-        store: IncidentStore,
-        placer: IncidentPlacer,
+        store: EpisodeStore,
+        placer: BoardWriter,
         outbox: Outbox,
         quiet_ms: int,
         reopen_ms: int,
@@ -59,11 +61,12 @@ class IncidentLifecycle:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._resolved: OrderedDict[UUID, None] = OrderedDict()
+        # Resolved of late; with the event time (ms) of its last error where a later episode did it.
+        self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
-    def adopt(self, episode: Episode) -> bool:
+    def take_over(self, episode: Episode) -> bool:
         """Finds the incident that a loaded episode belongs to now; True when it must be opened."""
         incident = self.current_incident(episode)
         if incident is None:
@@ -113,7 +116,7 @@ class IncidentLifecycle:
             silent_ms = episode.first_ms - previous.last_ms - self._quiet_ms
             row = self._store.incident(before)
             own_group = row.merged_into is None and row.fingerprint == episode.fingerprint
-            if silent_ms <= self._reopen_ms and own_group:
+            if (silent_ms <= self._reopen_ms or change.goes_on) and own_group:
                 returns_to = before
         return Newcomer(
             episode.episode_id,
@@ -122,11 +125,25 @@ class IncidentLifecycle:
             episode.template,
             episode.opened_ms,
             returns_to,
+            frozenset(change.names),
         )
 
     def merge(self) -> None:
         """Takes over what others placed, and merges incidents that prove to share a cause."""
         self.merged(self._placer.refresh())
+
+    def split(self, incident: UUID, service_name: str) -> set[UUID]:
+        """Parts a service from an incident, and has the messages of both looked at."""
+        parts = self._placer.split(incident, service_name)
+        if self._store.incident(incident).status == "open":
+            now_ms = self._clock_ms()
+            self._store.write(
+                [write for one in parts for write in self._store.open_statements(one, now_ms)]
+            )
+        for one in parts:
+            self._outbox.ensure(one)
+            self._changed(one)
+        return parts
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""
@@ -141,14 +158,19 @@ class IncidentLifecycle:
         open_ids = self._store.open_incidents()
         metrics.INCIDENTS_OPEN.set(len(open_ids))
         for incident in open_ids:
-            if self._is_over(incident, now_ms, self._quiet_ms):
-                self._resolve(incident, now_ms)
+            silent_since_ms = self._silent_since(incident, now_ms, self._quiet_ms)
+            if silent_since_ms is not None:
+                # What came in the second half of the silence is newer than this decision.
+                self._resolve(incident, now_ms, silent_since_ms + self._quiet_ms // 2)
         live = self._placer.live()
         over = live - set(open_ids)
         known = live.union(open_ids)
         self._quiet_at = {key: at for key, at in self._quiet_at.items() if key[0] in known}
         # Twice the quiet time, so that what comes a little late still finds its incident.
-        self._placer.retire([one for one in over if self._is_over(one, now_ms, 2 * self._quiet_ms)])
+        long_ms = 2 * self._quiet_ms
+        self._placer.retire(
+            [one for one in over if self._silent_since(one, now_ms, long_ms) is not None]
+        )
 
     def end_earlier(self, incident: UUID, start_ms: int) -> None:
         """Resolves one that was over (event time) when a later episode of its group began."""
@@ -156,7 +178,13 @@ class IncidentLifecycle:
             return
         bounds = self._store.bounds(incident)
         if bounds is not None and bounds.last_ms + self._quiet_ms < start_ms:
-            self._resolve(incident, self._clock_ms())
+            self._resolve(incident, self._clock_ms(), bounds.last_arrival_ms)
+            self._resolved[incident] = bounds.last_ms
+
+    def goes_on(self, incident: UUID | None, until_ms: int) -> bool:
+        """True when errors up to `until_ms` (event time) show that one wrong time had ended it."""
+        ended_ms = self._resolved.get(incident) if incident is not None else None
+        return ended_ms is not None and until_ms - ended_ms >= GOES_ON_MS
 
     def escalate(self, escalations: Iterable[ConsumedEscalation]) -> None:
         """Has the messages of incidents updated that stored escalations belong to."""
@@ -180,7 +208,7 @@ class IncidentLifecycle:
         """True when this process has seen it resolved of late; another may have opened it again."""
         return incident in self._resolved
 
-    def note_open(self, incident: UUID) -> None:
+    def mark_open(self, incident: UUID) -> None:
         """Notes that an incident was marked as open."""
         self._resolved.pop(incident, None)
 
@@ -194,21 +222,27 @@ class IncidentLifecycle:
         while len(self._resolved) > RESOLVED_KEPT:
             self._resolved.popitem(last=False)
 
-    def _is_over(self, incident: UUID, now_ms: int, quiet_ms: int) -> bool:
+    def _silent_since(self, incident: UUID, now_ms: int, quiet_ms: int) -> int | None:
+        """When the last error of an incident came, if that is so long ago; None if it is not.
+
+        Of one that is a part of another by now, when it could have been so at the latest.
+        """
         # What arrives meanwhile only moves that time on, so until then it need not be read again.
         if self._quiet_at.get((incident, quiet_ms), 0) > now_ms:
-            return False
+            return None
         if self._store.incident(incident).merged_into is not None:
-            return True
+            return now_ms
         bounds = self._store.bounds(incident)
         # Opened, and its first errors not stored yet: whoever opened it will, or did and died.
         if bounds is None:
-            return False
+            return None
         self._quiet_at[incident, quiet_ms] = bounds.last_arrival_ms + quiet_ms
-        return is_quiet(bounds.last_arrival_ms, now_ms, quiet_ms)
+        return (
+            bounds.last_arrival_ms if is_quiet(bounds.last_arrival_ms, now_ms, quiet_ms) else None
+        )
 
-    def _resolve(self, incident: UUID, now_ms: int) -> None:
-        self._store.resolve(incident, now_ms)
+    def _resolve(self, incident: UUID, now_ms: int, as_of_ms: int) -> None:
+        self._store.resolve(incident, now_ms, as_of_ms)
         self._note_resolved(incident)
         self._changed(incident)
         _log.info("incident_resolved", incident_id=str(incident))

@@ -15,27 +15,20 @@ The order of what is stored, and why a kill between any two of them loses and do
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from uuid import UUID
 
 from log_analyzer import metrics
 from log_analyzer.episodes.change import EpisodeChange
-from log_analyzer.episodes.episode import EVIDENCE_LIMIT, ConsumedError, Episode, covering
-from log_analyzer.episodes.tally import Tally
-from log_analyzer.incidents.board_writer import IncidentPlacer
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraph
+from log_analyzer.incidents.episode_counter import EpisodeCounter
 from log_analyzer.incidents.escalations import ConsumedEscalation, EscalationStore
 from log_analyzer.incidents.lifecycle import IncidentLifecycle, Outbox
-from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import OPENING_ATTEMPTS, IncidentStore, LostRaceError
-from log_analyzer.incidents.trace_links import trace_key
-
-GROUPS_KEPT: Final = 5_000
-EPISODES_KEPT: Final = 5
-# So many errors of a group and batch show which services call each other as well as all.
-CALLS_NOTED: Final = 50
+from log_analyzer.incidents.stores.board_access import BoardAccess
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 
 class IncidentTracker:
@@ -50,26 +43,32 @@ class IncidentTracker:
         escalations: escalations in Cassandra.
         outbox: where messages wait.
         load_graph: reads which services call which.
+        load_services: reads which services there are.
+        new_complaints: which services the stored logs of traces blame; see `BoardWriter`.
         quiet_ms: gap in event time that ends an episode.
         reopen_ms: beyond it, an incident's group that returns within this time reopens it.
         gather_ms: time for the groups of one cause to find each other before the first message.
         changed: called with the id of each incident that was written.
         clock_ms: the wall clock, ms since the epoch.
+        monotonic: seconds of a clock that never goes back.
     """
 
     def __init__(
         self,
         *,
-        store: IncidentStore,
-        board: BoardStore,
+        store: EpisodeStore,
+        board: BoardAccess,
         escalations: EscalationStore,
         outbox: Outbox,
         load_graph: Callable[[], CallGraph],
         quiet_ms: int,
         reopen_ms: int,
         gather_ms: int,
+        load_services: Callable[[], Collection[str]] = tuple,
+        new_complaints: Callable[[], Mapping[str, str]] = dict,
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._escalations = escalations
@@ -78,11 +77,11 @@ class IncidentTracker:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._placer = IncidentPlacer(board, load_graph)
+        self._placer = BoardWriter(board, load_graph, load_services, new_complaints, monotonic)
         self._lifecycle = IncidentLifecycle(
             store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
         )
-        self._groups: OrderedDict[UUID, dict[UUID, Episode]] = OrderedDict()
+        self._counter = EpisodeCounter(store, self._lifecycle.take_over, quiet_ms, clock_ms)
 
     def record(self, errors: Iterable[ConsumedError]) -> None:
         """Counts these errors. When it returns, all that follows from them is stored.
@@ -97,23 +96,26 @@ class IncidentTracker:
         for error in errors:
             groups[error.fingerprint].append(error)
         changes: dict[UUID, EpisodeChange] = {}
+        services = self._placer.services()
         try:
             for fingerprint, members in groups.items():
-                # In event time, so that the earliest of them opens.
-                members.sort(key=lambda error: (error.event.timestamp_ms, error.event.log_id))
-                for error in members[:CALLS_NOTED]:
-                    self._placer.note(error.event)
-                self._count_group(fingerprint, members, changes)
-            traces = {key: map(trace_key, change.traces) for key, change in changes.items()}
-            self._placer.tell({key: list(keys) for key, keys in traces.items()})
+                members.sort(key=lambda error: (error.moment_ms, error.event.log_id))
+                own = self._counter.count(fingerprint, members, services)
+                for change in own.values():
+                    self._settle_status(change)
+                changes |= own
+            self._placer.publish_traces(
+                {
+                    key: (change.episode.service_name, change.spans)
+                    for key, change in changes.items()
+                }
+            )
             self._lifecycle.place(changes.values())
             self._write(changes)
         except BaseException:
-            for fingerprint in groups:
-                self._groups.pop(fingerprint, None)
+            self._counter.forget(groups)
             raise
-        while len(self._groups) > GROUPS_KEPT:
-            self._groups.popitem(last=False)
+        self._counter.shrink(groups)
 
     def escalate(self, escalations: list[ConsumedEscalation]) -> None:
         """Stores escalations and has their incidents' messages updated. Safe to repeat."""
@@ -122,7 +124,7 @@ class IncidentTracker:
 
     def forget(self) -> None:
         """Drops all that is held; what other instances store meanwhile is read afresh."""
-        self._groups.clear()
+        self._counter.forget()
         self._lifecycle.forget()
 
     def merge(self) -> None:
@@ -133,114 +135,22 @@ class IncidentTracker:
         """Resolves what has been quiet by the wall clock. Blocks; raises the driver's errors."""
         self._lifecycle.resolve_quiet()
 
-    def _count_group(
-        self, fingerprint: UUID, members: list[ConsumedError], changes: dict[UUID, EpisodeChange]
-    ) -> None:
-        known = self._groups.setdefault(fingerprint, {})
-        self._groups.move_to_end(fingerprint)
-        now_ms = self._clock_ms()
-        own: dict[UUID, EpisodeChange] = {}
-        change: EpisodeChange | None = None
-        for error in members:
-            at_ms = error.event.timestamp_ms
-            if change is None or len(known) > 1 or not self._reaches(change, at_ms):
-                episode = covering(known.values(), at_ms, self._quiet_ms)
-                if episode is None:
-                    episode = self._find_or_open(error, known, own)
-                change = own.get(episode.episode_id)
-                if change is None:
-                    change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
-                    own[episode.episode_id] = change
-            change.low_ms, change.high_ms = min(change.low_ms, at_ms), max(change.high_ms, at_ms)
-            self._count(error, change, now_ms)
-        newest = max(episode.first_ms for episode in known.values())
-        for change in own.values():
-            episode = change.episode
-            for partition in change.partitions:
-                change.new[partition] = episode.tallies[partition].end_batch()
-            self._settle_status(change, superseded=episode.first_ms < newest)
-        changes |= own
-        # The newest stay at hand; an older one is read again when a late error asks for it.
-        for episode in sorted(known.values(), key=lambda one: one.last_ms)[:-EPISODES_KEPT]:
-            known.pop(episode.episode_id)
+    def split(self, incident: UUID, service_name: str) -> set[UUID]:
+        """Parts a service from an incident (see `BoardWriter.split`); both stay open if it was.
 
-    def _reaches(self, change: EpisodeChange, at_ms: int) -> bool:
-        return change.low_ms - self._quiet_ms <= at_ms <= change.high_ms + self._quiet_ms
+        Returns the two incidents; empty when there is nothing to part.
+        """
+        return self._lifecycle.split(incident, service_name)
 
-    def _settle_status(self, change: EpisodeChange, *, superseded: bool) -> None:
+    def _settle_status(self, change: EpisodeChange) -> None:
         episode = change.episode
         current = self._placer.incident_of(episode.episode_id)
         if current is not None:
             episode.incident_id = current
         resolved = self._lifecycle.is_resolved(episode.incident_id)
-        if (change.reopens or (change.counted and resolved)) and not superseded:
+        goes_on = self._lifecycle.goes_on(episode.incident_id, change.high_ms)
+        if (change.reopens or (change.counted and resolved)) and (not change.superseded or goes_on):
             change.must_open = change.must_ensure = change.must_write = True
-
-    def _find_or_open(
-        self, error: ConsumedError, known: dict[UUID, Episode], own: dict[UUID, EpisodeChange]
-    ) -> Episode:
-        moment_ms = error.event.timestamp_ms
-        for _ in range(OPENING_ATTEMPTS):
-            # The revision first: if the group changes after it, the opening below fails.
-            revision = self._store.revision(error.fingerprint)
-            for opened_ms, key in self._store.near(error.fingerprint, moment_ms):
-                if key not in known:
-                    known[key] = self._store.load(self._blank(error, key, opened_ms))
-                    must_open = self._lifecycle.adopt(known[key])
-                    own[key] = self._begun(known, key, must_open=must_open)
-            found = covering(known.values(), moment_ms, self._quiet_ms)
-            if found is not None:
-                return found
-            opened = self._store.open(error, revision)
-            if opened is not None:
-                known[opened] = self._blank(error, opened, moment_ms)
-                own[opened] = self._begun(known, opened, must_open=True)
-                metrics.EPISODES_OPENED.inc()
-                return known[opened]
-        raise LostRaceError(f"group {error.fingerprint} kept changing while opening an episode")
-
-    def _begun(self, known: dict[UUID, Episode], key: UUID, *, must_open: bool) -> EpisodeChange:
-        episode = known[key]
-        change = EpisodeChange(episode, episode.first_ms, episode.last_ms)
-        change.must_ensure = change.must_write = True
-        change.must_open = must_open
-        earlier = [one for one in known.values() if one.last_ms + self._quiet_ms < episode.first_ms]
-        change.previous = max(earlier, key=lambda one: one.last_ms, default=None)
-        return change
-
-    @staticmethod
-    def _blank(error: ConsumedError, key: UUID, opened_ms: int) -> Episode:
-        return Episode(key, error.fingerprint, error.service_name, error.template, opened_ms)
-
-    def _count(self, error: ConsumedError, change: EpisodeChange, now_ms: int) -> None:
-        episode = change.episode
-        tally = episode.tallies.get(error.partition)
-        if tally is None or not tally.loaded:
-            tally = self._loaded_tally(change, error.partition)
-        # After such a silence any instance may have resolved it meanwhile.
-        first = not change.counted
-        silent = first and now_ms - episode.last_arrival_ms >= self._quiet_ms // 2
-        if not tally.add(error, now_ms):
-            metrics.ERRORS_KNOWN.inc()
-            return
-        change.reopens = change.reopens or silent
-        change.counted += 1
-        change.partitions.add(error.partition)
-        event = error.event
-        if len(episode.evidence_ids) < EVIDENCE_LIMIT:
-            episode.evidence_ids.add(event.log_id)
-            change.evidence.append(error)
-        if event.trace_id:
-            change.traces.add(event.trace_id)
-
-    def _loaded_tally(self, change: EpisodeChange, partition: int) -> Tally:
-        episode = change.episode
-        tally = episode.tallies.setdefault(partition, Tally())
-        tally.load(self._store.load_log_ids(episode.episode_id, partition))
-        change.must_write = True
-        # A crash came between the log ids and their tally: what followed is missing too.
-        change.reopens = change.reopens or len(tally.seen) != tally.stored_count
-        return tally
 
     def _write(self, changes: dict[UUID, EpisodeChange]) -> None:
         """All groups' writes together: three waves, whatever the number of errors and groups."""
@@ -258,8 +168,9 @@ class IncidentTracker:
                 ensured = incidents.get(change.episode.incident_id, False)
                 incidents[change.episode.incident_id] = ensured or change.must_ensure
             if change.must_open and change.episode.incident_id is not None:
-                rows += store.open_statements(change.episode.incident_id)
-                self._lifecycle.note_open(change.episode.incident_id)
+                arrival_ms = change.episode.last_arrival_ms or self._clock_ms()
+                rows += store.open_statements(change.episode.incident_id, arrival_ms)
+                self._lifecycle.mark_open(change.episode.incident_id)
         for wave in (evidence, log_ids, rows):
             store.write(wave)
         for change in changes.values():

@@ -91,19 +91,16 @@ class Suspect:
     departure: float = 0.0
 
 
-# Of a quiet time, the first in a ranking mostly departs by less (docs/root-cause.md).
-LEAST_DEPARTURE: Final = 0.5
-
-
 @dataclass(frozen=True, slots=True)
 class NormalRanking:
-    """What came of comparing an incident's time with normal.
+    """What came of ranking all evidence of an incident's time.
 
     Attributes:
-        culprit: the service that departs so clearly that it is named; None is inconclusive.
-        suspects: all that depart, the clearest first.
-        fits_normal: False when nearly all was new, so that nothing can be told from it.
-        normal_version, learned_ms: which normal, and when it was composed (wall clock).
+        culprit: the service that stands out so clearly that it is named; None is inconclusive.
+        suspects: all of whom anything speaks, the most likely first.
+        fits_normal: False when nearly all was new, so that only what services complain of counted.
+        normal_version, learned_ms: which normal, and when it was composed (wall clock). Empty and 0
+            where none was learned yet: then the time was compared with its own beginning.
         start_ms, end_ms: the event time that was compared.
         events, spans: how many were read of it.
         whole: False when they are a sample of its traces.
@@ -129,14 +126,9 @@ class NormalRanking:
     hops: tuple[str, ...] = ()
 
     @property
-    def orders(self) -> bool:
-        """True when it says more of the suspects than the incident's traces do.
-
-        One that does not fit normal says nothing, nor one in which hardly anything departs.
-        """
-        if not self.fits_normal or not self.suspects:
-            return False
-        return self.culprit is not None or self.suspects[0].departure >= LEAST_DEPARTURE
+    def has_normal(self) -> bool:
+        """True when something was learned as normal."""
+        return bool(self.normal_version)
 
 
 @dataclass(frozen=True, slots=True)

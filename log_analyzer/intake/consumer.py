@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
-from log_analyzer.intake.message_reader import MessageIntake
-from log_analyzer.intake.mining import mined
-from log_analyzer.intake.stack_lines import StackLines
-from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
+from log_analyzer.intake.batch_processor import TRANSIENT_ERRORS, BatchProcessor
+from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
+from log_analyzer.intake.message_reader import MessageReader
+from log_analyzer.intake.uncommitted_batch import UncommittedBatch
 from log_templates.miner import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -31,29 +29,9 @@ COMMIT_SECONDS: Final = 1.0
 HOUSEKEEPING_SECONDS: Final = 2.0
 # Incidents of one cause should find each other before their first messages go out.
 MERGE_SECONDS: Final = 0.5
-GARBAGE_OBJECTS: Final = 70_000
 STORE_RETRY_MAX_SECONDS: Final = 10.0
-PROCESSING_ATTEMPTS: Final = 3
 
 _log = structlog.get_logger()
-
-
-def consumer_config(settings: Settings) -> dict[str, Any]:
-    """How the analyzer reads Kafka. A killed instance is replaced after the session's 6 s."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap_servers,
-        "group.id": settings.analyzer_group,
-        "client.id": "firstcause-analyzer",
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": 6_000,
-        "heartbeat.interval.ms": 2_000,
-        "fetch.message.max.bytes": settings.kafka_max_message_bytes,
-        "topic.metadata.refresh.interval.ms": 10_000,
-        "reconnect.backoff.max.ms": 2_000,
-    }
 
 
 class LogConsumer:
@@ -72,20 +50,20 @@ class LogConsumer:
         *,
         settings: Settings,
         tracker: IncidentTracker,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterWriter,
         miner: TemplateMiner,
         consumer: Consumer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
         self._tracker = tracker
-        self._dead_letters = dead_letters
-        self._miner = miner
+        self._processor = BatchProcessor(tracker, dead_letters, miner)
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
-        self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
-        self._stack_lines = StackLines()
-        self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
+        self._batch = UncommittedBatch(
+            settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds
+        )
+        self._intake = MessageReader(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
         self._merged_at = monotonic()
@@ -102,7 +80,7 @@ class LogConsumer:
             on_lost=self._on_lost,
         )
         try:
-            with _rare_garbage_collection():
+            with rare_garbage_collection():
                 while not stopping.is_set():
                     self.alive_at = self._monotonic()
                     self._turn()
@@ -130,10 +108,10 @@ class LogConsumer:
         blocked = self._blocked_until is not None
         if not blocked and now - self._merged_at >= MERGE_SECONDS:
             self._merged_at = now
-            blocked = not self._guarded(self._tracker.merge)
+            blocked = not self._guarded(partial(self._kept_up, "merge", self._tracker.merge))
         if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
-            self._guarded(self._tracker.resolve_quiet)
+            self._guarded(partial(self._kept_up, "resolve", self._tracker.resolve_quiet))
 
     def _store_and_commit(self) -> None:
         if self._guarded(self._store):
@@ -147,7 +125,7 @@ class LogConsumer:
         """
         try:
             work()
-        except (*AWAY, LostRaceError, NotPutAsideError) as error:
+        except TRANSIENT_ERRORS as error:
             self._failures += 1
             pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
             self._blocked_until = self._monotonic() + pause
@@ -165,44 +143,19 @@ class LogConsumer:
         metrics.STORE_AWAY.set(0)
         return True
 
+    @staticmethod
+    def _kept_up(name: str, work: Callable[[], None]) -> None:
+        """Does work that comes again soon: what no waiting mends is told, and the loop goes on."""
+        try:
+            work()
+        except TRANSIENT_ERRORS:
+            raise
+        except Exception:  # noqa: BLE001 - told and counted; the next turn tries again
+            metrics.LOOP_FAILURES.labels(name).inc()
+            _log.exception("loop_work_failed", work=name)
+
     def _store(self) -> None:
-        if self._batch.is_empty:
-            return
-        errors = self._stack_lines.left_out(self._batch.errors)
-        with metrics.BATCH_SECONDS.time():
-            if errors and not self._processed(errors):
-                # One of them can't be processed: find it, so that the others go on.
-                for error in errors:
-                    if not self._processed([error]):
-                        self._dead_letters.put(error.source, headers.PROCESSING_FAILED)
-            self._store_escalations(self._batch.escalations)
-        metrics.BATCH_ERRORS.observe(len(errors))
-        self._batch.stored()
-
-    def _store_escalations(self, messages: list[ReadEscalation]) -> None:
-        for one in messages:
-            if one.escalation is None:
-                self._dead_letters.put(one.source, headers.UNREADABLE_ESCALATION)
-        readable = [one.escalation for one in messages if one.escalation is not None]
-        if readable:
-            self._tracker.escalate(readable)
-            metrics.ESCALATIONS.inc(len(readable))
-
-    def _processed(self, errors: list[ReadError]) -> bool:
-        for attempt in range(PROCESSING_ATTEMPTS):
-            try:
-                self._tracker.record([mined(self._miner, one) for one in errors])
-            except (*AWAY, LostRaceError):
-                raise
-            except Exception:  # noqa: BLE001 - told; after three times a dead letter
-                _log.exception(
-                    "processing_failed",
-                    attempt=attempt + 1,
-                    log_ids=[error.event.log_id for error in errors[:10]],
-                )
-            else:
-                return True
-        return False
+        self._processor.store(self._batch)
 
     def _commit(self) -> None:
         """Commits what is stored; what Kafka refuses stays to be committed with the next."""
@@ -239,23 +192,6 @@ class LogConsumer:
         _log.warning("partitions_lost", partitions=_named(partitions))
         self._batch.drop(_places(partitions))
         self._tracker.forget()
-
-
-@contextlib.contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles a hundred times less often, and not among what is there already.
-
-    Messages make none. By default Python looks after each 700 of them, which costs as much as
-    reading them.
-    """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def _reason_to_wait(error: Exception) -> str:

@@ -5,10 +5,16 @@ others have appended to its leaf; if that doesn't fit either, what it teaches is
 next row by a lightweight transaction, which fails when another was faster: then it is matched
 anew. All processes therefore hold beginnings of the same logs, and since the first fitting pattern
 decides, the same message has the same template id in all of them and after any restart.
+
+A leaf that is full begins another generation, a day after its last one at the earliest. Patterns
+that are still met are appended to it with their ids; the others age. Until then what finds no
+place has the template `<*>`, and is counted.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -16,19 +22,30 @@ from cassandra.cluster import ConsistencyLevel, Session
 
 from firstcause.errors import FirstcauseError
 from firstcause.storage.cassandra import prepare_all
+from log_analyzer import metrics
 from log_templates.mask import VARIABLE
-from log_templates.miner import TemplateMiner
+from log_templates.miner import Template, TemplateMiner
+from log_templates.pattern import Pattern, Tokens
 from log_templates.tokens import ANY, MASK
-from log_templates.tree import CATCH_ALL, PATTERNS_OF_A_LEAF, Pattern, Tokens
+from log_templates.tree import CATCH_ALL, PATTERNS_OF_A_LEAF
 
 # Raise it whenever masks or rules of learning change what a message's tokens are.
 RULES_VERSION: Final = 2
+
+# Hostile text can't turn a leaf over faster than that, so it costs so many writes a day at most.
+GENERATION_SECONDS: Final = 86_400
+# So long a full leaf is not asked about again.
+FULL_SECONDS: Final = 60
 
 _STORED_ANY: Final = "<any>"
 
 _CQL: Final = {
     "after": "SELECT template_id, tokens FROM template_patterns "
     "WHERE rules = ? AND leaf = ? AND sequence >= ?",
+    "newest": "SELECT sequence FROM template_patterns WHERE rules = ? AND leaf = ? "
+    "ORDER BY sequence DESC LIMIT 1",
+    "learned_at": "SELECT WRITETIME(template_id) AS micros FROM template_patterns "
+    "WHERE rules = ? AND leaf = ? AND sequence = ?",
     "append": "INSERT INTO template_patterns (rules, leaf, sequence, template_id, tokens) "
     "VALUES (?, ?, ?, ?, ?) IF NOT EXISTS",
 }
@@ -42,7 +59,19 @@ class TemplatePatternStore:
         self._rules = rules
         self._statements = prepare_all(session, _CQL)
         # Sees a transaction that is decided but not yet written everywhere.
-        self._statements["after"].consistency_level = ConsistencyLevel.LOCAL_SERIAL
+        for name in ("after", "newest", "learned_at"):
+            self._statements[name].consistency_level = ConsistencyLevel.LOCAL_SERIAL
+
+    def newest(self, leaf: int) -> int:
+        """The place of the leaf's newest pattern; -1 for an empty leaf."""
+        row = self._session.execute(self._statements["newest"], (self._rules, leaf)).one()
+        return -1 if row is None else int(row.sequence)
+
+    def age_seconds(self, leaf: int, sequence: int, now_seconds: float) -> float:
+        """How long ago the pattern at this place was learned; 0 when there is none."""
+        values = (self._rules, leaf, sequence)
+        row = self._session.execute(self._statements["learned_at"], values).one()
+        return 0.0 if row is None else now_seconds - row.micros / 1_000_000
 
     def after(self, leaf: int, known: int) -> list[Pattern]:
         """The patterns of a leaf but its first `known` ones, in their order."""
@@ -69,28 +98,55 @@ class SharedTemplateMiner(TemplateMiner):
     what another process has generalised, until this one meets such a message itself.
     """
 
-    def __init__(self, session: Session, rules: int = RULES_VERSION) -> None:
+    def __init__(
+        self,
+        session: Session,
+        rules: int = RULES_VERSION,
+        clock_seconds: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self._store = TemplatePatternStore(session, rules)
+        self._clock_seconds = clock_seconds
+        self._full_until: dict[int, float] = {}
+
+    def add(self, message: str) -> Template:
+        """As a miner of one process does; messages that found no place are counted."""
+        template = super().add(message)
+        if template.template_id == CATCH_ALL:
+            metrics.TEMPLATES_UNPLACED.inc()
+        return template
 
     def _learn(self, leaf: int, tokens: Tokens) -> UUID:
+        tree = self._tree
+        if self._full_until.get(leaf, 0.0) > self._clock_seconds():
+            known = tree.match(leaf, tokens)
+            return known.template_id if known else CATCH_ALL
+        if not tree.is_known(leaf):
+            oldest = (self._store.newest(leaf) // PATTERNS_OF_A_LEAF - 1) * PATTERNS_OF_A_LEAF
+            tree.begin(leaf, max(0, oldest))
         # Each lost race fills a row of the leaf, so this ends at the latest when it is full.
         for _ in range(PATTERNS_OF_A_LEAF + 1):
-            for pattern in self._store.after(leaf, self._tree.size(leaf)):
-                self._tree.learn(pattern)
-            known = self._tree.match(leaf, tokens)
-            if known is not None:
+            for pattern in self._store.after(leaf, tree.size(leaf)):
+                self._learned(pattern)
+            known = tree.match(leaf, tokens)
+            if known is not None and not tree.has_aged(known):
                 return known.template_id
-            proposed = self._tree.propose(leaf, tokens)
-            if proposed is None:
-                return CATCH_ALL
-            if self._store.append(proposed, self._tree.size(leaf)):
-                self._tree.learn(proposed)
+            if tree.is_full(leaf) and not self._may_begin(leaf):
+                self._full_until[leaf] = self._clock_seconds() + FULL_SECONDS
+                return known.template_id if known else CATCH_ALL
+            proposed = known or tree.propose(leaf, tokens)
+            if self._store.append(proposed, tree.size(leaf)):
+                self._learned(proposed)
                 return proposed.template_id
         raise FirstcauseError(
             f"Rows of template_patterns, leaf {leaf}, are refused but can't be read: "
             "check the health of the Cassandra nodes."
         )
+
+    def _may_begin(self, leaf: int) -> bool:
+        """True when a full leaf may begin another generation: one a day, whatever is logged."""
+        first = self._tree.size(leaf) - PATTERNS_OF_A_LEAF
+        return self._store.age_seconds(leaf, first, self._clock_seconds()) >= GENERATION_SECONDS
 
 
 def _to_stored(tokens: Tokens) -> list[str]:

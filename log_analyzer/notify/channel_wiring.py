@@ -13,8 +13,9 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.settings import Settings
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel
 from log_analyzer.notify.delivery import Delivery
@@ -73,6 +74,7 @@ class Messaging:
             channel=channel,
             owner=owner,
             model_configured=with_model,
+            buttons=_has_buttons(settings),
         )
 
     def changed(self, incident: UUID) -> None:
@@ -90,7 +92,7 @@ class Messaging:
             listener = ButtonListener(
                 app_token=app_token.get_secret_value(),
                 api_url=self._settings.slack_api_url,
-                store=HandlingStore(self._session),
+                store=ActionTaker(self._session),
                 changed=self.changed,
             )
             found["buttons"] = listener.run
@@ -143,7 +145,7 @@ def delivery_to(
             clock_ms=clock_ms,
         ),
         reader=reader,
-        handling=HandlingStore(session),
+        handling=HumanActionsStore(session),
         channel=channel,
         router=router,
         clock_ms=clock_ms,

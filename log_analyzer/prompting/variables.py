@@ -96,7 +96,7 @@ class PromptVariables:
         return line
 
     def _ranking(self, found: NormalRanking | None) -> dict[str, Value] | None:
-        if found is None or not found.orders:
+        if found is None or not found.suspects:
             return None
         return {
             "culprit": self._line(found.culprit) if found.culprit else None,

@@ -44,17 +44,23 @@ _PARSER: Final = re.compile(
     r"|cancellation|fencing|lexer|current|last|first|eof)[ _-]$",
     re.IGNORECASE,
 )
-_COUNT: Final = re.compile(r"\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?", re.IGNORECASE)
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
+COUNT: Final = re.compile(r"\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?", re.IGNORECASE)
+MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
 _PLAIN_PATH: Final = re.compile(
     r"/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){2,}"
 )
+_CALL: Final = re.compile(r"\w+\(")
+_DIRECTORY: Final = re.compile(r"(?:[~/]|[A-Za-z]:\\)[\w./\\-]*")
 SHORTEST_TOKEN: Final = 6
 SHORTEST_QUOTED: Final = 4
 
 
-def _is_password(match: re.Match[str], value: str) -> bool:
-    if says_nothing(value):
+def is_password(match: re.Match[str], value: str) -> bool:
+    """False for what is no password: a word about one, a count, a folder, a call."""
+    if says_nothing(value) or _CALL.fullmatch(value):
+        return False
+    # The working directory of a shell.
+    if match[0][:3].lower() == "pwd" and _DIRECTORY.fullmatch(value):
         return False
     # "pass: 12, fail: 3" counts something.
     return not (match[0][:5].lower() in ("pass:", "pass=", "pass ") and value.isdecimal())
@@ -62,7 +68,7 @@ def _is_password(match: re.Match[str], value: str) -> bool:
 
 def _is_token(match: re.Match[str], value: str) -> bool:
     """True unless it is a word, a figure, a place, or prose after a colon."""
-    if says_nothing(value) or _COUNT.fullmatch(value) or _MOMENT.fullmatch(value):
+    if says_nothing(value) or COUNT.fullmatch(value) or MOMENT.fullmatch(value):
         return False
     before = match.string[max(0, match.start() - 13) : match.start()]
     if _PARSER.search(before) or _PLAIN_PATH.fullmatch(value):
@@ -94,25 +100,8 @@ def _is_odd(_: re.Match[str], value: str) -> bool:
     return len(value) >= 8 and (odd or mixed)  # noqa: PLR2004
 
 
-def _is_said(_: re.Match[str], value: str) -> bool:
-    """`password hunter2`: what no word of prose and no figure looks like."""
-    bare = value.strip(".,:;!?()[]\"'")
-    if says_nothing(bare) or _COUNT.fullmatch(bare) or _MOMENT.match(bare) or "=" in bare:
-        return False
-    has_letter = any(map(str.isalpha, bare))
-    telling = any(one.isdigit() or one in "!@#$%^&*+~" for one in bare)
-    return has_letter and telling and not re.search(r"[/\\(]|://|^\w+-v?\d+$", bare)
-
-
-def _says_it_is_a_password(match: re.Match[str], value: str) -> bool:
-    """`P@ssw0rd`, `Password*123`: a word written with signs, or one with a sign and digits."""
-    word = value[: len(value) - len(match["tail"])]
-    signs = any(one in "!*#@$%&+" for one in match["tail"])
-    return not word.isalpha() or (signs and any(map(str.isdigit, match["tail"])))
-
-
 _NAMED_VALUE: Final = (
-    r"[\"'\\]{1,3}\s{0,3},\s{0,3}[\"'\\]{1,3}value[\"'\\]{1,3}\s{0,3}:\s{0,3}[\"'\\]{1,3}"
+    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}value[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
     r"(?P<v>[^\"'\\]{3,2000})"
 )
 
@@ -120,48 +109,16 @@ PASSWORD_RULES: Final = (
     Rule(
         "PASSWORD",
         "assigned password",
-        by_pattern(_LOGIN_WORD + _SUFFIX + _OPERATOR + _VALUE, accepts=_is_password),
+        by_pattern(_LOGIN_WORD + _SUFFIX + _OPERATOR + _VALUE, accepts=is_password),
         'Server=x;Password=«hun;ter2»;User=y {"password":"«a\\"b c»","n":1} pwd={«a;b»};x=1',
         "password=null, password: required, pass: 12, fail: 3",
     ),
     Rule(
         "PASSWORD",
         "password in a list of names and values",
-        by_pattern(rf"[\w.-]{{0,40}}{_LOGIN_WORD}{_NAMED_VALUE}", accepts=_is_password),
+        by_pattern(rf"[\w.-]{{0,40}}{_LOGIN_WORD}{_NAMED_VALUE}", accepts=is_password),
         '{"name":"DB_PASSWORD","value":"«hunter»"}',
         '{"name":"PASSWORD_POLICY","value":"strong"}',
-    ),
-    Rule(
-        "PASSWORD",
-        "password in quotes",
-        by_pattern(
-            r"\b(?:password|passphrase|passcode|passwd|pwd|pin|identified\s{1,3}by)\s{1,3}(?:is\s{1,3}|was\s{1,3}|to\s{1,3})?"
-            r"(?P<q1>[\"'`])(?P<v>[^\"'`]{1,200})(?P=q1)",
-            accepts=_is_password,
-        ),
-        "CREATE USER app IDENTIFIED BY '«hunter»'",
-        "password was 'expired'",
-    ),
-    Rule(
-        "PASSWORD",
-        "password in plain words",
-        by_pattern(
-            r"(?<![\w/\\.-])(?:password|passphrase|passcode|passwd|pwd|pass)\s{1,3}(?:(?:is|was|to|of):?\s{1,3})?"
-            r"(?P<v>[^\s\"']{4,200})",
-            accepts=_is_said,
-        ),
-        "set password to «hunter2»",
-        "Password reset email sent; password authentication failed; PASSWORD EXPIRED",
-    ),
-    Rule(
-        "PASSWORD",
-        "password that says so itself",
-        by_pattern(
-            r"(?<![\w./=-])p[a@4][s5$]{2}w[o0]r[dt](?P<tail>[^\s\"'<>()=:,;]{0,40})",
-            accepts=_says_it_is_a_password,
-        ),
-        "login ann («Password*123»), «P@ssw0rd» and «Passw0rd!»",
-        "password[0], Password2 and passwordEncoder1 are fields",
     ),
     Rule(
         "PASSWORD",
@@ -170,8 +127,9 @@ PASSWORD_RULES: Final = (
             r"\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^|;]{0,100}?\s-p\s?"
             r"|(?:curl|wget|http)\b[^|;]{0,200}?\s(?:-u|--user)[\s=][\"']?[^\s:\"']{1,100}:"
             r"|redis-cli\b[^|;]{0,100}?\s-a\s|ldap\w{1,10}\b[^|;]{0,200}?\s-w\s"
-            r"|\bPGPASSWORD=|net use[^|;]{0,100}?\s/user:\S{1,60}\s)[\"']?(?P<v>[^\s\"']{1,200})",
-            accepts=_is_password,
+            r"|(?:docker|podman|helm|skopeo|buildah|az|oc)\b[^|;]{0,40}?\slogin\b[^|;]{0,100}?\s-p[\s=]"
+            r"|net use[^|;]{0,100}?\s/user:\S{1,60}\s)[\"']?(?P<v>[^\s\"']{1,200})",
+            accepts=is_password,
         ),
         "mysql -u root -p«hunter» db; curl -u ann:«secret1» https://x",
         "mysql --port 3306 up, curl -U x",
@@ -194,11 +152,11 @@ TOKEN_RULES: Final = (
         "TOKEN",
         "XML element",
         by_pattern(
-            rf"<[\w:.-]{{0,30}}(?:{_LOGIN_WORD}|{_ACCESS_WORD})[\w.-]{{0,20}}[^<>]{{0,80}}>"
-            r"(?P<v>[^<]{1,1000})</",
+            rf"<[\w:.-]{{0,30}}(?:{_LOGIN_WORD}|{_ACCESS_WORD})[\w.-]{{0,20}}"
+            r"(?:[^<>]{0,80}>(?P<v>[^<]{1,1000})</|\s[^<>]{0,80}?\bvalue=[\"'](?P<a>[^\"'<>]{1,1000})[\"'])",
             accepts=lambda _, value: not says_nothing(value.strip()),
         ),
-        "<db:password>«hunter»</db:password>",
+        '<db:password>«hunter»</db:password> <secret value="«hunter»"/>',
         "<password></password><name>ann</name>",
     ),
     Rule(

@@ -109,6 +109,18 @@ HEADER_RULES: Final = (
     ),
     Rule(
         "TOKEN",
+        "cookies as a list or map",
+        by_pattern(
+            r"\bcookies?[\"']?\s{0,2}[=:]\s{0,2}[\[{(](?P<v>[^\]})]{4,2000})(?=[\]})])",
+            accepts=lambda _, value: (
+                any(one in value for one in "=:") and any(map(str.isdigit, value))
+            ),
+        ),
+        "cookies: {«'sid': 'abc123DEF4'»} Cookies=[«session=abc123DEF4»]",
+        "cookies: {} cookies=[none] cookies=(deleted, expired)",
+    ),
+    Rule(
+        "TOKEN",
         "session cookie",
         by_pattern(
             r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid|laravel_session"

@@ -19,6 +19,7 @@ from log_analyzer.redaction.headers import HEADER_RULES
 from log_analyzer.redaction.keys import KEY_RULES, RANDOM_RULES
 from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
 from log_analyzer.redaction.personal_data import ADDRESS_RULES, KEPT_RULES, NAMED_ID_RULES
+from log_analyzer.redaction.prose import PROSE_RULES
 from log_analyzer.redaction.rule import Finder, Rule, Span
 from log_analyzer.redaction.urls import URL_RULES
 
@@ -33,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *URL_RULES,
     *HEADER_RULES,
     *PASSWORD_RULES,
+    *PROSE_RULES,
     *TOKEN_RULES,
     *vendor_tokens.VENDOR_RULES,
     *RANDOM_RULES,

@@ -80,7 +80,7 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("github fine-grained", r"github_pat_\w{20,255}", "github_pat_" + _MIX[:22] + "_" + _MIX[:59]),
     (
         "gitlab",
-        r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-|_gitlab_session=)[\w=.-]{20,300}",
+        r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-|_gitlab_session=)[\w=.-]{16,300}",
         "glcbt-" + _MIX[:20],
     ),
     ("gitlab runner", r"GR1348941[\w-]{20}", "GR1348941" + _MIX[:20]),

@@ -63,8 +63,8 @@ def deterministic_report(view: IncidentView, note: str) -> Analysis:
     """What the rules say: the first suspect and why, evidence by log id, what to do next.
 
     Never "confirmed": rules see what failed first, not what broke it. "likely" takes a service
-    that stands out against normal, or two traces that blame the suspect and half of all that
-    fail; without context, a deeper failing service in the shared traces.
+    that the ranking names; before there is one, two traces that blame the suspect and half of all
+    that fail; without context, a deeper failing service in the shared traces.
     """
     first, *others = suspects(view) or (Suspect(view.service_name, ()),)
     culprit = first.service_name
@@ -72,7 +72,7 @@ def deterministic_report(view: IncidentView, note: str) -> Analysis:
     blamed = first.score >= LIKELY_SHARE and len(first.log_ids) >= LIKELY_LOGS
     if ranking is not None:
         cause = cause_by_ranking(ranking, first)
-        likely = ranking.culprit is not None or blamed
+        likely = ranking.culprit is not None
     elif first.log_ids:
         cause = " ".join(first.reasons)
         likely = blamed

@@ -29,17 +29,17 @@ NS_PER_MS: Final = 1_000_000
 def ranked(
     reading: LogReading,
     spans: Iterable[Span],
-    learned: LearnedNormal,
+    learned: LearnedNormal | None,
     window: RankingWindow,
     first_ms: int,
     now_ms: int,
 ) -> NormalRanking:
-    """What a comparison of the window's events with normal says.
+    """What all evidence in the window's events says.
 
     Args:
         reading: the events of the window.
         spans: those of the same traces; may be empty.
-        learned: the normal in force at that time.
+        learned: the normal in force at that time; None if nothing was learned yet.
         window: what was read.
         first_ms: the incident's first error (event time).
         now_ms: the wall clock; what claims to be later has a clock that is ahead.
@@ -52,14 +52,15 @@ def ranked(
         if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
     )
     start_ms = start_of_fault(first_ms, events, now_ms)
-    found = ranker.rank(events, spans, learned.normal, start_ms)
-    path = path_of(found, events, spans, learned.normal)
+    normal = learned.normal if learned is not None else None
+    found = ranker.rank(events, spans, normal, start_ms)
+    path = path_of(found, events, spans, normal)
     return NormalRanking(
         culprit=found.culprit,
         suspects=tuple(map(suspect_of, found.suspects[:SUSPECTS_KEPT])),
         fits_normal=found.fits_normal,
-        normal_version=learned.version,
-        learned_ms=learned.learned_at_ms,
+        normal_version=learned.version if learned else "",
+        learned_ms=learned.learned_at_ms if learned else 0,
         start_ms=window.start_ms,
         end_ms=window.end_ms,
         events=len(events),
@@ -75,18 +76,17 @@ def ranked(
 def joined_suspects(
     ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
 ) -> tuple[Suspect, ...]:
-    """All suspects once: in the order of the ranking where it orders them, then of the traces.
+    """All suspects once: in the order of the ranking, then those that only traces tell of.
 
-    Each has the reasons of both. Of a ranking that hardly finds anything those of the traces come
-    first; one that does not fit normal says nothing.
+    Each has the reasons of both. Before there is a ranking they are those of the traces.
     """
-    if ranking_ is None or not ranking_.fits_normal:
+    if ranking_ is None:
         return by_traces
     traced = {one.service_name: one for one in by_traces}
     departing = {
         one.service_name: _both(one, traced.get(one.service_name)) for one in ranking_.suspects
     }
-    order = dict.fromkeys((*departing, *traced) if ranking_.orders else (*traced, *departing))
+    order = dict.fromkeys((*departing, *traced))
     return tuple(departing.get(name) or traced[name] for name in order)[:SUSPECTS_SHOWN]
 
 

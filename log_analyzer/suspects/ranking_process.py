@@ -10,18 +10,18 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 import structlog
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.span_history import spans_of_traces
@@ -29,6 +29,7 @@ from firstcause.structured_logging import configure_logging
 from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.suspects.normal_comparison import ranked
 from log_analyzer.suspects.onset import onset_ms
+from log_analyzer.suspects.other_incidents import OtherIncidents, without_others
 from log_analyzer.suspects.window import sample_of_traces, window_around
 from log_analyzer.suspects.window_logs import RankingLogs
 
@@ -36,56 +37,45 @@ NORMAL_SECONDS: Final = 2.0
 LOGS_SECONDS: Final = 4.0
 SPANS_SECONDS: Final = 2.0
 SPANS_OF_TRACES: Final = 500
-# So often it is looked whether a first normal has been learned.
-LOOK_SECONDS: Final = 30.0
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class RankingRequest:
-    """What decides an incident's ranking: its first error (event time) and its services."""
+    """What decides an incident's ranking: its first error (event time) and its services.
+
+    The traces that fail for other incidents than `incident_id` are left out.
+    """
 
     first_ms: int
     services: tuple[str, ...]
+    incident_id: UUID | None = None
 
     @classmethod
     def of(cls, view: IncidentView) -> RankingRequest:
         """The request for an incident as it stands: since it began, or began again."""
-        return cls(onset_ms(view), tuple(sorted({view.service_name, *view.services})))
+        services = tuple(sorted({view.service_name, *view.services}))
+        return cls(onset_ms(view), services, view.incident_id)
 
 
 class RankingProcess:
     """Takes requests one at a time; to be used by one thread.
 
-    Started with the first request that finds a normal, and again when it was killed. It ends with
+    Started with the first request, and again when it was killed. It ends with
     the analyzer, whatever that dies of.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        normals: NormalStore,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._normals = normals
-        self._monotonic = monotonic
         self._pool: ProcessPoolExecutor | None = None
-        self._looked_at: float | None = None
-        self._learned = False
 
-    def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
-        """The ranking to come; None when nothing is learned as normal yet.
+    def submit(self, request: RankingRequest) -> Future[NormalRanking]:
+        """The ranking to come.
 
-        Blocks for one small read, and raises the driver's errors. The future raises
-        FirstcauseError when the ranking failed, and BrokenProcessPool when the process was killed
-        meanwhile. A retry ranks anew.
+        Does not block. The future raises FirstcauseError when the ranking failed, and
+        BrokenProcessPool when the process was killed meanwhile. A retry ranks anew.
         """
-        if not self._is_learned():
-            nothing: Future[NormalRanking | None] = Future()
-            nothing.set_result(None)
-            return nothing
         try:
             return self._running().submit(_rank, self._settings, request)
         except BrokenProcessPool:
@@ -102,14 +92,6 @@ class RankingProcess:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _is_learned(self) -> bool:
-        now = self._monotonic()
-        looked_at = self._looked_at
-        if not self._learned and (looked_at is None or now - looked_at >= LOOK_SECONDS):
-            self._learned = bool(self._normals.versions(NORMAL_SECONDS))
-            self._looked_at = now
-        return self._learned
 
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -143,16 +125,19 @@ class _Reader:
 
     session: Session
     logs: RankingLogs
-    normals: NormalStore
+    normals: ComposedNormalStore
+    others: OtherIncidents
 
 
 @cache
 def _reader(settings: Settings) -> _Reader:
     session = cassandra.connect(settings)
-    return _Reader(session, RankingLogs(session), NormalStore(session))
+    return _Reader(
+        session, RankingLogs(session), ComposedNormalStore(session), OtherIncidents(session)
+    )
 
 
-def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
+def _rank(settings: Settings, request: RankingRequest) -> NormalRanking:
     try:
         return _ranked(_reader(settings), request)
     except FirstcauseError:
@@ -163,13 +148,14 @@ def _rank(settings: Settings, request: RankingRequest) -> NormalRanking | None:
         raise FirstcauseError(f"{type(error).__name__}: {error}"[:300]) from None
 
 
-def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking | None:
+def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking:
     learned = reader.normals.load(request.first_ms, NORMAL_SECONDS)
-    if learned is None:
-        return None
     began = time.monotonic()
     window = window_around(request.first_ms)
     reading = reader.logs.read(window, request.services, LOGS_SECONDS)
+    if request.incident_id is not None:
+        others = reader.others.log_ids(request.incident_id, window)
+        reading = without_others(reading, others)
     traces = sample_of_traces(reading.events, SPANS_OF_TRACES)
     spans = spans_of_traces(reader.session, traces, SPANS_SECONDS)
     read = time.monotonic()

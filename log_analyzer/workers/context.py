@@ -40,7 +40,7 @@ _log = structlog.get_logger()
 class Ranker(Protocol):
     """What ranks, beside the worker: see `ranking_process.RankingProcess`."""
 
-    def submit(self, request: RankingRequest) -> Future[NormalRanking | None]:
+    def submit(self, request: RankingRequest) -> Future[NormalRanking]:
         """The ranking to come. Raises the driver's errors; the future's are `NO_RANKING`."""
 
     def kill(self) -> None:
@@ -54,7 +54,7 @@ class _Unranked:
     gathered: Gathered
     claimed: Gathers
     size: str
-    ranking: Future[NormalRanking | None]
+    ranking: Future[NormalRanking]
     since_ms: int
     shown: bool = False
 
@@ -133,7 +133,7 @@ class ContextWorker:
         gathered = self._gatherer.gather(view)
         metrics.CONTEXT_SECONDS.observe(time.perf_counter() - began)
         self._unranked[incident] = _Unranked(gathered, claimed, standing.size, ranking, now_ms)
-        self._gatherer.save(gathered.calls)
+        self._gatherer.save(gathered)
 
     def _take_ranking(self, incident: UUID, waiting: _Unranked) -> None:
         """Stores a context with its ranking; without it when that is late, or failed."""
@@ -144,6 +144,7 @@ class ContextWorker:
                 waiting.shown = True
             return
         complete = waiting.gathered.complete
+        ranking: NormalRanking | None
         try:
             ranking = waiting.ranking.result()
         except NO_RANKING as error:

@@ -14,6 +14,8 @@ from root_cause.traces.histogram import quantile_ms
 _ENOUGH_SAMPLES: Final = 25
 # Below this, a delay troubles nobody, and clocks and schedulers make it.
 NOTICED_MS: Final = 20.0
+# A surprise so far above chance counts by two thirds; e to that power is about twenty to one.
+TELLING_NATS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Deviation:
         instead: what comes more often now.
         expected_normal, expected_now: how often `expected` came.
         instead_now: how often `instead` came.
-        normal, now: how often anything came.
+        normal, now: how often anything came. Now in requests: one that passes here several times
+            counts once, in parts.
         log_ids: events after which it was so, at most three.
     """
 
@@ -34,10 +37,10 @@ class Deviation:
     expected: str
     instead: str
     expected_normal: int
-    expected_now: int
-    instead_now: int
+    expected_now: float
+    instead_now: float
     normal: int
-    now: int
+    now: float
     log_ids: tuple[str, ...]
 
 
@@ -68,6 +71,33 @@ class Slowness:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A service complains of something that normal does not know, or knows as rarer.
+
+    Attributes:
+        service_name: who complains.
+        text: the first line of it; may hold anything.
+        named: the other services that it names.
+        count, traces: lines of it, and requests with it.
+        before: how often normal knows it.
+        own_code: it holds a stack trace.
+        first_ms: when it came first (event time).
+        log_ids: lines of it, at most three.
+    """
+
+    service_name: str
+    level: str
+    text: str
+    named: tuple[str, ...]
+    count: int
+    traces: int
+    before: int
+    own_code: bool
+    first_ms: int
+    log_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One piece of evidence.
 
@@ -79,7 +109,37 @@ class Piece:
 
     weight: float
     blame: Mapping[str, float]
-    finding: Deviation | Slowness
+    finding: Deviation | Slowness | Failure
+
+
+def surprise(now: float, of_now: float, before: float, of_before: float) -> float:
+    """How improbable a difference of two shares is by chance, in nats (half the G statistic).
+
+    Args:
+        now: so many cases now,
+        of_now: out of so many.
+        before: so many cases in normal,
+        of_before: out of so many.
+    """
+    if not of_now or not of_before or now * of_before <= before * of_now:
+        return 0.0
+    pooled = (now + before) / (of_now + of_before)
+    return of_now * _divergence(now / of_now, pooled) + of_before * _divergence(
+        before / of_before, pooled
+    )
+
+
+def _divergence(share: float, other: float) -> float:
+    """Kullback and Leibler's, of two Bernoulli distributions, in nats."""
+    found = share * math.log(share / other) if share > 0 else 0.0
+    if share < 1:
+        found += (1 - share) * math.log((1 - share) / (1 - other))
+    return found
+
+
+def significance(nats: float) -> float:
+    """How far a surprise is from chance, 0 to 1."""
+    return -math.expm1(-nats / TELLING_NATS)
 
 
 def lower_bound(share: float, now: int, normal: int) -> float:

@@ -9,7 +9,15 @@ from typing import Final, NamedTuple
 
 from root_cause.evidence.attribution import Accused, Turn, accused_of, call_roles, levels_of, likely
 from root_cause.evidence.lost_lines import Losses
-from root_cause.evidence.piece import Deviation, Piece, lower_bound, sample_weight, slow_limit_ms
+from root_cause.evidence.piece import (
+    Deviation,
+    Piece,
+    lower_bound,
+    sample_weight,
+    significance,
+    slow_limit_ms,
+    surprise,
+)
 from root_cause.normal.counts import Normal
 from root_cause.traces.durations import Stretch, TimeKey
 from root_cause.traces.event_key import END, is_error_key, kind_of, level_of, service_of
@@ -47,7 +55,7 @@ class Example(NamedTuple):
 class Outcomes:
     """What came in one context: counts by successor, the traces, and examples of each."""
 
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
     traces: set[str] = field(default_factory=set)
     examples: dict[str, list[Example]] = field(default_factory=dict)
 
@@ -55,17 +63,24 @@ class Outcomes:
 class Regularity:
     """The normal as the structure needs it: ambient errors by kind, and entries of spans."""
 
-    def __init__(self, normal: Normal) -> None:
+    def __init__(self, normal: Normal, masked: Callable[[str], str]) -> None:
         self._normal = normal
+        self._masked = masked
         self._ambient: dict[str, int] = {}
         for part in normal.services.values():
             for key, traces in part.error_traces.items():
-                kind = kind_of(key)
+                kind = masked(kind_of(key))
                 self._ambient[kind] = self._ambient.get(kind, 0) + traces
+
+    def kind(self, error: str) -> str:
+        """What an error has in common with those of other services and of other peers."""
+        return self._masked(kind_of(error))
 
     def ambient_share(self, error: str) -> float:
         """In which share of all normal traces errors of this kind came, of whatever service."""
-        return min(1.0, self._ambient.get(kind_of(error), 0) / max(1, self._normal.traces))
+        return min(
+            1.0, self._ambient.get(self._masked(kind_of(error)), 0) / max(1, self._normal.traces)
+        )
 
     def is_entry(self, key: str) -> bool:
         """True when the event is mostly the first of a span: a call leads to it."""
@@ -105,7 +120,7 @@ def structural_evidence(
 
     def news_of(key: str, usual_share: float) -> float:
         news = 1 - min(1.0, usual_share / _NEWS_ENDS_AT)
-        if key and is_error_key(key) and (share := error_shares.get(kind_of(key), 0.0)):
+        if key and is_error_key(key) and (share := error_shares.get(regularity.kind(key), 0.0)):
             news *= max(0.0, 1 - regularity.ambient_share(key) / share)
         return news
 
@@ -120,7 +135,14 @@ def structural_evidence(
         calls.update(_calls(context, usual, regularity))
         samples = sample_weight(traces, normal_traces)
         for share, finding in _changes(context[2], outcomes, usual, news_of, losses):
+            missing = surprise(
+                traces * (1 - finding.expected_now / finding.now),
+                traces,
+                normal_traces * (1 - finding.expected_normal / finding.normal),
+                normal_traces,
+            )
             weight = lower_bound(share, traces, normal_traces) * samples
+            weight *= significance(missing)
             if weight <= 0:
                 continue
             change = (finding.here, finding.expected, finding.instead)
@@ -188,7 +210,7 @@ def _changes(
                         expected=expected,
                         instead=instead,
                         expected_normal=usual[expected],
-                        expected_now=counts.get(expected, 0),
+                        expected_now=counts.get(expected, 0.0),
                         instead_now=counts[instead],
                         normal=normal,
                         now=now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -14,11 +14,13 @@ from root_cause.evidence.piece import (
     Slowness,
     lower_bound,
     sample_weight,
+    significance,
     slow_limit_ms,
+    surprise,
 )
 from root_cause.normal.counts import Normal, owner_of
 from root_cause.traces.durations import Stretch, TimeKey
-from root_cause.traces.histogram import Histogram, merged, share_above
+from root_cause.traces.histogram import Histogram, bin_of, merged, share_above
 from root_cause.traces.steps import Part, Role
 
 _LEAST_SAMPLES: Final = 3
@@ -43,6 +45,7 @@ class UsualTimes:
 
     def __init__(self, normal: Normal) -> None:
         self._normal = normal
+        self.traces = max(1, normal.traces)
         calls: dict[tuple[str, str] | None, list[Histogram]] = defaultdict(list)
         for part in normal.services.values():
             for key, times in part.times.items():
@@ -90,23 +93,33 @@ def _accused(roles: Iterable[Role]) -> Iterator[Accused]:
 def _slow(
     key: TimeKey, samples: list[Sample], usual: UsualTimes
 ) -> tuple[float, Slowness | None] | None:
-    """How much slower than usual, 0 with no finding if it is not; None for too few samples."""
-    if len(samples) < _LEAST_SAMPLES:
+    """How much slower than usual, 0 with no finding if it is not; None for too few samples.
+
+    A request counts once, however often it passes here.
+    """
+    passed = Counter(sample.trace_id for sample in samples)
+    if len(passed) < _LEAST_SAMPLES:
         return None
     times = usual.of(key)
-    normal = sum(times.values())
-    if normal < _LEAST_SAMPLES:
+    events = sum(times.values())
+    if events < _LEAST_SAMPLES:
         return None
+    normal = min(events, usual.traces) if key.stretch == Stretch.GAP else events
     usual_ms, limit_ms = slow_limit_ms(times)
-    slow = sorted(sample for sample in samples if sample.ms > limit_ms)
-    slow_now, slow_normal = len(slow) / len(samples), share_above(times, limit_ms)
+    limit = bin_of(limit_ms)
+    slow = sorted(sample for sample in samples if bin_of(sample.ms) > limit)
+    now = len(passed)
+    slow_now = math.fsum(1 / passed[sample.trace_id] for sample in slow) / now
+    slow_normal = share_above(times, limit_ms)
     more = slow_now - slow_normal
-    weight = lower_bound(more, len(samples), normal) if more > 0 else 0.0
+    weight = lower_bound(more, now, normal) if more > 0 else 0.0
+    weight *= significance(surprise(slow_now * now, now, slow_normal * normal, normal))
     if weight <= 0:
         return 0.0, None
     typical_ms = slow[len(slow) // 2].ms
-    weight *= min(_MOST_ORDERS, math.log10(1 + (typical_ms - usual_ms) / NOTICED_MS))
-    weight *= sample_weight(len(samples), normal)
+    # By how much in orders of magnitude, of what is usual: seconds vary by seconds.
+    orders = math.log10(1 + (typical_ms - usual_ms) / (usual_ms + NOTICED_MS))
+    weight *= min(_MOST_ORDERS, orders) * sample_weight(now, normal)
     shown = sorted(slow, key=lambda sample: (sample.at_ms, -sample.ms, sample.trace_id))[:_SHOWN]
     return weight, Slowness(
         key=key,
@@ -116,7 +129,7 @@ def _slow(
         slow_normal=slow_normal,
         slow_now=slow_now,
         normal=normal,
-        now=len(samples),
+        now=now,
         log_ids=tuple(sample.log_id for sample in shown if sample.log_id),
         trace_ids=tuple(sample.trace_id for sample in shown),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
 from firstcause.events.span import Span
 from root_cause.evaluation.measure import Outcome
-from root_cause.evidence.piece import Deviation, Slowness
+from root_cause.evidence.piece import Deviation, Failure, Slowness
 from root_cause.explanation.reasons import reasons
 from root_cause.ranking.ranker import Suspect
 from root_cause.traces.durations import Stretch
@@ -96,6 +96,9 @@ def _findings(suspect: Suspect, calls: Mapping[Call, int]) -> tuple[dict[Call, s
             else:
                 own = own or _slow(finding)
             continue
+        if isinstance(finding, Failure):
+            own = own or f"{finding.count:,} x {finding.level}"
+            continue
         call = _call_of(finding, suspect.service_name, calls)
         if call is not None:
             of_calls.setdefault(call, _missing(finding))
@@ -116,7 +119,7 @@ def _call_of(finding: Deviation, suspect: str, calls: Mapping[Call, int]) -> Cal
 
 
 def _missing(finding: Deviation) -> str:
-    return f"missing {finding.now - finding.expected_now:,} of {finding.now:,}"
+    return f"missing {round(finding.now - finding.expected_now):,} of {round(finding.now):,}"
 
 
 def _slow(finding: Slowness) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from root_cause.evidence.piece import Deviation, Piece, Slowness
+from root_cause.evidence.piece import Deviation, Failure, Piece, Slowness
 from root_cause.ranking.ranker import Suspect
 from root_cause.traces.durations import Stretch
 from root_cause.traces.event_key import END, SEPARATOR, is_error_key, level_of, service_of
@@ -40,6 +40,8 @@ def reasons(suspect: Suspect) -> tuple[Reason, ...]:
 def _reason(piece: Piece, since_ms: int) -> Reason:
     finding = piece.finding
     since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%H:%M:%S")
+    if isinstance(finding, Failure):
+        return Reason(_failure(finding), finding.log_ids)
     if isinstance(finding, Slowness):
         return Reason(_slowness(finding, since), finding.log_ids, finding.trace_ids)
     return Reason(_deviation(finding, since), finding.log_ids)
@@ -47,12 +49,24 @@ def _reason(piece: Piece, since_ms: int) -> Reason:
 
 def _deviation(finding: Deviation, since: str) -> str:
     usual = _percent(finding.expected_normal, finding.normal)
-    missing = finding.now - finding.expected_now
+    missing = round(finding.now - finding.expected_now)
     after = f"After {label(finding.here)}" if _is_event(finding.here) else "Without a trace"
     return (
         f"{after}, {label(finding.expected)} followed in {usual} of {finding.normal:,} cases; "
-        f"since {since} it is missing in {missing:,} of {finding.now:,}, and "
-        f"{label(finding.instead)} follows in {finding.instead_now:,}."
+        f"since {since} it is missing in {missing:,} of {round(finding.now):,}, and "
+        f"{label(finding.instead)} follows in {round(finding.instead_now):,}."
+    )
+
+
+def _failure(finding: Failure) -> str:
+    lines = f"{finding.count:,} times" if finding.count > 1 else "once"
+    since = datetime.fromtimestamp(finding.first_ms / 1000, UTC).strftime("%H:%M:%S")
+    usual = f"normal knows it from {finding.before:,} lines" if finding.before else "it is new"
+    stack = ", with a stack trace of its code" if finding.own_code else ""
+    said = _short(" ".join(finding.text.split()))
+    return (
+        f"{finding.service_name} says {finding.level} `{said}` {lines} since {since}{stack}; "
+        f"{usual}."
     )
 
 

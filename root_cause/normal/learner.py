@@ -22,6 +22,7 @@ from root_cause.traces.steps import Context, steps_of
 
 _Traced = TypeVar("_Traced", LogEvent, Span)
 
+DEBUG_LEVELS: Final = frozenset({"DEBUG", "TRACE"})
 UNTRACED: Final = "untraced"
 # Rounds in which the likeliest order is found where clocks leave it open.
 _REORDERED: Final = 2
@@ -33,7 +34,7 @@ def learn(events: Iterable[LogEvent], spans: Iterable[Span]) -> Normal:
     Traces must be whole within one call: a trace cut in two seems to end early. The order of
     events and spans makes no difference. Events without a trace are counted one by one.
     """
-    spans, events = list(spans), list(events)
+    spans, events = list(spans), without_debug(events)
     traces, untraced = by_trace(events)
     offsets = clock_offsets(spans) if spans else log_clock_offsets(traces.values())
     if offsets:
@@ -112,6 +113,11 @@ def _learn_times(spans: Sequence[Span], normal: Normal) -> None:
 def untraced_context(service_name: str) -> Context:
     """The one context of a service's events without a trace."""
     return (END, UNTRACED, service_name + SEPARATOR)
+
+
+def without_debug(events: Iterable[LogEvent]) -> list[LogEvent]:
+    """The events above DEBUG: whoever switches DEBUG on or off changes nothing that is told."""
+    return [event for event in events if event.level not in DEBUG_LEVELS]
 
 
 def by_trace(events: Iterable[LogEvent]) -> tuple[dict[str, list[LogEvent]], list[LogEvent]]:

@@ -5,37 +5,40 @@ Order of arrival, time zones, and the names of services and logs decide nothing.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
+from root_cause.evidence.complaints import complaints_of
+from root_cause.evidence.failures import control_of, failure_evidence
 from root_cause.evidence.lost_lines import Losses
-from root_cause.evidence.piece import Deviation, Piece
+from root_cause.evidence.peer_names import PeerNames
+from root_cause.evidence.piece import Piece
 from root_cause.evidence.structure import Regularity, structural_evidence
 from root_cause.evidence.timing import UsualTimes, slow_evidence
 from root_cause.normal.counts import Normal
+from root_cause.normal.learner import DEBUG_LEVELS, learn
 from root_cause.normal.neighbours import Neighbours
-from root_cause.ranking.normal_applies import fits
-from root_cause.ranking.service_named_in_error import named_services
+from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms
+from root_cause.ranking.normal_applies import normal_applies
+from root_cause.ranking.scores import scores
+from root_cause.ranking.service_named_in_error import services_named_in_errors
 from root_cause.ranking.window import Tally, facts_of
+from root_cause.traces.event_key import event_key, kind_of
 
 # Well above what fault-free minutes compared with one another reach (docs/root-cause.md).
 CONFIDENT_FROM: Final = 1.5
+# The same without a normal: a window's beginning knows less.
+CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.0
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.4
+STANDS_OUT: Final = 1.6
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
-# A service's score is its four best pieces of a kind: more of the same says little more.
-PIECE_WEIGHTS: Final = (1.0, 0.5, 0.25, 0.125)
-_ROUNDS: Final = 3
 _MOST_STARTS: Final = 120
-# Keeps a service in the running that so far explains nothing.
-_LEAST_MASS: Final = 0.1
 _DIGITS: Final = 6
 
 
@@ -62,14 +65,18 @@ class Ranking:
     """The suspects, the most likely first.
 
     Attributes:
-        fits_normal: False when nearly all is new, so that nothing can be told from it.
+        fits_normal: False when nearly all is new, so that only what services complain of was
+            ranked.
         clocks_moved: True when clocks were set right by logs alone: what comes out is a hint
             then, and no more.
+        has_normal: False where nothing was learned as normal, so that the window's own beginning
+            was all that it could be compared with.
     """
 
     suspects: tuple[Suspect, ...]
     fits_normal: bool = True
     clocks_moved: bool = False
+    has_normal: bool = True
 
     @property
     def inconclusive(self) -> bool:
@@ -79,9 +86,10 @@ class Ranking:
     @property
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
-        scores = [suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0]
+        first, second = ([suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0])[:2]
+        least = CONFIDENT_FROM if self.has_normal else CONFIDENT_FROM_ON_FIRST_DAY
         told = self.fits_normal and not self.clocks_moved
-        if not told or scores[0] < max(CONFIDENT_FROM, STANDS_OUT * scores[1]):
+        if not told or first < max(least, STANDS_OUT * second):
             return None
         return self.suspects[0].service_name
 
@@ -89,42 +97,80 @@ class Ranking:
 def rank(
     window_events: Iterable[LogEvent],
     window_spans: Iterable[Span],
-    normal: Normal,
+    normal: Normal | None,
     known_start_ms: int | None = None,
 ) -> Ranking:
-    """Ranks the services of a window by how much they depart from normal.
+    """Ranks the services of a window by all evidence: what fails, what is missing, what is slow.
 
     Args:
         window_events: all events of an incident's window, in any order; copies do no harm.
         window_spans: the spans of the same window; may be empty, or of some traces only.
-        normal: what the system does when nothing is wrong.
+        normal: what the system does when nothing is wrong. None, or an empty one, on the first
+            day: then the window's own beginning is compared with the rest of it.
         known_start_ms: since when something is wrong (event time, ms). If None, starts are
             tried every 30 s, and each service counts with the one that speaks most against it.
     """
-    events = list(window_events)
-    window = facts_of(events, window_spans, normal)
+    events, spans = list(window_events), list(window_spans)
+    has_normal = normal is not None and bool(normal.services)
+    if normal is not None and has_normal:
+        compared = Window(events, spans)
+    else:
+        until_ms = known_start_ms or share_ms(events, spans, LEARNED)
+        normal, compared = learned_from_itself(events, spans, until_ms)
+    names = PeerNames(normal.services.keys() | {event.service_name for event in events})
+    window = facts_of(compared.events, compared.spans, normal)
     facts = window.traces
-    if not facts:
-        return Ranking(())
-    services = normal.services.keys() | {event.service_name for event in events}
-    named = named_services(events, services)
-    regularity, usual = Regularity(normal), UsualTimes(normal)
+    begin_ms = known_start_ms
+    if begin_ms is None:
+        begin_ms = share_ms(events, spans, EARLY)
+    failures = _failures(events, normal if has_normal else None, names, begin_ms)
+    steps = (one.step for fact in facts for one in fact.steps)
+    fits_normal = normal_applies(steps, normal)
+    regularity, usual = Regularity(normal, names.masked), UsualTimes(normal)
+    named = services_named_in_errors(events, names)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
-    tally = Tally()
+    tally = Tally(names.masked)
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}
     added = 0
-    for start_ms in _starts(facts[-1].at_ms, facts[0].at_ms, known_start_ms):
+    last_ms = facts[0].at_ms if facts else begin_ms
+    for start_ms in _starts(begin_ms, last_ms, known_start_ms):
         while added < len(facts) and facts[added].at_ms >= start_ms:
             tally.add(facts[added])
             added += 1
-        pieces = structural_evidence(
-            tally.observed, tally.error_shares, regularity, losses, named
-        ) + slow_evidence(tally.times, tally.roles, usual)
-        for service, (score, shares) in _scores(pieces).items():
+        pieces = list(failures)
+        # Of a system that this normal does not know, order and time tell nothing.
+        if fits_normal:
+            pieces += structural_evidence(
+                tally.observed, tally.error_shares, regularity, losses, named
+            )
+            pieces += slow_evidence(tally.times, tally.roles, usual)
+        for service, (score, shares) in scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    steps = (one.step for fact in facts for one in fact.steps)
-    return Ranking(tuple(_in_order(best)), fits(steps, normal), window.clocks_moved)
+    return Ranking(tuple(_in_order(best)), fits_normal, window.clocks_moved, has_normal=has_normal)
+
+
+def _failures(
+    events: Sequence[LogEvent], normal: Normal | None, names: PeerNames, begin_ms: int
+) -> list[Piece]:
+    late = [event for event in events if event.timestamp_ms >= begin_ms]
+    lines = sum(event.level not in DEBUG_LEVELS for event in late)
+    if normal is not None:
+        control = control_of(normal, names)
+    else:
+        early = learn((event for event in events if event.timestamp_ms < begin_ms), ())
+        control = control_of(early, names)
+        # What is not there from the start is taken for as rare before the window as in it.
+        control = replace(control, lines=max(control.lines, float(lines)))
+    traces: dict[str, list[LogEvent]] = defaultdict(list)
+    for event in sorted(late, key=_when):
+        if event.trace_id is not None:
+            traces[event.trace_id].append(event)
+    return failure_evidence(complaints_of(late, names), traces, control, names, lines)
+
+
+def _when(event: LogEvent) -> tuple[int, str, str]:
+    return (event.timestamp_ms, kind_of(event_key(event)), event.message)
 
 
 def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence[int]:
@@ -137,57 +183,11 @@ def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence
     return range(first_ms, last_start_ms + 1, STARTS_EVERY_MS)[::-1]
 
 
-def _scores(pieces: Sequence[Piece]) -> dict[str, tuple[float, tuple[Piece, ...]]]:
-    """Each service's score, and its shares of the pieces.
-
-    A piece that speaks of several services is shared out in proportion to how likely each is on
-    its own and to how much each explains in all, a few times over: what one cause explains needs
-    no second one. (Expectation maximisation for a mixture, stopped early.)
-    """
-    shares = [_shared_out(piece, {}) for piece in pieces]
-    for _ in range(_ROUNDS):
-        mass = {name: score for name, (score, _) in _summed(pieces, shares).items()}
-        shares = [_shared_out(piece, mass) for piece in pieces]
-    return _summed(pieces, shares)
-
-
-def _shared_out(piece: Piece, mass: dict[str, float]) -> dict[str, float]:
-    parts = {
-        name: likely * (mass.get(name, 0.0) + _LEAST_MASS) for name, likely in piece.blame.items()
-    }
-    total = math.fsum(parts.values())
-    return {name: part / total for name, part in parts.items()}
-
-
-def _summed(
-    pieces: Sequence[Piece], shares: Sequence[dict[str, float]]
-) -> dict[str, tuple[float, tuple[Piece, ...]]]:
-    found: dict[str, list[Piece]] = defaultdict(list)
-    for piece, shared in zip(pieces, shares, strict=True):
-        for name, share in shared.items():
-            found[name].append(Piece(piece.weight * share, piece.blame, piece.finding))
-    result = {}
-    for name, own in found.items():
-        own.sort(key=_weightiest)
-        score = 0.0
-        for kind in (True, False):
-            weights = [one.weight for one in own if isinstance(one.finding, Deviation) == kind]
-            score += math.fsum(
-                weight * part for weight, part in zip(weights, PIECE_WEIGHTS, strict=False)
-            )
-        result[name] = (score, tuple(own))
-    return result
-
-
-def _weightiest(piece: Piece) -> tuple[float, int, int]:
-    return (-piece.weight, -piece.finding.now, -piece.finding.normal)
-
-
-def _in_order(best: dict[str, tuple[float, int, tuple[Piece, ...]]]) -> Iterable[Suspect]:
-    scores = {name: round(score, _DIGITS) for name, (score, _, _) in best.items()}
+def _in_order(best: Mapping[str, tuple[float, int, tuple[Piece, ...]]]) -> Iterable[Suspect]:
+    found = {name: round(score, _DIGITS) for name, (score, _, _) in best.items()}
     # Names order only those that share a rank, so that one run prints as the next.
-    for name in sorted(scores, key=lambda one: (-scores[one], one)):
-        if scores[name] > 0:
-            above = sum(score > scores[name] for score in scores.values())
+    for name in sorted(found, key=lambda one: (-found[one], one)):
+        if found[name] > 0:
+            above = sum(score > found[name] for score in found.values())
             _, since_ms, pieces = best[name]
-            yield Suspect(name, above + 1, scores[name], pieces, since_ms)
+            yield Suspect(name, above + 1, found[name], pieces, since_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, NamedTuple
@@ -15,13 +15,13 @@ from root_cause.evidence.harmless_insertions import known_turns
 from root_cause.evidence.structure import Example, Outcomes
 from root_cause.evidence.timing import Sample
 from root_cause.normal.counts import Normal
-from root_cause.normal.learner import by_trace, spans_by_trace, untraced_context
+from root_cause.normal.learner import by_trace, spans_by_trace, without_debug
 from root_cause.normal.neighbours import Neighbours
 from root_cause.normal.rough_clock_order import likeliest_order
 from root_cause.traces.call_tree import Row, count_follows, in_order, rows_by_time
 from root_cause.traces.clocks import clock_offsets, on_one_clock
 from root_cause.traces.durations import Duration, Stretch, TimeKey, durations_of, spans_of_logs
-from root_cause.traces.event_key import END, event_key, is_error_key, kind_of
+from root_cause.traces.event_key import END, is_error_key, kind_of
 from root_cause.traces.span_order import FollowIndex
 from root_cause.traces.steps import Context, Part, Role, Step, steps_of
 
@@ -45,7 +45,6 @@ class TraceFacts:
     at_ms: int
     steps: tuple[WindowStep, ...]
     durations: tuple[Duration, ...]
-    untraced: LogEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class WindowFacts:
 def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> WindowFacts:
     """What the traces of a window say. A trace with spans is timed by them alone."""
     spans = list(spans)
-    events = list(events)
+    events = without_debug(events)
     traces, _ = by_trace(events)
     offsets = clock_offsets(spans) if spans else clock_shifts(traces.values(), normal)
     clocks_moved = bool(offsets) and not spans
@@ -91,7 +90,8 @@ def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) 
         )
     for event in untraced:
         durations = tuple(durations_of(list(spans_of_logs((event,)))))
-        facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations, event))
+        if durations:
+            facts.append(TraceFacts(f"#{event.log_id}", event.timestamp_ms, (), durations))
     facts.sort(key=lambda fact: -fact.at_ms)
     return WindowFacts(facts, clocks_moved)
 
@@ -127,7 +127,8 @@ def _follows(traces: Iterable[list[Row]], normal: Normal) -> Counter[tuple[str, 
 class Tally:
     """Counts of what the traces added so far say."""
 
-    def __init__(self) -> None:
+    def __init__(self, masked: Callable[[str], str]) -> None:
+        self._masked = masked
         self.observed: dict[Context, Outcomes] = {}
         self.times: dict[TimeKey, list[Sample]] = defaultdict(list)
         self.roles: dict[TimeKey, tuple[Role, ...]] = {}
@@ -145,22 +146,19 @@ class Tally:
             self.times[key].append(Sample(ms, fact.at_ms, trace_id, None))
             if key not in self.roles:
                 self.roles[key] = _roles_of(key)
-        if fact.untraced is not None:
-            event = fact.untraced
-            shown = Example(event.timestamp_ms, event.log_id, 0, END, False)
-            self._count(untraced_context(event.service_name), event_key(event), fact, shown)
-            return
         if not fact.steps:
             return
         self.traces += 1
         kinds: set[str] = set()
+        # A request that loops a thousand times is one request.
+        visits = Counter(context for one in fact.steps for context in one.step.contexts)
         for step, own_next, opens in fact.steps:
             if is_error_key(step.here):
-                kinds.add(kind_of(step.here))
+                kinds.add(self._masked(kind_of(step.here)))
             event = step.next_event or step.event
             shown = Example(event.timestamp_ms, event.log_id, step.gap_ms, own_next, opens)
             for context in step.contexts:
-                self._count(context, step.after, fact, shown)
+                self._count(context, step.after, fact, shown, 1 / visits[context])
             if step.after and not fact.durations:
                 key = TimeKey(Stretch.GAP, step.here, step.after, END)
                 self.times[key].append(Sample(step.gap_ms, fact.at_ms, fact.trace_id, event.log_id))
@@ -169,11 +167,13 @@ class Tally:
                     self.roles[key] = step.roles
         self._error_traces.update(kinds)
 
-    def _count(self, context: Context, after: str, fact: TraceFacts, shown: Example) -> None:
+    def _count(
+        self, context: Context, after: str, fact: TraceFacts, shown: Example, share: float
+    ) -> None:
         outcomes = self.observed.get(context)
         if outcomes is None:
             outcomes = self.observed[context] = Outcomes()
-        outcomes.counts[after] = outcomes.counts.get(after, 0) + 1
+        outcomes.counts[after] = outcomes.counts.get(after, 0.0) + share
         outcomes.traces.add(fact.trace_id)
         examples = outcomes.examples.setdefault(after, [])
         if len(examples) < _EXAMPLES:

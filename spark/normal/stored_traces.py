@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any, Final
 
 import pyarrow as pa
+import structlog
 from cassandra.cluster import Session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -26,6 +27,8 @@ from firstcause.storage.log_partition import SHARDS
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from root_cause.quiet_hours.whole_traces import LONGEST_TRACE_MS
 from root_cause.traces.event_key import LINE_ATTRIBUTES
+
+log = structlog.get_logger(__name__)
 
 # For the session: joins with Cassandra's tables by their keys instead of scans.
 DIRECT_JOIN: Final = {
@@ -59,6 +62,8 @@ _KEYS: Final = StructType(
         StructField("shard", ByteType(), False),
     ]
 )
+# A request of so many logs and spans is none, in an hour at the most.
+TRACE_MAX_ROWS: Final = 50_000
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -92,6 +97,28 @@ def stored_rows(
         for one in stretches
     )
     return rows.where(reduce(operator.or_, near)).select(*COLUMNS)
+
+
+def without_endless_traces(rows: DataFrame) -> DataFrame:
+    """The same rows, where each row of an id that is no trace's stands for itself. Blocks.
+
+    An id that a source never changes would put all that it logs into one worker.
+    """
+    counts = rows.groupBy(TRACE).count().where(F.col("count") > TRACE_MAX_ROWS)
+    endless = [row[TRACE] for row in counts.collect()]
+    if not endless:
+        return rows
+    log.warning("endless_traces", count=len(endless), first=endless[0])
+    is_endless = F.col(TRACE).isin(endless)
+    # A span is always of a trace, a log need not be.
+    of_span = F.when(F.col("log_id").isNull(), F.col("span_id"))
+    return rows.withColumns(
+        {
+            TRACE: F.when(is_endless, F.coalesce("log_id", "span_id")).otherwise(F.col(TRACE)),
+            "trace_id": F.when(is_endless, of_span).otherwise(F.col("trace_id")),
+            "parent_span_id": F.when(~is_endless, F.col("parent_span_id")),
+        }
+    )
 
 
 def _partitions(

@@ -18,6 +18,8 @@ from firstcause.events.message_json import BLANKS, BytesFault
 SESSION_OPTIONS: Final = {
     "spark.sql.json.enablePartialResults": "false",
     "spark.sql.session.timeZone": "UTC",
+    # A key that stands twice counts as in Python: the last one; by default it fails the batch.
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
 }
 
 # What Jackson forgives by default and JSON forbids.
@@ -93,8 +95,3 @@ def trimmed(text: Column) -> Column:
 def says_nothing(text: Column) -> Column:
     """Whether `text` is null, empty or blank; never null itself."""
     return F.coalesce(trimmed(text), F.lit("")) == ""
-
-
-def plain_id(text: Column) -> Column:
-    """An id of a trace or a span as it is stored: lower case, without dashes."""
-    return F.lower(F.replace(text, F.lit("-"), F.lit("")))

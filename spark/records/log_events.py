@@ -15,15 +15,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from firstcause.events import log_event
 from firstcause.events.log_event import UnreadableReason
 from firstcause.storage.log_partition import SHARDS
-from spark.records.json_records import (
-    STRICT_JSON,
-    JsonObjects,
-    byte_checks,
-    first_reason,
-    plain_id,
-    says_nothing,
-    trimmed,
-)
+from spark.records import log_fields
+from spark.records.json_records import JsonObjects, byte_checks, first_reason, says_nothing, trimmed
 
 _FIELDS: Final = (
     *log_event.REQUIRED_FIELDS,
@@ -33,6 +26,9 @@ _FIELDS: Final = (
     "latency_ms",
     "attributes",
 )
+
+# What costs the field where it can't be read, and not the event.
+ODD_FIELDS: Final = ("level", *log_event.TRACE_FIELDS, "status_code", "latency_ms", "attributes")
 
 # Every field as text: a number or nested JSON where text is due keeps its JSON text.
 _SCHEMA: Final = StructType([StructField(name, StringType()) for name in _FIELDS])
@@ -46,6 +42,8 @@ class LogEventReader:
 
     def __init__(self) -> None:
         self._objects = JsonObjects(_SCHEMA)
+        self._fields = F.struct(*(one.alias(name) for name, one in _fields().items()))
+        self._odd = F.struct(*(one.alias(name) for name, one in _odd().items())).alias("odd")
         self._event = _event().alias("event")
         self._reason = _reason().alias("reason")
 
@@ -57,49 +55,70 @@ class LogEventReader:
                 `timestamp`).
 
         Returns:
-            The same rows with two columns more: `event`, a struct of the table `logs`' columns,
-            and `reason`, the text of an `UnreadableReason` or null. Where `reason` is set,
-            `event` has no meaning. Put an observation between this and a filter on `reason`:
+            The same rows with three columns more: `event`, a struct of the table `logs`' columns;
+            `odd`, a struct of `ODD_FIELDS`, each the text that could not be read or null; and
+            `reason`, the text of an `UnreadableReason` or null. Where `reason` is set, the other
+            two have no meaning. Put an observation between this and a filter on `reason`:
             without such a barrier Spark pushes the filter below the parsing, and parses each
             record once for every field that a check looks at.
         """
-        fields = self._objects.read(records)
-        return fields.select(*(F.col(name) for name in records.columns), self._event, self._reason)
+        # Columns of their own, so that each is computed once and not wherever it is looked at.
+        fields = self._objects.read(records).withColumn("fields", self._fields)
+        given = [F.col(name) for name in records.columns]
+        read = fields.select("*", self._odd)
+        return read.select(*given, "odd", self._event, self._reason)
 
 
 def _raw(name: str) -> Column:
     return F.col("raw").getField(name)
 
 
-def _optional(name: str) -> Column:
+def _told(name: str) -> Column:
     """A field whose empty text counts as absent."""
-    return F.when(_raw(name) != "", _raw(name))
+    return log_fields.told(_raw(name))
 
 
 def _missing(name: str) -> Column:
-    """An empty message is a message; any other required field has to say something."""
-    if name == "message":
-        return _raw(name).isNull()
-    return says_nothing(_raw(name))
+    return _raw(name).isNull() if name in log_event.MAY_BE_EMPTY else says_nothing(_raw(name))
 
 
 def _timestamp() -> Column:
     return F.to_timestamp(F.upper(_raw("timestamp")))
 
 
-def _level() -> Column:
-    aliases = F.create_map(
-        *(F.lit(word) for pair in log_event.LEVEL_ALIASES.items() for word in pair)
-    )
-    return aliases.getItem(F.upper(trimmed(_raw("level"))))
+def _id(name: str) -> Column:
+    read = log_fields.trace_id if name == "trace_id" else log_fields.span_id
+    return read(_told(name))
 
 
-def _attributes() -> Column:
-    return F.from_json(_raw("attributes"), "map<string,string>", STRICT_JSON)
+def _fields() -> dict[str, Column]:
+    """Each of `ODD_FIELDS` as it is stored; null where it is absent or odd."""
+    return {
+        "level": log_fields.level(_raw("level")),
+        **{name: _id(name) for name in log_event.TRACE_FIELDS},
+        "status_code": log_fields.integer(_told("status_code")),
+        "latency_ms": log_fields.number(_told("latency_ms")),
+        "attributes": log_fields.attributes(_told("attributes")),
+    }
+
+
+def _odd() -> dict[str, Column]:
+    """What was sent in each odd field; null in the others."""
+    odd = {}
+    for name in ODD_FIELDS:
+        text = _raw(name) if name == "level" else _told(name)
+        is_odd = text.isNotNull() & F.col("fields").getField(name).isNull()
+        if name in log_event.TRACE_FIELDS:
+            is_odd &= ~log_fields.says_no_id(text)
+        odd[name] = F.when(is_odd, text)
+    return odd
 
 
 def _event() -> Column:
     timestamp = _timestamp()
+    fields = {name: F.col("fields").getField(name) for name in ODD_FIELDS}
+    odd = {name: F.col("odd").getField(name) for name in ODD_FIELDS}
+    guessed = log_fields.guessed_level(_raw("level"), _raw("message"), _raw("exception"))
     columns: dict[str, Column] = {
         "service_name": trimmed(_raw("service_name")),
         "minute": F.date_trunc("minute", timestamp),
@@ -107,14 +126,11 @@ def _event() -> Column:
         # Cassandra keeps milliseconds.
         "timestamp": F.date_trunc("millisecond", timestamp),
         "log_id": F.lower(_raw("log_id")),
-        "level": _level(),
+        **fields,
+        "level": F.coalesce(fields["level"], guessed),
         "message": _raw("message"),
         **{name: _raw(name) for name in log_event.TEXT_FIELDS},
-        **{name: plain_id(_optional(name)) for name in log_event.TRACE_FIELDS},
-        "status_code": _optional("status_code").cast("int"),
-        "latency_ms": _optional("latency_ms").cast("double"),
-        # A null inside of a map is nothing that Cassandra stores.
-        "attributes": F.map_filter(_attributes(), lambda _, item: item.isNotNull()),
+        "attributes": log_fields.with_odd(fields["attributes"], odd),
     }
     return F.struct(*(column.alias(name) for name, column in columns.items()))
 
@@ -137,23 +153,6 @@ def _reason() -> Column:
         (
             UnreadableReason.SERVICE_NAME_TOO_LONG,
             F.length(trimmed(_raw("service_name"))) > log_event.SERVICE_NAME_MAX_CHARS,
-        ),
-        (UnreadableReason.UNKNOWN_LEVEL, _level().isNull()),
-        *(
-            (UnreadableReason(f"bad_{name}"), ~_optional(name).rlike(log_event.TRACE_PATTERN))
-            for name in log_event.TRACE_FIELDS
-        ),
-        (
-            UnreadableReason.BAD_STATUS_CODE,
-            ~_optional("status_code").rlike(log_event.INTEGER_PATTERN),
-        ),
-        (
-            UnreadableReason.BAD_LATENCY_MS,
-            ~_optional("latency_ms").rlike(log_event.NUMBER_PATTERN),
-        ),
-        (
-            UnreadableReason.BAD_ATTRIBUTES,
-            _raw("attributes").isNotNull() & _attributes().isNull(),
         ),
     ]
     return first_reason(checks)

@@ -17,12 +17,12 @@ from firstcause.events import span_event
 from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS
 from firstcause.events.span_event import UnreadableSpanReason
 from firstcause.storage.log_partition import SHARDS
+from spark.records import log_fields
 from spark.records.json_records import (
     JsonObjects,
     byte_checks,
     first_reason,
     parsed,
-    plain_id,
     says_nothing,
     trimmed,
 )
@@ -155,16 +155,15 @@ def _duration_us(text: Column) -> Column:
 def _span(text: Column) -> Column:
     start_ns = _nanoseconds(text["start_ns"])
     start = F.timestamp_millis(_milliseconds(start_ns))
-    parent = text["parent_span_id"]
     columns: dict[str, Column] = {
         "service_name": trimmed(text["service_name"]),
         "minute": F.date_trunc("minute", start),
         # All spans of a trace lie together.
-        "shard": F.pmod(F.crc32(plain_id(text["trace_id"])), F.lit(SHARDS)).cast("byte"),
+        "shard": F.pmod(F.crc32(log_fields.trace_id(text["trace_id"])), F.lit(SHARDS)).cast("byte"),
         "start": start,
-        "trace_id": plain_id(text["trace_id"]),
-        "span_id": plain_id(text["span_id"]),
-        "parent_span_id": F.when(~parent.rlike(span_event.NO_PARENT_PATTERN), plain_id(parent)),
+        "trace_id": log_fields.trace_id(text["trace_id"]),
+        "span_id": log_fields.span_id(text["span_id"]),
+        "parent_span_id": log_fields.span_id(text["parent_span_id"]),
         "operation": F.coalesce(text["operation"], F.lit("")),
         "start_ns": start_ns,
         "duration_us": _duration_us(text),
@@ -186,7 +185,7 @@ def _span_reason(text: Column) -> Column:
     start_ns = _nanoseconds(text["start_ns"])
     limit = F.unix_millis("timestamp") + F.lit(FUTURE_LIMIT_MS)
     parent = text["parent_span_id"]
-    bad_parent = ~parent.rlike(span_event.NO_PARENT_PATTERN) & ~parent.rlike(span_event.ID_PATTERN)
+    bad_parent = ~log_fields.says_no_id(parent) & log_fields.span_id(parent).isNull()
     return first_reason(
         [
             (reasons.MISSING_TRACE_ID, says_nothing(text["trace_id"])),
@@ -194,8 +193,8 @@ def _span_reason(text: Column) -> Column:
             (reasons.MISSING_SERVICE_NAME, says_nothing(text["service_name"])),
             (reasons.MISSING_START, says_nothing(text["start_ns"])),
             (reasons.MISSING_DURATION, says_nothing(_timed(text))),
-            (reasons.BAD_TRACE_ID, ~text["trace_id"].rlike(span_event.ID_PATTERN)),
-            (reasons.BAD_SPAN_ID, ~text["span_id"].rlike(span_event.ID_PATTERN)),
+            (reasons.BAD_TRACE_ID, log_fields.trace_id(text["trace_id"]).isNull()),
+            (reasons.BAD_SPAN_ID, log_fields.span_id(text["span_id"]).isNull()),
             (reasons.BAD_PARENT_SPAN_ID, bad_parent),
             (
                 reasons.SERVICE_NAME_TOO_LONG,

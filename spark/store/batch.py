@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import orjson
 import structlog
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from firstcause.dead_letters import headers
 from firstcause.settings import Settings
-from spark.store.dead_letter_writer import DeadLetterSink
-
-# So many unreadable records of a batch are looked for by offset.
-POSITIONS_MAX: Final = 5_000
+from spark.store.dead_letter_writer import DeadLetterWriter
+from spark.store.halving import HalvingSearch, Position, is_of_data
+from spark.store.positions import is_at, is_within, part_of, position
+from spark.streaming.query import shortest_reason
 
 log = structlog.get_logger(__name__)
 
@@ -49,28 +50,137 @@ class Content(Protocol):
 
 
 class StoreBatch:
-    """Stores micro-batches of one content; what Spark's `foreachBatch` calls."""
+    """Stores micro-batches of one content; what Spark's `foreachBatch` calls.
 
-    def __init__(self, settings: Settings, content: Content, dead_letters: DeadLetterSink) -> None:
+    `check` raises when a service is away. `search_seconds` bounds the search of one call for the
+    records that make a batch fail; the next call with the same batch goes on where it stopped.
+    `after_batch` is called when one is stored.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        content: Content,
+        dead_letters: DeadLetterWriter,
+        check: Callable[[], None],
+        search_seconds: float,
+        after_batch: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._content = content
         self._dead_letters = dead_letters
+        self._check = check
+        self._search_seconds = search_seconds
+        self._after_batch = after_batch
+        self._search: tuple[int, HalvingSearch] | None = None
 
     def __call__(self, records: DataFrame, batch_id: int) -> None:
-        """Writes what is readable to Cassandra, unreadable records to the dead-letter topic.
+        """Writes what is readable to Cassandra, all other records to the dead-letter topic.
 
-        Blocks until both are durable; raises whatever either raises, and Spark then repeats
-        the batch. One pass over the records; where some can't be read, a second one that parses
-        only those, unless they are very many.
+        Blocks until both are durable. Where the batch fails for a reason in its data, the records
+        at fault are looked for, and become dead letters. Raises what else either raises, and Spark
+        then repeats the batch.
         """
+        if self._search is None or self._search[0] != batch_id:
+            self._search = None
+            try:
+                figures = self._store(records, batch_id)
+            except Exception as error:
+                if not is_of_data(error):
+                    raise
+                self._check()
+                log.warning("batch_searched", batch_id=batch_id, error=shortest_reason(str(error)))
+            else:
+                log.info("batch_stored", batch_id=batch_id, **figures)
+                self._after_batch()
+                return
+        self._store_in_parts(records, batch_id)
+        self._after_batch()
+
+    def _store_in_parts(self, records: DataFrame, batch_id: int) -> None:
+        # Kept, since each part would read all of the batch from Kafka, and parse it, anew.
+        records = records.persist()
+        read = self._content.read(records).persist()
+        try:
+            if self._search is None:
+                found = records.select("partition", "offset").collect()
+                given_up = self._dead_letters.not_storable(records.sparkSession, batch_id)
+                positions = {Position(row.partition, row.offset) for row in found}
+                self._search = batch_id, HalvingSearch.of(sorted(positions - given_up))
+            search = self._search[1]
+            store = self._store_read if _can_be_read(read) else self._store
+            source = read if store == self._store_read else records
+            deadline = time.monotonic() + self._search_seconds
+            try:
+                search.run(
+                    lambda part: store(part_of(source, part), batch_id, is_repeated=True),
+                    lambda: deadline - time.monotonic(),
+                )
+            finally:
+                self._give_up(records, search, batch_id)
+            self._search = None
+        finally:
+            read.unpersist()
+            records.unpersist()
+
+    def _give_up(self, records: DataFrame, search: HalvingSearch, batch_id: int) -> None:
+        """Makes dead letters of what was found."""
+        while search.found:
+            poison = search.found[0]
+            error = shortest_reason(str(poison.error))
+            place = poison.position._asdict()
+            log.error("record_not_storable", batch_id=batch_id, error=error, **place)
+            record = records.where(is_within([poison.position])).withColumn(
+                "reason", F.lit(headers.NOT_STORABLE)
+            )
+            try:
+                self._dead_letters.write(record, batch_id, is_repeated=True, error=error)
+            except Exception as refused:
+                if not is_of_data(refused):
+                    raise
+                told = f"{error}; left out of this letter: {shortest_reason(str(refused))}"
+                bare = record.withColumn("value", F.lit(None).cast("binary"))
+                self._dead_letters.write(bare, batch_id, is_repeated=True, error=told)
+            search.found.pop(0)
+
+    def _store(
+        self, records: DataFrame, batch_id: int, *, is_repeated: bool = False
+    ) -> dict[str, int]:
+        """Stores records of the batch; returns its figures for the log.
+
+        One pass over the records; where some can't be read, a second one that parses only those,
+        unless they are very many.
+        """
+
+        def read_again(positions: Sequence[Mapping[str, int]]) -> DataFrame:
+            some = self._content.read(records.where(is_at(positions)))
+            # The barrier that the reader asks for, also where all of the batch is read again.
+            return some.observe("read_again", F.count(F.lit(1)).alias("records"))
+
+        return self._write(self._content.read(records), read_again, batch_id, is_repeated)
+
+    def _store_read(
+        self, read: DataFrame, batch_id: int, *, is_repeated: bool = False
+    ) -> dict[str, int]:
+        """The same of what was read already."""
+        return self._write(read, lambda _: read, batch_id, is_repeated)
+
+    def _write(
+        self,
+        read: DataFrame,
+        read_again: Callable[[Sequence[Mapping[str, int]]], DataFrame],
+        batch_id: int,
+        is_repeated: bool,
+    ) -> dict[str, int]:
         unreadable = F.col("reason").isNotNull()
-        seen = Observation("seen")
-        observed = self._content.read(records).observe(
+        # Without a name: a failed pass leaves its observation behind, which would hear the next.
+        seen = Observation()
+        observed = read.observe(
             seen,
             F.count(F.lit(1)).alias("records"),
             F.count("reason").alias("unreadable"),
             # As text, since py4j hands arrays over as objects of the JVM.
-            F.to_json(F.collect_list(F.when(unreadable, _position()))).alias("positions"),
+            F.to_json(F.collect_list(F.when(unreadable, position()))).alias("positions"),
             *(column.alias(name) for name, column in self._content.observed().items()),
         )
         (
@@ -83,36 +193,21 @@ class StoreBatch:
         )
         counts = seen.get
         if counts["unreadable"]:
-            some = records.where(_is_at(orjson.loads(counts["positions"])))
-            # The barrier that the reader asks for, also where all of the batch is read again.
-            again = self._content.read(some).observe(
-                "read_again", F.count(F.lit(1)).alias("records")
-            )
-            self._dead_letters.write(again.where(unreadable), batch_id)
-        log.info(
-            "batch_stored",
-            batch_id=batch_id,
-            records=counts["records"],
-            dead_letters=counts["unreadable"],
+            letters = read_again(orjson.loads(counts["positions"])).where(unreadable)
+            self._dead_letters.write(letters, batch_id, is_repeated=is_repeated)
+        return {
+            "records": counts["records"],
+            "dead_letters": counts["unreadable"],
             **self._content.finish(counts),
-        )
+        }
 
 
-def _position() -> Column:
-    return F.struct("partition", "offset")
-
-
-def _is_at(positions: Sequence[Mapping[str, int]]) -> Column:
-    """Whether a record of the topic is at one of these; true for all when they are very many."""
-    if len(positions) > POSITIONS_MAX:
-        return F.lit(True)
-    offsets: dict[int, list[str]] = defaultdict(list)
-    for position in positions:
-        offsets[position["partition"]].append(str(position["offset"]))
-    # As text: a thousand values one by one would be a thousand calls into the JVM.
-    return F.expr(
-        " OR ".join(
-            f"(partition = {partition} AND offset IN ({', '.join(those)}))"
-            for partition, those in offsets.items()
-        )
-    )
+def _can_be_read(read: DataFrame) -> bool:
+    """False when the reading itself fails for a record; keeps what it read."""
+    try:
+        read.count()
+    except Exception as error:
+        if not is_of_data(error):
+            raise
+        return False
+    return True

@@ -26,7 +26,8 @@ from firstcause.structured_logging import configure_logging
 from spark.driver.heartbeat_writer import ProgressFile, progress_path
 from spark.session import build_session, close_connections
 from spark.store.batch import Content, StoreBatch
-from spark.store.dead_letter_writer import DeadLetterSink
+from spark.store.dead_letter_meter import DeadLetterMeter
+from spark.store.dead_letter_writer import DeadLetterWriter
 from spark.streaming.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.streaming.query import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, stop_on_signals
 
@@ -34,6 +35,9 @@ CASSANDRA_RETRY_MAX_SECONDS: Final = 3.0
 # A partition's consumer has one fetch under way: what waits at its end for half a second (Kafka's
 # default) would keep the second reading of a batch waiting as long.
 FETCH_WAIT_MS: Final = 10
+
+# Of the time after which a batch counts as stalled.
+SEARCH_SHARE: Final = 0.6
 
 log = structlog.get_logger(__name__)
 
@@ -140,8 +144,15 @@ def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event
         cql, make_content = connected
         try:
             session = build_session(settings, job.name)
-            dead_letters = DeadLetterSink(settings, checkpoint, job.name)
-            store = StoreBatch(settings, make_content(), dead_letters)
+            dead_letters = DeadLetterWriter(settings, checkpoint, job.name)
+            store = StoreBatch(
+                settings,
+                make_content(),
+                dead_letters,
+                check=lambda: check_cassandra(cql),
+                search_seconds=SEARCH_SHARE * settings.spark_stall_seconds,
+                after_batch=DeadLetterMeter(session, settings).measure_when_due,
+            )
 
             def start() -> StreamingQuery:
                 check_cassandra(cql)

@@ -44,7 +44,9 @@ class ServiceActivityTable:
         self._session = session
         # The event time is the cell's own timestamp: a late event never moves last_heard back.
         self._heard = session.prepare(
-            "INSERT INTO services (service_name, last_heard) VALUES (?, ?) USING TIMESTAMP ?"
+            # 30 days, as its logs: else names of pods that are no more pile up for ever.
+            "INSERT INTO services (service_name, last_heard) VALUES (?, ?) "
+            "USING TTL 2592000 AND TIMESTAMP ?"
         )
         self._minute = session.prepare(
             "INSERT INTO log_minutes (service_name, day, minute) VALUES (?, ?, ?)"

@@ -8,9 +8,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Final, Self, TextIO
 
 from firstcause.errors import FirstcauseError
+
+TOPIC_ID_FILE: Final = "topic_id.json"
 
 
 class UnusableCheckpoint(FirstcauseError):
@@ -92,6 +94,28 @@ def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
     return _offsets_of(checkpoint, finished)
 
 
+def is_new(checkpoint: Path) -> bool:
+    """True when no batch was ever planned: the job begins at the earliest offset."""
+    return _newest(checkpoint / "offsets") is None
+
+
+def topic_made_anew(checkpoint: Path, topic: str, topic_id: str) -> bool:
+    """True when the checkpoint was made for another topic of the same name.
+
+    Offsets can't tell: a topic made anew may be longer than the one before. Remembers `topic_id`
+    in the checkpoint where none is known.
+    """
+    path = checkpoint / TOPIC_ID_FILE
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return bool(known != {topic: topic_id})
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps({topic: topic_id}), encoding="utf-8")
+    temporary.replace(path)
+    return False
+
+
 def other_topics(checkpoint: Path, topic: str) -> set[str]:
     """Topics that the newest planned batch names and the job does not read.
 
@@ -161,6 +185,15 @@ def explain_loss(checkpoint: Path, lost: list[LostOffsets]) -> str:
         f"job unless you can produce them again (`firstcause replay`). To go on, move "
         f"{checkpoint} away and start the job again: it reads from the earliest offset, and "
         "what is stored already stays once. Then raise the topic's retention."
+    )
+
+
+def explain_made_anew(checkpoint: Path, topic: str) -> str:
+    """One line for people: the topic was deleted and made again, and how to go on."""
+    return (
+        f"The topic {topic} was made anew since the checkpoint {checkpoint} was: its offsets count "
+        "from 0 again, and going on would skip messages. Move the checkpoint away and start the "
+        "job again: it reads from the earliest offset, and what is stored already stays once."
     )
 
 

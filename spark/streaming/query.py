@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -28,9 +29,11 @@ from spark.streaming.checkpoint import (
     UnusableCheckpoint,
     committed_offsets,
     explain_loss,
+    explain_made_anew,
     explain_other_topics,
     lost_offsets,
     other_topics,
+    topic_made_anew,
 )
 from spark.streaming.lag import lag_messages
 
@@ -188,12 +191,32 @@ def _check_offsets(job: StreamingJob, settings: Settings) -> None:
     others = other_topics(job.checkpoint, job.topic)
     if others:
         raise UnusableCheckpoint(explain_other_topics(job.checkpoint, job.topic, others))
+    if topic_made_anew(job.checkpoint, job.topic, _topic_id(settings, job.topic)):
+        raise UnusableCheckpoint(explain_made_anew(job.checkpoint, job.topic))
     committed = committed_offsets(job.checkpoint)
     if not committed:
         return
     lost = lost_offsets(committed, _available_offsets(settings, committed))
     if lost:
         raise UnusableCheckpoint(explain_loss(job.checkpoint, lost))
+
+
+def _topic_id(settings: Settings, topic: str) -> str:
+    """Kafka's own id of the topic, another one after it was deleted and made again; blocks."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 2})
+    try:
+        [answer] = admin.describe_topics(TopicCollection([topic])).values()
+        return str(answer.result(KAFKA_SECONDS).topic_id)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise ServiceAway(f"The topic {topic} is not there: run `firstcause up`.") from error
+        raise _no_answer(settings) from error
+
+
+def _no_answer(settings: Settings) -> ServiceAway:
+    return ServiceAway(
+        f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
+    )
 
 
 def _available_offsets(
@@ -222,8 +245,6 @@ def _available_offsets(
                 )
         return found
     except KafkaException as error:
-        raise ServiceAway(
-            f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
-        ) from error
+        raise _no_answer(settings) from error
     finally:
         consumer.close()

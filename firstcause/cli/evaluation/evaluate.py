@@ -51,6 +51,10 @@ def register(app: typer.Typer) -> None:
             int | None,
             typer.Option(min=1, metavar="N", help="Rank N simulations of noise a kind instead."),
         ] = None,
+        pairs: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Place the errors of N pairs of faults instead."),
+        ] = None,
         only: Annotated[
             str | None, typer.Option("--case", metavar="NAME", help="This case alone.")
         ] = None,
@@ -81,6 +85,11 @@ def register(app: typer.Typer) -> None:
             from firstcause.cli.evaluation.noise import print_null
 
             print_null(null, seed, as_json=as_json)
+            return
+        if pairs is not None:
+            from firstcause.cli.evaluation.pairs import print_pairs
+
+            print_pairs(pairs, seed, as_json=as_json)
             return
         if bool(folders) == (synthetic is not None):
             raise typer.BadParameter("name either DIR... or --synthetic N")

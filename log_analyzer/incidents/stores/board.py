@@ -12,16 +12,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement
+from cassandra.query import UNSET_VALUE, BatchStatement
 from cassandra.util import min_uuid_from_time
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.episode import title
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.grouping import Board, BoardRow
-from log_analyzer.incidents.stores.episodes import Write, milliseconds, write_all
-from log_analyzer.incidents.trace_links import packed
+from log_analyzer.incidents.stores.writes import Write, write_all
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.
 BOARD: Final = "all"
@@ -35,11 +34,12 @@ _CQL: Final = {
     "first_revision": "UPDATE incident_board SET revision = ? WHERE board = ? IF revision = null",
     "next_revision": "UPDATE incident_board SET revision = ? WHERE board = ? IF revision = ?",
     "put": "INSERT INTO incident_board (board, episode_id, incident_id, placed_in, "
-    "placed_at_revision, fingerprint, service_name, template, opened_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "placed_at_revision, fingerprint, service_name, template, opened_at, names, surfaces_from, "
+    "held_apart, split_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "remove": "DELETE FROM incident_board WHERE board = ? AND episode_id = ?",
     "episode": "INSERT INTO episodes (episode_id, incident_id, fingerprint, service_name, "
     "template, opened_at) VALUES (?, ?, ?, ?, ?, ?)",
+    "left": "DELETE FROM incident_episodes WHERE incident_id = ? AND episode_id = ?",
     "member": "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (?, ?)",
     "incident": "INSERT INTO incidents (incident_id, episode_id, fingerprint, service_name, "
     "template, title, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -93,7 +93,11 @@ class BoardStore:
                 row.fingerprint,
                 row.service_name,
                 row.template,
-                moment(row.opened_ms),
+                datetime_from_ms(row.opened_ms),
+                row.names or UNSET_VALUE,
+                row.surfaces_from or UNSET_VALUE,
+                row.held_apart or UNSET_VALUE,
+                row.split_from or UNSET_VALUE,
             )
             batch.add(self._statements["put"], values)
         for episode in remove:
@@ -103,19 +107,23 @@ class BoardStore:
     def publish(self, rows: Iterable[BoardRow]) -> None:
         """Writes what follows from these rows to the tables that people read. Idempotent.
 
-        Episodes stand with an incident before an older one is marked as merged into it.
+        Episodes stand with an incident before an older one is marked as merged into it, and
+        before they leave one that was split.
         """
         membership: list[Write] = []
         merges: list[Write] = []
+        left: list[Write] = []
         for row in rows:
-            opened = moment(row.opened_ms)
+            opened = datetime_from_ms(row.opened_ms)
             group = (row.fingerprint, row.service_name, row.template)
             episode = (row.episode_id, row.incident_id, *group, opened)
             membership.append((self._statements["episode"], episode))
+            incidents = {row.placed_in, row.incident_id}
             membership += [
-                (self._statements["member"], (incident, row.episode_id))
-                for incident in {row.placed_in, row.incident_id}
+                (self._statements["member"], (incident, row.episode_id)) for incident in incidents
             ]
+            if row.split_from is not None and row.split_from not in incidents:
+                left.append((self._statements["left"], (row.split_from, row.episode_id)))
             if row.founds:
                 own_title = title(row.service_name, row.template)
                 incident_row = (row.placed_in, row.episode_id, *group, own_title, opened)
@@ -125,24 +133,23 @@ class BoardStore:
                 membership.append((self._statements["day"], day))
             if row.placed_in != row.incident_id:
                 merges.append((self._statements["merged"], (row.incident_id, row.placed_in)))
-        for wave in (membership, merges):
+        for wave in (membership, [*merges, *left]):
             write_all(self._session, wave)
 
-    def tell_traces(self, traces: Mapping[UUID, Iterable[bytes]]) -> None:
-        """Tells all instances which traces a batch has brought, by episode."""
+    def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
+        """Tells all instances which traces a batch has brought: packed spans by episode."""
         now_ms = time.time_ns() // 1_000_000
-        minute = moment(now_ms - now_ms % MINUTE_MS)
+        minute = datetime_from_ms(now_ms - now_ms % MINUTE_MS)
         write_all(
             self._session,
             [
                 (self._statements["write_traces"], (minute, uuid.uuid1(), episode, blob))
-                for episode, keys in traces.items()
-                if (blob := packed(keys))
+                for episode, blob in traces.items()
             ],
         )
 
     def traces_since(self, since_ms: int) -> tuple[int, list[tuple[UUID, UUID, bytes]]]:
-        """Rows told since a time (ms, wall clock), as row id, episode and packed trace keys.
+        """Rows told since a time (ms, wall clock), as row id, episode and packed spans.
 
         Returns with them the time to ask for next. The last seconds come again, since a row may
         become readable late and clocks differ a little; rows are told apart by their ids.
@@ -152,7 +159,7 @@ class BoardStore:
         after = min_uuid_from_time(start_ms / 1_000)
         found: list[tuple[UUID, UUID, bytes]] = []
         for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + MINUTE_MS, MINUTE_MS):
-            rows = self._rows("read_traces", moment(minute_ms), after)
+            rows = self._rows("read_traces", datetime_from_ms(minute_ms), after)
             found += [(row.written_at, row.episode_id, row.traces) for row in rows]
         return max(start_ms, now_ms - TRACES_OVERLAP_MS), found
 
@@ -166,5 +173,9 @@ def _board_row(row: Any) -> BoardRow:
         row.fingerprint,
         row.service_name,
         row.template,
-        milliseconds(row.opened_at) or 0,
+        optional_ms(row.opened_at) or 0,
+        frozenset(row.names or ()),
+        row.surfaces_from,
+        bool(row.held_apart),
+        row.split_from,
     )

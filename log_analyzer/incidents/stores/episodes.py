@@ -10,19 +10,19 @@ import hashlib
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent
-from cassandra.query import BatchStatement, PreparedStatement
+from cassandra.query import BatchStatement
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.episodes.episode import ConsumedError, Episode, Status, episode_id
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
+from log_analyzer.episodes.consumed_error import ConsumedError
+from log_analyzer.episodes.episode import Episode, episode_id
 from log_analyzer.episodes.tally import Tally
+from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
+from log_analyzer.incidents.stores.writes import Write, write_all
 from log_analyzer.redaction.redactor import cut_apart
 
 # So many log ids make a row of 40 KB.
@@ -30,15 +30,6 @@ LOG_IDS_OF_A_ROW: Final = 2_000
 _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 OPENING_ATTEMPTS: Final = 20
-WRITES_AT_ONCE: Final = 50
-
-
-class LostRaceError(Exception):
-    """Others kept changing what this was about to change; the same may work later."""
-
-
-# A statement and its values.
-Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 
 
 _CQL: Final = {
@@ -58,8 +49,11 @@ _CQL: Final = {
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
-    "set_open": "UPDATE incidents SET status = 'open' WHERE incident_id = ?",
-    "resolve": "UPDATE incidents SET status = 'resolved', resolved_at = ? WHERE incident_id = ?",
+    "remembered": "SELECT kafka_partition, remembered FROM episode_tallies WHERE episode_id = ?",
+    # The arrival that a status follows from is its timestamp: an earlier decision never overwrites.
+    "set_open": "UPDATE incidents USING TIMESTAMP ? SET status = 'open' WHERE incident_id = ?",
+    "resolve": "UPDATE incidents USING TIMESTAMP ? SET status = 'resolved', resolved_at = ? "
+    "WHERE incident_id = ?",
     "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
     "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
     "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,39 +65,12 @@ _CQL: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentRow:
-    """What the row of an incident says. Absent parts are None: the row may be half written."""
-
-    fingerprint: UUID | None
-    status: Status | None
-    merged_into: UUID | None
+def log_ids_of(blob: bytes) -> dict[bytes, int]:
+    """The log ids of a row of `episode_errors`, 16 bytes each, and their minutes."""
+    return dict(_ENTRY.iter_unpack(blob))
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """When an incident's errors happened (event time) and arrived (wall clock), ms."""
-
-    first_ms: int
-    last_ms: int
-    last_arrival_ms: int
-
-
-def milliseconds(moment_: datetime | None) -> int | None:
-    """A time that Cassandra returned (UTC, naive) as ms since the epoch; None stays None."""
-    if moment_ is None:
-        return None
-    aware = moment_.replace(tzinfo=UTC) if moment_.tzinfo is None else moment_
-    return round(aware.timestamp() * 1000)
-
-
-def write_all(session: Session, writes: Sequence[Write]) -> None:
-    """Does all of these writes, many at a time; returns when all are durable."""
-    if writes:
-        execute_concurrent(session, writes, concurrency=WRITES_AT_ONCE, raise_on_first_error=True)
-
-
-class IncidentStore:
+class EpisodeStore:
     """Episodes, and the state of their incidents, as the consumer loop needs them."""
 
     def __init__(self, session: Session) -> None:
@@ -115,9 +82,9 @@ class IncidentStore:
 
     def near(self, fingerprint: UUID, moment_ms: int) -> list[tuple[int, UUID]]:
         """The group's episodes opened around a time: two before it and one after it."""
-        rows = self._rows("group_before", fingerprint, moment(moment_ms))
-        rows += self._rows("group_after", fingerprint, moment(moment_ms))
-        return [(milliseconds(row.opened_at) or 0, row.episode_id) for row in rows]
+        rows = self._rows("group_before", fingerprint, datetime_from_ms(moment_ms))
+        rows += self._rows("group_after", fingerprint, datetime_from_ms(moment_ms))
+        return [(optional_ms(row.opened_at) or 0, row.episode_id) for row in rows]
 
     def revision(self, fingerprint: UUID) -> int | None:
         """How many episodes the group has had; None for none. Read it before `near`."""
@@ -136,7 +103,7 @@ class IncidentStore:
         else:
             values = (revision + 1, first.fingerprint, revision)
             batch.add(self._statements["open_next"], values)
-        at = moment(first.event.timestamp_ms)
+        at = datetime_from_ms(first.moment_ms)
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
@@ -153,20 +120,25 @@ class IncidentStore:
                 stored_count=row.remembered or 0,
                 overflow=row.overflow or 0,
                 high_offset=-1 if row.high_offset is None else row.high_offset,
-                first_ms=milliseconds(row.first_seen),
-                last_ms=milliseconds(row.last_seen),
-                last_arrival_ms=milliseconds(row.last_arrival) or 0,
+                first_ms=optional_ms(row.first_seen),
+                last_ms=optional_ms(row.last_seen),
+                last_arrival_ms=optional_ms(row.last_arrival) or 0,
                 fatal=bool(row.fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
         blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
         return blank
 
+    def remembered(self, episode: UUID) -> dict[int, int]:
+        """How many log ids each Kafka partition has brought to an episode, as last stored."""
+        rows = self._rows("remembered", episode)
+        return {row.kafka_partition: row.remembered or 0 for row in rows}
+
     def load_log_ids(self, episode: UUID, partition: int) -> dict[bytes, int]:
         """The log ids that an episode has counted from one Kafka partition, and their minutes."""
         found: dict[bytes, int] = {}
         for row in self._rows("errors", episode, partition):
-            found.update(_ENTRY.iter_unpack(row.log_ids))
+            found.update(log_ids_of(row.log_ids))
         return found
 
     def error_statements(
@@ -189,7 +161,7 @@ class IncidentStore:
                 self._statements["write_evidence"],
                 (
                     episode,
-                    moment(error.event.timestamp_ms),
+                    datetime_from_ms(error.event.timestamp_ms),
                     UUID(error.event.log_id),
                     error.service_name,
                     error.event.level,
@@ -214,9 +186,13 @@ class IncidentStore:
                     len(tally.seen),
                     tally.overflow,
                     tally.high_offset,
-                    moment(tally.first_ms if tally.first_ms is not None else episode.opened_ms),
-                    moment(tally.last_ms if tally.last_ms is not None else episode.opened_ms),
-                    moment(tally.last_arrival_ms),
+                    datetime_from_ms(
+                        tally.first_ms if tally.first_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(
+                        tally.last_ms if tally.last_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(tally.last_arrival_ms),
                     tally.fatal,
                     dict(tally.minutes),
                     dict(tally.overflow_minutes),
@@ -226,9 +202,9 @@ class IncidentStore:
             if tally.loaded
         ]
 
-    def open_statements(self, incident: UUID) -> list[Write]:
-        """Mark an incident as open."""
-        return [(self._statements["set_open"], (incident,))]
+    def open_statements(self, incident: UUID, arrival_ms: int) -> list[Write]:
+        """Mark an incident as open because of what arrived then (wall clock)."""
+        return [(self._statements["set_open"], (max(1, arrival_ms * 1_000), incident))]
 
     def write(self, writes: Sequence[Write]) -> None:
         """Does all of these writes, many at a time; returns when all are durable."""
@@ -255,11 +231,15 @@ class IncidentStore:
         if not rows:
             return None
         return Bounds(
-            min(milliseconds(row.first_seen) or 0 for row in rows),
-            max(milliseconds(row.last_seen) or 0 for row in rows),
-            max(milliseconds(row.last_arrival) or 0 for row in rows),
+            min(optional_ms(row.first_seen) or 0 for row in rows),
+            max(optional_ms(row.last_seen) or 0 for row in rows),
+            max(optional_ms(row.last_arrival) or 0 for row in rows),
         )
 
-    def resolve(self, incident: UUID, now_ms: int) -> None:
-        """Marks an incident as resolved. An error that still belongs to it opens it again."""
-        self._rows("resolve", moment(now_ms), incident)
+    def resolve(self, incident: UUID, now_ms: int, as_of_ms: int | None = None) -> None:
+        """Marks an incident as resolved, unless an error that arrived after `as_of_ms` opened it.
+
+        An error that still belongs to it opens it again. Without `as_of_ms` it is now (wall clock).
+        """
+        as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
+        self._rows("resolve", as_of_us, datetime_from_ms(now_ms), incident)

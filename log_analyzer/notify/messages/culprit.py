@@ -22,6 +22,7 @@ from log_analyzer.suspects.onset import onset_ms
 
 REASON_CHARS: Final = 220
 LINE_CHARS: Final = 180
+PATH_SHOWN: Final = 6
 
 
 def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[Part]:
@@ -37,6 +38,7 @@ def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[P
     if analysis.source == "mistral" and analysis.root_cause.strip():
         lines.append([Quoted(first_sentence(analysis.root_cause), REASON_CHARS)])
     lines += [one for one in [_reason(view, analysis, blamed)] if one]
+    lines += [one for one in [_path(view, blamed)] if one]
     if blamed != by_rules:
         lines.append(["The rules say ", named_as(by_rules), "; reasons in the thread"])
     return [paragraph(*lines)]
@@ -94,6 +96,18 @@ def _reason(view: IncidentView, analysis: Analysis, blamed: str) -> list[Span]:
     reasons = [why for one in known if one.service_name == blamed for why in one.reasons]
     why = next((one for one in reasons if one.strip()), analysis.root_cause)
     return [Quoted(_without_brackets(first_sentence(why)), REASON_CHARS)] if why.strip() else []
+
+
+def _path(view: IncidentView, blamed: str) -> list[Span]:
+    """How it spread from the one who is blamed, in a line; hops and figures are in the thread."""
+    ranking = view.context.ranking if view.context else None
+    path = ranking.path if ranking is not None else ()
+    if len(path) < 2 or path[0] != blamed:  # noqa: PLR2004
+        return []
+    line: list[Span] = [Strong("Spreads:"), " ", named_as(path[0])]
+    for one in path[1:PATH_SHOWN]:
+        line += [" → ", named_as(one)]
+    return [*line, " → …" if len(path) > PATH_SHOWN else ""]
 
 
 def _without_brackets(text: str) -> str:

@@ -19,6 +19,7 @@ from log_analyzer.handling.human_actions import (
     SILENCE_1H,
     SILENCE_24H,
     SILENCE_OFF,
+    SPLIT,
     UNACKNOWLEDGE,
     button_value,
 )
@@ -198,6 +199,17 @@ def source(
 def id_prefix(view: IncidentView) -> str:
     """The beginning of the incident's id, as commands take it."""
     return str(view.incident_id)[:ID_PREFIX_CHARS]
+
+
+def split_buttons(view: IncidentView) -> list[Part]:
+    """A button a service that may have a cause of its own; none for an incident of one service."""
+    if len(view.services) < 2:  # noqa: PLR2004
+        return []
+    row = [
+        Button(f"{SPLIT}_{place}", f"Split out {one[:40]}", f"{view.incident_id} {one}")
+        for place, one in enumerate(view.services[:SERVICES_SHOWN])
+    ]
+    return [Buttons(tuple(row))]
 
 
 def doors(view: IncidentView, analysis: Analysis) -> list[Part]:

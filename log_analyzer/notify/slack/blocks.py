@@ -70,7 +70,12 @@ def _block(part: Part) -> tuple[Block, int]:
         return made, length(text)
     assert isinstance(part, Buttons)  # noqa: S101 - the last kind
     row = [
-        block_kit.button(one.action, one.label, one.value, "primary" if one.primary else None)
+        block_kit.button(
+            one.action,
+            plain(one.label, block_kit.BUTTON_TEXT_CHARS) or ELLIPSIS,
+            one.value,
+            "primary" if one.primary else None,
+        )
         for one in part.row
     ]
     size = sum(length(one.label) for one in part.row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import stamina
@@ -19,7 +19,6 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.handling.human_actions import Action, action_of_click
-from log_analyzer.handling.human_actions_store import HandlingStore
 from log_analyzer.notify.slack.channel import HTTP_TIMEOUT_SECONDS
 
 CONNECT_PAUSE_MAX_SECONDS: Final = 60.0
@@ -27,6 +26,13 @@ STORE_ATTEMPTS: Final = 8
 STORE_TIMEOUT_SECONDS: Final = 120.0
 
 _log = structlog.get_logger()
+
+
+class ActionStore(Protocol):
+    """Where clicks go."""
+
+    def apply(self, action: Action) -> bool:
+        """Does what a click asks for; False when there is nothing to do it to."""
 
 
 class ButtonListener:
@@ -43,7 +49,7 @@ class ButtonListener:
         *,
         app_token: str,
         api_url: str,
-        store: HandlingStore,
+        store: ActionStore,
         changed: Callable[[UUID], None] = lambda _: None,
         ping_seconds: float = 5.0,
     ) -> None:

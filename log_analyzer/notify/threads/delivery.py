@@ -23,7 +23,8 @@ from log_analyzer.notify.channel import (
 )
 from log_analyzer.notify.messages.content import Note
 from log_analyzer.notify.messages.digest import PAGE_REPLY, render_page
-from log_analyzer.notify.messages.thread import PICTURE, render_reply
+from log_analyzer.notify.messages.incident_parts import split_buttons
+from log_analyzer.notify.messages.thread import DETAIL, PICTURE, render_reply
 from log_analyzer.notify.picture import draw_picture
 from log_analyzer.notify.send_rules import LEASE_MS, backoff_ms
 from log_analyzer.notify.threads.outbox import ReplyRow, ThreadOutbox
@@ -57,6 +58,7 @@ class ThreadDelivery:
         channel: Channel,
         owner: str,
         model_configured: bool,
+        buttons: bool = False,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._threads = threads
@@ -64,6 +66,7 @@ class ThreadDelivery:
         self._channel = channel
         self._owner = owner
         self._model_configured = model_configured
+        self._buttons = buttons
         self._clock_ms = clock_ms
 
     def run_once(self) -> None:
@@ -138,7 +141,10 @@ class ThreadDelivery:
         if view is None:
             return render_page(row.facts)
         analysis = current_analysis(view, model_configured=self._model_configured)
-        return render_reply(row.reply, view, analysis, row.facts)
+        note = render_reply(row.reply, view, analysis, row.facts)
+        if row.reply == DETAIL and self._buttons:
+            return replace(note, parts=(*note.parts, *split_buttons(view)))
+        return note
 
     def _reconcile(self, row: ReplyRow) -> None:
         claimed = self._claim(row, "sending", LEASE_MS)

@@ -16,8 +16,9 @@ from confluent_kafka import Producer
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.fixes import FIXES
-from firstcause.dead_letters.replay import ReplayRequest, ReplaySummary, replay_dead_letters
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.dead_letters.replay import replay_dead_letters
+from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.airflow import airflow_environment
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -76,7 +77,9 @@ def replay(settings: Settings, **request: Any) -> ReplaySummary:
 def sent_back(settings: Settings) -> list[str]:
     """Source offsets of the letters in the topic of logs, one a message."""
     found = []
-    for message in messages_now(settings.kafka_logs_topic, config(settings), group_id="test"):
+    for message in read_to_current_end(
+        settings.kafka_logs_topic, config(settings), group_id="test"
+    ):
         origin = dict(message.headers())[dead_letter.REPLAY_OF].decode()
         found.append(origin.rpartition("/")[2])
     return found
@@ -98,7 +101,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
     send_letters(
         fresh,
         (10, NO_OFFSET, "bad_timestamp"),
-        (11, event(level="LOUD"), "unknown_level"),
+        (11, event(level=None), "missing_level"),
         (12, b"\xff not json", "not_utf8"),
         (13, None, "tombstone"),
     )
@@ -110,7 +113,7 @@ def test_what_a_fix_mends_goes_back_once_and_the_rest_is_counted(fresh: Settings
 
     summary = replay(fresh, fixes=("add_missing_offset",))
     assert (summary.letters, summary.replayed, summary.replayed_before) == (5, 1, 1)
-    assert summary.still_unreadable == {"unknown_level": 1, "not_utf8": 1, "tombstone": 1}
+    assert summary.still_unreadable == {"missing_level": 1, "not_utf8": 1, "tombstone": 1}
     assert committed(fresh, 1) == ["10"]
 
     again = replay(fresh, fixes=("add_missing_offset", "default_level"))
@@ -131,8 +134,8 @@ def test_what_came_from_the_spans_goes_back_there_and_never_to_the_logs(fresh: S
     assert summary.replayed == 1
     assert summary.still_unreadable == {"bad_trace_id": 1, "missing_trace_id": 1}
     spans = fresh.kafka_spans_topic
-    wait_for(lambda: list(messages_now(spans, config(fresh), group_id="test")))
-    [back] = messages_now(spans, config(fresh), group_id="test")
+    wait_for(lambda: list(read_to_current_end(spans, config(fresh), group_id="test")))
+    [back] = read_to_current_end(spans, config(fresh), group_id="test")
     assert back.value() == otlp()
     assert sent_back(fresh) == []
     assert replay(fresh).replayed_before == 1
@@ -142,13 +145,17 @@ def test_reasons_and_the_limit_choose(fresh: Settings) -> None:
     send_letters(
         fresh,
         *((offset, NO_OFFSET, "bad_timestamp") for offset in range(5)),
-        (7, event(level="LOUD"), "unknown_level"),
+        (7, event(level=None), "missing_level"),
     )
     chosen = {"reasons": frozenset({"bad_timestamp"}), "fixes": ("add_missing_offset",)}
     first = replay(fresh, max_count=3, **chosen)
-    assert (first.replayed, first.other_reasons, first.beyond_max_count) == (3, 1, 2)
+    assert (first.replayed, first.resumed) == (3, False)
+    assert first.letters + first.unread == 6
     second = replay(fresh, max_count=3, **chosen)
-    assert (second.replayed, second.replayed_before) == (2, 3)
+    assert (second.replayed, second.resumed, second.unread) == (2, True, 0)
+    assert second.letters == first.unread
+    third = replay(fresh, **chosen)
+    assert (third.replayed, third.replayed_before, third.resumed) == (0, 5, False)
     assert committed(fresh, 5) == ["0", "1", "2", "3", "4"]
 
 
@@ -158,7 +165,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     count = 6_000
     send_letters(fresh, *((offset, NO_OFFSET, "bad_timestamp") for offset in range(count)))
     program = (
-        "from firstcause.dead_letters.replay import *\n"
+        "from firstcause.dead_letters.replay import replay_dead_letters\n"
+        "from firstcause.dead_letters.request import ReplayRequest\n"
         "from firstcause.settings import load_settings\n"
         "s = load_settings()\n"
         "replay_dead_letters(s, ReplayRequest(fixes=('add_missing_offset',)),"
@@ -178,8 +186,8 @@ def test_a_killed_replay_that_is_run_again_sends_each_letter_once(
     killed.wait()
     before = len(sent_back(fresh))
     summary = replay(fresh, fixes=("add_missing_offset",))
-    assert summary.replayed + summary.replayed_before == count
-    assert summary.replayed_before >= before > 0
+    assert summary.resumed
+    assert 0 < summary.letters <= count - before
     assert Counter(committed(fresh, count)) == Counter(map(str, range(count)))
 
 

@@ -19,7 +19,6 @@ from cassandra.cluster import Session
 
 from cassandra import OperationTimedOut
 from firstcause.events.log_event import LogEvent, read_log_event
-from firstcause.normal.composed_normal_store import NormalStore
 from firstcause.normal.file_learning import learn_files
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.stream.event_stream import EventStream, GeneratorParameters
@@ -70,7 +69,7 @@ def request_of_fault(stored: list[LogEvent]) -> RankingRequest:
 
 @pytest.fixture
 def process(settings: Settings, session: Session) -> Iterator[RankingProcess]:
-    made = RankingProcess(settings, NormalStore(session))
+    made = RankingProcess(settings)
     yield made
     made.close()
 
@@ -79,12 +78,12 @@ def window_of(request: RankingRequest) -> RankingWindow:
     return window_around(request.first_ms)
 
 
-def test_before_anything_is_learned_nothing_is_compared(
+def test_before_anything_is_learned_a_window_is_compared_with_its_own_beginning(
     process: RankingProcess, request_of_fault: RankingRequest
 ) -> None:
-    future = process.submit(request_of_fault)
-    assert future.done()
-    assert future.result() is None
+    found = process.submit(request_of_fault).result(PATIENT_SECONDS)
+    assert found.suspects
+    assert not found.has_normal
 
 
 def test_all_events_of_all_services_in_the_window_are_read(
@@ -156,14 +155,13 @@ def test_the_silent_culprit_is_named_also_after_the_process_was_killed(
 PARENT = """
 import sys, time
 from firstcause import cassandra
-from firstcause.root_cause.normal_store import NormalStore
 from firstcause.settings import load_settings
-from log_analyzer.ranking_process import RankingProcess, RankingRequest
+from log_analyzer.suspects.ranking_process import RankingProcess, RankingRequest
 
 if __name__ == "__main__":
     settings = load_settings()
     with cassandra.session(settings) as session:
-        process = RankingProcess(settings, NormalStore(session))
+        process = RankingProcess(settings)
         process.submit(RankingRequest(int(sys.argv[1]), ())).result()
         print("ranked", flush=True)
         time.sleep(600)

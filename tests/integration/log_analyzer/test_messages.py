@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cassandra.cluster import Session
 
-from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence, Split
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import IncidentView
+from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.channel_wiring import delivery_to
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Route, Router
@@ -225,7 +226,7 @@ def test_an_incident_keeps_to_the_channel_of_its_route(session, slack, service) 
 
 def test_what_people_did_is_read_back_and_shown(session, slack, service) -> None:
     view = opened(session, service)
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     instance = Instance(session, slack, service)
     instance.run()
     for action in (
@@ -252,7 +253,7 @@ def test_a_silenced_group_posts_nothing_new_until_its_silence_ends(session, slac
     first = opened(session, service)
     instance = Instance(session, slack, service)
     instance.run()
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(first.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     later = [an_event(service, n, DAY_MS + 3 * QUIET_MS + n) for n in range(100, 105)]
     a_tracker(session).record(consumed(later, offset=100))
@@ -273,7 +274,7 @@ def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session,
     a_tracker(session).record(consumed([an_event(service, 1), event]))
     [first] = incidents_of(session, service)
     assert len(first.groups) == 2
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(first.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     assert at(session, first).handling.silenced_until_ms == now_ms + HOUR_MS
     both = [one.fingerprint for one in first.groups]
@@ -286,7 +287,7 @@ def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session,
 
 def test_a_silence_outlasts_a_new_template_that_joins(session, service) -> None:
     view = opened(session, service)
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(view.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     joins = an_event(service, 70, DAY_MS + 700, message="Refund refused by the bank")
     a_tracker(session).record(consumed([joins], offset=70))
@@ -294,6 +295,26 @@ def test_a_silence_outlasts_a_new_template_that_joins(session, service) -> None:
     assert at(session, view).handling.silenced_by == "ann"
     store.apply(Silence(view.incident_id, "ann", now_ms, now_ms))
     assert at(session, view).handling.silenced_until_ms is None
+
+
+def test_a_service_that_is_split_out_has_a_message_of_its_own(session, slack, service) -> None:
+    refund = "Refund refused by the bank"
+    other = f"{service}-shop"
+    trace = {"trace_id": uuid.uuid4().hex, "span_id": uuid.uuid4().hex[:16]}
+    events = [an_event(service, 1, **trace), an_event(other, 2, DAY_MS + 500, **trace)]
+    events[1] |= {"message": refund, "span_id": uuid.uuid4().hex[:16]}
+    a_tracker(session).record(consumed(events))
+    [whole] = incidents_of(session, service)
+    assert set(whole.services) == {service, other}
+    now_ms = time.time_ns() // 1_000_000
+    taker = ActionTaker(session)
+    assert taker.apply(Split(whole.incident_id, "ann", now_ms, other))
+    [kept], [own] = incidents_of(session, service), incidents_of(session, other)
+    assert (kept.incident_id, kept.services) == (whole.incident_id, (service,))
+    assert (own.services, own.status) == ((other,), "open")
+    Instance(session, slack, other).run_until(lambda: slack.posts_of(str(own.incident_id)))
+    # A second time there is nothing to part.
+    assert not taker.apply(Split(whole.incident_id, "ann", now_ms, other))
 
 
 class Course:

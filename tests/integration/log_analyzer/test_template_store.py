@@ -5,12 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cassandra.cluster import NoHostAvailable, OperationTimedOut, Session
 
-from log_analyzer.intake.template_store import SharedTemplateMiner, TemplatePatternStore
+from log_analyzer import metrics
+from log_analyzer.intake.template_store import (
+    GENERATION_SECONDS,
+    SharedTemplateMiner,
+    TemplatePatternStore,
+)
 from log_templates.miner import MASK
 from log_templates.tree import PATTERNS_OF_A_LEAF
 
@@ -91,8 +97,8 @@ def test_a_known_message_costs_no_request(session: Session, rules: int) -> None:
     miner = SharedTemplateMiner(counted, rules)
     for number in range(100):
         miner.add(f"Payment {number} of user {a_word(number)} failed")
-    # Learned, then generalised by the second user: a read and a write each.
-    assert counted.requests == 4
+    # Where the leaf's log stands; learned, then generalised by the second user: a read and a write.
+    assert counted.requests == 5
 
 
 @pytest.mark.parametrize("failures", [["away"], ["works", "away"], ["works", "no answer"]])
@@ -125,3 +131,40 @@ def test_a_full_leaf_stays_full_and_known_messages_keep_their_ids(
     assert miner.add(mine[-1]).text == MASK
     again = SharedTemplateMiner(session, rules)
     assert [again.add(message).template_id for message in reversed(mine)] == ids[::-1]
+
+
+def test_a_full_leaf_ages_what_is_met_keeps_its_id_and_what_is_new_finds_a_place(
+    session: Session, rules: int
+) -> None:
+    now = [time.time()]
+
+    def instance() -> SharedTemplateMiner:
+        return SharedTemplateMiner(session, rules, clock_seconds=lambda: now[0])
+
+    def words(number: int) -> str:
+        return f"same {a_word(number)} {a_word(7 * number + 1)} {a_word(13 * number + 2)} x"
+
+    miner = instance()
+    ids = [miner.add(words(number)).template_id for number in range(PATTERNS_OF_A_LEAF)]
+    unplaced = metrics.TEMPLATES_UNPLACED._value.get()
+    assert miner.add(words(500)).text == MASK
+    assert metrics.TEMPLATES_UNPLACED._value.get() == unplaced + 1
+    # The same day nothing turns over, however much comes.
+    now[0] += 3_600
+    assert miner.add(words(500)).text == MASK
+    now[0] += GENERATION_SECONDS
+    new = miner.add(words(500))
+    assert new.text != MASK
+    # Another instance, and one that starts now, agree; what is met keeps its id.
+    other = instance()
+    assert other.add(words(500)).template_id == new.template_id
+    assert [other.add(words(number)).template_id for number in range(20)] == ids[:20]
+    for number in range(600, 600 + PATTERNS_OF_A_LEAF - 21):
+        other.add(words(number))
+    now[0] += GENERATION_SECONDS + 60
+    assert other.add(words(900)).text != MASK
+    late = instance()
+    assert [late.add(words(number)).template_id for number in range(20)] == ids[:20]
+    assert late.add(words(500)).template_id == new.template_id
+    # A day or two old and never met again: forgotten, and learned anew when it comes back.
+    assert len(late.patterns()) <= 2 * PATTERNS_OF_A_LEAF

@@ -61,7 +61,14 @@ ODD_TEXT = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=20),
 )
 ODD_JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), ODD_TEXT),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.integers(-(2**200), 2**200),
+        st.just(1e300 * 1e300),
+        ODD_TEXT,
+    ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
     ),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,22 +12,16 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from firstcause.events.log_event import (
-    LEVEL_ALIASES,
     LogEvent,
     UnreadableLogEvent,
     UnreadableReason,
     read_log_event,
 )
 from spark.records.log_events import LogEventReader
-from tests.hostile import GOOD, HOSTILE, with_fields
+from tests.hostile import HOSTILE
+from tests.integration.spark.hostile_values import HOSTILE_VALUES
 from tests.integration.spark.local_spark import RECEIVED_MS, kafka_records, local_spark
-from tests.integration.spark.reader_agreement import (
-    ODD_JSON,
-    WITHOUT_SHRINKING,
-    assert_all_agree,
-    bytes_with,
-    same,
-)
+from tests.integration.spark.reader_agreement import WITHOUT_SHRINKING, assert_all_agree, same
 
 pytestmark = pytest.mark.integration
 
@@ -87,38 +79,7 @@ def test_each_kind_of_rubbish_ends_with_its_reason(spark: SparkSession) -> None:
         assert_agree(value, row)
 
 
-def without(name: str) -> bytes:
-    return json.dumps({key: item for key, item in GOOD.items() if key != name}).encode()
-
-
-TIMESTAMPS = st.one_of(
-    st.datetimes(datetime(1890, 1, 1), datetime(2030, 1, 1)).map(lambda t: t.isoformat() + "Z"),
-    st.datetimes(datetime(2026, 2, 28), datetime(2026, 3, 3)).map(
-        lambda t: t.isoformat(" ") + "+05:30"
-    ),
-    st.from_regex(
-        r"\A2026-0[0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,9})?"
-        r"([Zz]|[+-][0-2][0-9]:[0-5][0-9])?\Z"
-    ),
-)
-FIELDS = st.sampled_from(sorted(GOOD))
-MUTATED = st.one_of(
-    st.builds(with_fields, st.dictionaries(FIELDS, ODD_JSON, max_size=3)),
-    st.builds(lambda t: with_fields({"timestamp": t}), TIMESTAMPS),
-    st.builds(lambda v: with_fields({"level": v}), st.sampled_from(sorted(LEVEL_ALIASES))),
-    st.builds(without, FIELDS),
-    st.builds(lambda n: json.dumps(GOOD).encode()[:n], st.integers(0, 400)),
-    st.builds(
-        bytes_with,
-        st.integers(0, 300),
-        st.integers(0, 255),
-        st.just(json.dumps(GOOD).encode()),
-    ),
-    st.binary(max_size=30),
-)
-
-
 @WITHOUT_SHRINKING
-@given(values=st.lists(MUTATED, min_size=150, max_size=300))
+@given(values=st.lists(HOSTILE_VALUES, min_size=150, max_size=300))
 def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
     assert_all_agree(values, spark_reads(spark, values), assert_agree)

@@ -13,6 +13,7 @@ from firstcause.storage.migrations import (
     pending,
     read_migrations,
     split_statements,
+    too_few_replicas,
 )
 
 FIRST = Migration(1, "first", ("SELECT 1",), "a")
@@ -82,3 +83,9 @@ def test_comments_and_semicolons_in_texts_split_nothing() -> None:
 
 def test_a_file_of_comments_holds_no_statement() -> None:
     assert split_statements("-- nothing yet\n\n") == ()
+
+
+def test_a_keyspace_with_too_few_replicas_is_known() -> None:
+    replication = {"class": "org.apache.cassandra.locator.NetworkTopologyStrategy", "dc1": "1"}
+    assert too_few_replicas(replication, 3) == {"dc1": 1}
+    assert too_few_replicas({**replication, "dc1": "3", "dc2": "5"}, 3) == {}

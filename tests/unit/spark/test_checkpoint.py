@@ -17,10 +17,13 @@ from spark.streaming.checkpoint import (
     UnusableCheckpoint,
     committed_offsets,
     explain_loss,
+    explain_made_anew,
     explain_other_topics,
+    is_new,
     lost_offsets,
     other_topics,
     planned_at_ms,
+    topic_made_anew,
 )
 
 HOLD = """
@@ -135,3 +138,20 @@ def test_one_driver_owns_a_checkpoint_until_its_process_ends(tmp_path: Path) -> 
         pass
     with CheckpointLock(checkpoint):
         pass
+
+
+def test_a_topic_that_was_made_anew_is_known_by_its_id_and_not_by_its_length(
+    tmp_path: Path,
+) -> None:
+    checkpoint = tmp_path / "job"
+    assert is_new(checkpoint)
+    assert not topic_made_anew(checkpoint, "logs", "id-1")
+    assert is_new(checkpoint)
+    write_batch(checkpoint, 0, {"logs": {"0": 5}}, finished=True)
+    assert not is_new(checkpoint)
+    assert not topic_made_anew(checkpoint, "logs", "id-1")
+    assert topic_made_anew(checkpoint, "logs", "id-2")
+    told = explain_made_anew(checkpoint, "logs")
+    assert "logs was made anew" in told
+    assert str(checkpoint) in told
+    assert "\n" not in told

@@ -10,7 +10,7 @@ import pytest
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.episode import Episode
 from log_analyzer.incidents.lifecycle import IncidentLifecycle
-from log_analyzer.incidents.stores.episodes import IncidentRow
+from log_analyzer.incidents.stores.incident_rows import IncidentRow
 
 GROUP, OTHER_GROUP, EARLIER, LATER, MERGED, OLDER = (uuid.UUID(int=n) for n in range(6))
 QUIET_MS, REOPEN_MS = 1_000, 10_000

@@ -10,9 +10,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer import metrics
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter, NotPutAsideError
 from log_analyzer.intake.uncommitted_batch import SourceMessage
 from log_templates.miner import TemplateMiner
 from tests.unit.log_analyzer.notify.test_message import FIRST_ID
@@ -113,7 +114,7 @@ def run(
     analyzer = LogConsumer(
         settings=SETTINGS,
         tracker=tracker,
-        dead_letters=DeadLetters(SETTINGS, producer),
+        dead_letters=DeadLetterWriter(SETTINGS, producer),
         miner=TemplateMiner(),
         consumer=consumer,
         monotonic=lambda: clock.now,
@@ -121,6 +122,15 @@ def run(
     # Captured: tracebacks with all locals take seconds to draw.
     with structlog.testing.capture_logs():
         analyzer.run(Turns(turns, clock))
+
+
+def test_merging_that_fails_for_good_is_told_and_ends_nothing() -> None:
+    before = metrics.LOOP_FAILURES.labels("merge")._value.get()
+    consumer = OnePoisonMessage()
+    run(consumer, ScriptedProducer(), turns=4, record=None, merge=ValueError("broken row"))
+    assert consumer.committed == [(3, 8)]
+    assert consumer.paused == 0
+    assert metrics.LOOP_FAILURES.labels("merge")._value.get() > before
 
 
 REFUSALS = [
@@ -176,7 +186,9 @@ def test_a_dead_letter_keeps_the_key_and_headers_of_its_source() -> None:
 def test_every_refusal_is_one_error(refusal) -> None:
     source = SourceMessage("logs", 0, 0, b"x")
     with pytest.raises(NotPutAsideError):
-        DeadLetters(SETTINGS, ScriptedProducer(refusal)).put(source, dead_letter.PROCESSING_FAILED)
+        DeadLetterWriter(SETTINGS, ScriptedProducer(refusal)).put(
+            source, dead_letter.PROCESSING_FAILED
+        )
 
 
 @pytest.mark.parametrize("whole", [True, False])

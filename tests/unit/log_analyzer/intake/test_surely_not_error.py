@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstcause.events.log_event import LEVEL_ALIASES, UnreadableLogEvent, read_log_event
+from firstcause.events.log_event import UnreadableLogEvent, read_log_event
+from firstcause.events.log_level import LEVEL_ALIASES
 from log_analyzer.intake.surely_not_error import surely_not_error
 
 NOW_MS = 1_800_000_000_000

@@ -17,6 +17,7 @@ from log_analyzer.handling.human_actions import (
     Feedback,
     Resolution,
     Silence,
+    Split,
     action_of_click,
 )
 from log_analyzer.incidents.handling import Handling
@@ -33,6 +34,7 @@ from log_analyzer.incidents.view import (
 )
 from log_analyzer.notify.messages.content import Quoted, paragraph
 from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
+from log_analyzer.notify.messages.incident_parts import split_buttons
 from log_analyzer.notify.messages.thread import DETAIL, render_reply
 from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.preview.terminal import (
@@ -310,6 +312,18 @@ def test_what_was_acknowledged_or_silenced_is_undone_by_a_button() -> None:
         Silence(key, "bob", at_ms, at_ms),
         Resolution(key, "bob", at_ms),
     ]
+
+
+@pytest.mark.parametrize("service", ["order", "my shop", "<!channel> @here", "x" * 255])
+def test_a_service_is_split_out_by_a_button_of_the_thread(service: str) -> None:
+    view = a_view(services=(service, "payment"))
+    [row] = slack_blocks(split_buttons(view))
+    assert refusal([row], "text") is None
+    assert alive([row]) == []
+    click = {"action_ts": "1700000000.5"}
+    said = {"actions": [row["elements"][0] | click], "user": {"name": "bob"}}
+    assert action_of_click(said) == Split(view.incident_id, "bob", 1_700_000_000_500, service)
+    assert split_buttons(a_view(services=("order",))) == []
 
 
 def test_a_burst_tells_of_itself_and_of_what_was_there_before() -> None:

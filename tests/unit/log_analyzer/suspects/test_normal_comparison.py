@@ -25,7 +25,6 @@ from log_analyzer.report.sections import report_sections
 from log_analyzer.suspects.normal_comparison import joined_suspects, ranked
 from log_analyzer.suspects.window import window_around
 from log_analyzer.suspects.window_logs import LogReading
-from root_cause.normal.counts import Normal
 from root_cause.normal.learner import learn
 from tests.unit.log_analyzer.context.incident_parts import START_MS, a_log, an_incident
 
@@ -56,6 +55,7 @@ FAINT = dataclasses.replace(
 INCONCLUSIVE = dataclasses.replace(RANKING, culprit=None)
 MOVED = dataclasses.replace(RANKING, culprit=None, clocks_moved=True)
 NEW = dataclasses.replace(RANKING, culprit=None, fits_normal=False)
+FIRST_DAY = dataclasses.replace(RANKING, culprit=None, normal_version="", learned_ms=0)
 
 
 def requests(since_ms: int, until_ms: int, *, stock_dies: bool = False) -> list[LogEvent]:
@@ -132,9 +132,18 @@ def test_a_clock_that_is_ahead_ages_no_fault() -> None:
 def test_a_healthy_window_names_nobody_and_a_strange_one_tells_nothing() -> None:
     healthy = LogReading(tuple(requests(0, 300_000)), whole=True)
     assert ranked(healthy, (), learned(), WINDOW, FIRST_MS, NOW_MS).culprit is None
-    nothing = LearnedNormal(Normal(), "v0", START_MS)
-    strange = ranked(a_reading(), (), nothing, WINDOW, FIRST_MS, NOW_MS)
-    assert strange.culprit is None
+    other = learn(
+        [dataclasses.replace(event, message="x") for event in requests(-600_000, -200_000)], ()
+    )
+    strange = LearnedNormal(other, "v0", START_MS)
+    found = ranked(a_reading(), (), strange, WINDOW, FIRST_MS, NOW_MS)
+    assert (found.culprit, found.fits_normal) == (None, False)
+
+
+def test_on_the_first_day_the_window_is_compared_with_its_own_beginning() -> None:
+    found = ranked(a_reading(), (), None, WINDOW, FIRST_MS, NOW_MS)
+    assert found.suspects[0].service_name == "stock"
+    assert (found.has_normal, found.normal_version, found.learned_ms) == (False, "", 0)
 
 
 def test_each_suspect_stands_once_with_the_reasons_of_both() -> None:
@@ -144,17 +153,17 @@ def test_each_suspect_stands_once_with_the_reasons_of_both() -> None:
     assert (order.departure, order.score, order.log_ids) == (0.6, 1.0, ("4b", "4f", "50"))
     assert len(order.reasons) == 2
     faint = [one.service_name for one in joined_suspects(FAINT, BY_TRACES)]
-    assert faint == ["order", "payment", "audit"]
-    assert joined_suspects(None, BY_TRACES) == joined_suspects(NEW, BY_TRACES) == BY_TRACES
+    assert faint == ["audit", "order", "payment"]
+    assert joined_suspects(None, BY_TRACES) == BY_TRACES
 
 
 @pytest.mark.parametrize(
     ("ranking", "culprit", "confidence", "lead"),
     [
-        (RANKING, "stock", "likely", "stock departs most clearly from normal. After A"),
-        (INCONCLUSIVE, "stock", "inconclusive", "No service departs from normal so clearly"),
-        (FAINT, "order", "likely", "order failed first in 9 of 9"),
-        (NEW, "order", "likely", "order failed first in 9 of 9"),
+        (RANKING, "stock", "likely", "The evidence against stock is the clearest. After A"),
+        (INCONCLUSIVE, "stock", "inconclusive", "The evidence against no service is so clear"),
+        (FAINT, "audit", "inconclusive", "The evidence against no service is so clear"),
+        (NEW, "stock", "inconclusive", "The evidence against no service is so clear"),
         (None, "order", "likely", "order failed first in 9 of 9"),
     ],
 )
@@ -166,10 +175,10 @@ def test_the_report_begins_with_the_ranking_where_it_can_tell(
     assert report.root_cause.startswith(lead)
 
 
-def test_what_ranking_and_traces_agree_on_is_likely_though_nobody_stands_out() -> None:
+def test_who_is_not_named_is_not_likely_though_the_traces_agree() -> None:
     agreed = dataclasses.replace(INCONCLUSIVE, suspects=INCONCLUSIVE.suspects[1:])
     report = deterministic_report(a_view(agreed), "n")
-    assert (report.culprit_service, report.confidence) == ("order", "likely")
+    assert (report.culprit_service, report.confidence) == ("order", "inconclusive")
 
 
 @pytest.mark.parametrize(
@@ -178,8 +187,9 @@ def test_what_ranking_and_traces_agree_on_is_likely_though_nobody_stands_out() -
         (MOVED, "hosts' clocks disagree"),
         (RANKING, "stock stands out (scores: stock 3.10, order 0.60)"),
         (INCONCLUSIVE, "Inconclusive: nobody stands out"),
-        (NEW, "learn normal again"),
-        (None, "Nothing is compared with normal"),
+        (NEW, "Learn normal again"),
+        (FIRST_DAY, "with its own beginning, for no normal is learned yet"),
+        (None, "The evidence is not ranked"),
     ],
 )
 def test_the_report_says_against_what_was_compared(ranking, words: str) -> None:
@@ -193,7 +203,15 @@ def test_slack_and_the_prompt_begin_with_the_ranking() -> None:
     assert "After A, B is missing." in shown
     values = PromptVariables(redacted_incident(a_view(RANKING))).values
     assert values["suspects"][0] == values["ranking"]["culprit"] == "stock"
-    assert PromptVariables(redacted_incident(a_view(NEW))).values["ranking"] is None
+    assert PromptVariables(redacted_incident(a_view(None))).values["ranking"] is None
+
+
+def test_the_message_tells_in_a_line_how_a_fault_spread() -> None:
+    path = ("stock", "order", "gateway")
+    assert "*Spreads:* stock \\u2192 order \\u2192 gateway" in said(
+        a_view(dataclasses.replace(RANKING, path=path))
+    )
+    assert "Spreads" not in said(a_view(dataclasses.replace(RANKING, path=("audit", "order"))))
 
 
 def test_a_model_that_disagrees_stands_beside_the_rules_each_with_its_reasons() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstcause.events.log_event import LogEvent, read_log_event
-from root_cause.evidence.piece import Deviation, Slowness
+from root_cause.evidence.piece import Failure, Slowness
 from root_cause.explanation.reasons import reasons
 from root_cause.normal.counts import Normal, decayed
 from root_cause.normal.learner import learn
@@ -139,7 +139,7 @@ def test_events_without_a_trace_count_by_what_they_say() -> None:
     ranking = rank(apart(window("failing")), [], learn(apart(traffic(quiet, 60)), []))
     first = ranking.suspects[0]
     assert first.service_name in {"shop", "web"}
-    assert isinstance(first.pieces[0].finding, Deviation)
+    assert isinstance(first.pieces[0].finding, Failure)
 
 
 def test_spans_show_a_slow_way_that_no_log_shows() -> None:

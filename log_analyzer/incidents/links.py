@@ -1,0 +1,198 @@
+"""What ties episodes to one cause: traces, names in errors, calls, and what begins together. Pure.
+
+Some ties are between equals; others say that one episode is where another one's failure surfaces:
+
+- **a trace** says it of all its failing episodes and of the deepest one among them;
+- **a call** says it of a caller and a callee that began to fail within `NEAR_ONSET_MS`, where one
+  of them has no trace that would tell;
+- **a name** makes equals of episodes whose errors name the same service or resource, and of those
+  that name a service and that service's own;
+- **the same words** make equals of episodes of several services that begin together;
+- **one service** makes equals of its episodes that begin at once, or near each other where both
+  surface in the same place, or where one surfaces elsewhere and the other is outside of requests.
+
+An episode that surfaces from one place is never a tie to another: a gateway that two faults reach
+keeps to the one that it surfaced first. All times are event times.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.trace_votes import Failing, Surroundings, votes_of
+
+NEAR_ONSET_MS: Final = 60_000
+NAMED_ONSET_MS: Final = 120_000
+TOGETHER_MS: Final = 10_000
+AT_ONCE_MS: Final = 5_000
+# Of an episode's traces, the least share of those of its most frequent origin that counts.
+ORIGIN_SHARE: Final = 0.2
+# One trace may be odd: so many complain of a service where no error names it.
+LEAST_BLAMES: Final = 2
+# Words that are no variable: fewer say nothing by being the same.
+LEAST_WORDS: Final = 3
+
+
+class Origin(NamedTuple):
+    """An episode that another one surfaces from, and how many traces say so; 0: a call does."""
+
+    episode_id: UUID
+    traces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What is known to tie episodes: patterns of traces with their counts, calls, all services."""
+
+    patterns: Mapping[TracePattern, int] = field(default_factory=dict)
+    calls: Collection[tuple[str, str]] = ()
+    services: Collection[str] = ()
+
+
+class Ties:
+    """The ties between some episodes. Its cost grows with their number, not with its square."""
+
+    def __init__(self, episodes: Sequence[Failing], links: Links) -> None:
+        self._episodes = sorted(episodes, key=lambda one: (one.opened_ms, one.episode_id))
+        self._by_id = {one.episode_id: one for one in self._episodes}
+        self._by_service: dict[str, list[Failing]] = defaultdict(list)
+        for one in self._episodes:
+            self._by_service[one.service_name].append(one)
+        self._around = Surroundings((*self._by_service, *links.services), links.calls)
+        self._votes = votes_of(self._by_id, links.patterns, self._around)
+
+    def origins(self) -> Iterator[tuple[UUID, list[Origin]]]:
+        """Episodes that surface from others, the earliest first, each with its likely origins."""
+        for one in self._episodes:
+            found = self._of_traces(one) or self._of_calls(one)
+            if found:
+                yield one.episode_id, found
+
+    def equals(self) -> Iterator[tuple[UUID, UUID]]:
+        """Pairs that one cause explains, neither of them above the other."""
+        roots = [one for one in self._episodes if self._votes.is_root(one.episode_id)]
+        yield from self._of_names(roots)
+        yield from self._of_words(roots)
+        yield from self._of_services(roots)
+
+    def _of_traces(self, one: Failing) -> list[Origin]:
+        if not self._votes.surfaces(one.episode_id):
+            return []
+        votes = self._votes.origins[one.episode_id]
+        found = [Origin(key, count) for key, count in votes.items() if key != one.episode_id]
+        found.sort(key=lambda each: (-each.traces, self._by_id[each.episode_id].opened_ms))
+        return found
+
+    def _of_calls(self, one: Failing) -> list[Origin]:
+        """The callees that began to fail near it, the nearest first."""
+        near: list[tuple[int, Failing]] = []
+        for callee in self._around.callees.get(one.service_name, ()):
+            for other in self._nearest(self._by_service.get(callee, ()), one.opened_ms):
+                gap_ms = abs(other.opened_ms - one.opened_ms)
+                both_traced = self._has_traces(one) and self._has_traces(other)
+                mutual = self._calls(other, one) and other.opened_ms > one.opened_ms
+                if gap_ms <= NEAR_ONSET_MS and not both_traced and not mutual:
+                    near.append((gap_ms, other))
+        near.sort(key=lambda item: (item[0], item[1].opened_ms, item[1].episode_id))
+        return [Origin(other.episode_id, 0) for _, other in near]
+
+    @staticmethod
+    def _nearest(episodes: Sequence[Failing], moment_ms: int) -> Sequence[Failing]:
+        at = bisect_left(episodes, moment_ms, key=lambda each: each.opened_ms)
+        return episodes[max(0, at - 1) : at + 1]
+
+    def _of_names(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
+        naming: dict[str, list[Failing]] = defaultdict(list)
+        for one in roots:
+            for name in self._complained_of(one):
+                naming[name].append(one)
+        own = {id(one) for one in roots}
+        for name, episodes in naming.items():
+            window_ms = NAMED_ONSET_MS if name in self._around.services else NEAR_ONSET_MS
+            marked = [(one, True) for one in episodes]
+            marked += [
+                (one, False)
+                for one in self._by_service.get(name, ())
+                if id(one) in own and self._may_fail(one)
+            ]
+            marked.sort(key=lambda item: (item[0].opened_ms, item[0].episode_id))
+            last: dict[bool, Failing] = {}
+            for one, names in marked:
+                for others_name in (True, False) if names else (True,):
+                    other = last.get(others_name)
+                    if other is not None and one.opened_ms - other.opened_ms <= window_ms:
+                        yield other.episode_id, one.episode_id
+                last[names] = one
+
+    def _complained_of(self, one: Failing) -> Iterator[str]:
+        """What its errors name: resources, and services that it calls; or whom its traces blame."""
+        blamed = self._votes.complaints.get(one.episode_id)
+        if blamed:
+            [(name, count)] = blamed.most_common(1)
+            if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
+                yield name
+        yield from (name for name in one.names if name not in self._around.services)
+        # What traces say goes before words.
+        if not blamed or blamed.total() < LEAST_BLAMES:
+            yield from self._around.named_by(one)
+
+    def _calls(self, caller: Failing, callee: Failing) -> bool:
+        return (caller.service_name, callee.service_name) in self._around.calls
+
+    def _has_traces(self, one: Failing) -> bool:
+        return one.episode_id in self._votes.origins
+
+    def _may_fail(self, one: Failing) -> bool:
+        """True unless traces show that nobody else minds its errors."""
+        return one.episode_id in self._votes.spread or not self._has_traces(one)
+
+    def _of_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
+        saying: dict[str, list[Failing]] = defaultdict(list)
+        for one in roots:
+            saying[one.template].append(one)
+        for template, episodes in saying.items():
+            if sum(word[0].isalpha() for word in template.split()) >= LEAST_WORDS:
+                yield from _chained(episodes, TOGETHER_MS)
+
+    def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
+        found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
+        above: dict[UUID, set[UUID]] = defaultdict(set)
+        for key, votes in self._votes.origins.items():
+            for root in votes:
+                if root != key:
+                    above[root].add(key)
+        for one in roots:
+            if not self._has_traces(one):
+                # Others fail for this service: what it says beside its requests belongs to that.
+                near = self._nearest(
+                    [
+                        other
+                        for other in self._by_service[one.service_name]
+                        if other.episode_id in self._votes.spread and above.get(other.episode_id)
+                    ],
+                    one.opened_ms,
+                )
+                yield from (
+                    (other.episode_id, one.episode_id)
+                    for other in near
+                    if abs(other.opened_ms - one.opened_ms) <= NEAR_ONSET_MS
+                )
+            found[one.service_name, None].append(one)
+            for key in above.get(one.episode_id, ()):
+                found[one.service_name, key].append(one)
+        for (_, surface), episodes in found.items():
+            yield from _chained(episodes, AT_ONCE_MS if surface is None else NEAR_ONSET_MS)
+
+
+def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:
+    """Neighbours in time that began within a window of each other."""
+    for one, other in itertools.pairwise(episodes):
+        if other.opened_ms - one.opened_ms <= window_ms:
+            yield one.episode_id, other.episode_id

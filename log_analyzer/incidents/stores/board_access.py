@@ -1,0 +1,42 @@
+"""What placing needs of where the board is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+from uuid import UUID
+
+from log_analyzer.incidents.grouping import Board, BoardRow
+
+# A row told: its id, the episode, packed spans.
+ToldTraces = tuple[UUID, UUID, bytes]
+
+
+class Calls(Protocol):
+    """Which service calls which."""
+
+    @property
+    def calls(self) -> Collection[tuple[str, str]]:
+        """Pairs of caller and callee."""
+
+
+class BoardAccess(Protocol):
+    """The board as all instances share it: `BoardStore` in Cassandra, or `BoardInMemory`."""
+
+    def revision(self) -> int:
+        """The board's revision; 0 before the first."""
+
+    def read(self) -> Board:
+        """The whole board."""
+
+    def apply(self, board: Board, put: Iterable[BoardRow], remove: Iterable[UUID] = ()) -> bool:
+        """Changes the board, unless it has changed since `board` was read; False then."""
+
+    def publish(self, rows: Iterable[BoardRow]) -> None:
+        """Writes what follows from these rows to the tables that people read. Idempotent."""
+
+    def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
+        """Tells all instances which traces a batch has brought: packed spans by episode."""
+
+    def traces_since(self, since_ms: int) -> tuple[int, list[ToldTraces]]:
+        """What was told since a time (ms, wall clock), and the time to ask for next."""

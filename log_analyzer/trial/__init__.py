@@ -1,0 +1,1 @@
+"""Incidents of recorded events, made by the analyzer's own parts without any service."""

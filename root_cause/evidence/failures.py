@@ -1,0 +1,158 @@
+"""Evidence of what services complain of: how far it is from what fault-free time knows. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
+from root_cause.evidence.complaints import ERROR_WEIGHT, Complaint
+from root_cause.evidence.peer_names import PeerNames
+from root_cause.evidence.piece import Failure, Piece, significance, surprise
+from root_cause.normal.counts import Normal
+from root_cause.normal.learner import DEBUG_LEVELS
+from root_cause.traces.event_key import kind_of, level_of
+
+# The weight of an error that is certainly new, on the scale of structure and time: about that of an
+# event that always came and is missing in three of four requests.
+_SCALE: Final = 1.75
+# An exception that nobody expected is a defect seen in the act; an error line may be a refusal.
+_OWN_CODE: Final = 2.0
+# Who fails after another has failed by itself is half as likely the one, and so on.
+_LATER: Final = 0.5
+# A fainter complaint does not make a service one that fails by itself.
+_BEGINS: Final = 0.1
+# Lines of one millisecond have no order between hosts.
+_SAME_MS: Final = 1
+_SLOT_MS: Final = 10_000
+_LEAST_SPREAD: Final = 3
+_LOG_IDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What fault-free time knows of complaints.
+
+    Attributes:
+        keys: how many lines came of each kind of event.
+        kinds: the same over all services, with the names of peers masked: one code, one complaint.
+        lines: of how many lines in all.
+    """
+
+    keys: Mapping[str, int]
+    kinds: Mapping[str, int]
+    lines: float
+
+
+def control_of(normal: Normal, names: PeerNames) -> Control:
+    """What normal knows of complaints."""
+    keys: dict[str, int] = {}
+    kinds: Counter[str] = Counter()
+    lines = 0
+    for part in normal.services.values():
+        for key, count in part.events.items():
+            level = level_of(key)
+            if level not in DEBUG_LEVELS:
+                lines += count
+                keys[key] = count
+                if level != "INFO":
+                    kinds[names.masked(kind_of(key))] += count
+    return Control(keys, kinds, lines)
+
+
+def failure_evidence(
+    complaints: Sequence[Complaint], traces: Traces, control: Control, names: PeerNames, lines: int
+) -> list[Piece]:
+    """A piece for each complaint that is rarer, or not there, in fault-free time.
+
+    Args:
+        complaints: of the window.
+        traces: the window's events by trace, each in order of time.
+        control: what fault-free time knows.
+        names: of all services.
+        lines: of the window, as `control` counts them.
+    """
+    weights = _weights(complaints, control, names, lines)
+    blames = blames_of(complaints, weights, traces)
+    onsets = _onsets(complaints, weights, blames)
+    return [
+        Piece(
+            _SCALE * weight * (_OWN_CODE if one.is_own else 1) * _early(one, blame, onsets),
+            blame,
+            Failure(
+                service_name=one.service_name,
+                level=one.level,
+                text=one.text,
+                named=tuple(sorted(one.named)),
+                count=len(one.events),
+                traces=one.traces,
+                before=control.keys.get(one.key, 0),
+                own_code=one.own_code,
+                first_ms=one.first_ms,
+                log_ids=tuple(event.log_id for event in one.events[:_LOG_IDS]),
+            ),
+        )
+        for one, weight, blame in zip(complaints, weights, blames, strict=True)
+        if weight > 0
+    ]
+
+
+def _weights(
+    complaints: Sequence[Complaint], control: Control, names: PeerNames, lines: int
+) -> list[float]:
+    kinds = [names.masked(kind_of(one.key)) for one in complaints]
+    now: Counter[str] = Counter()
+    for one, kind in zip(complaints, kinds, strict=True):
+        now[kind] += one.traces
+    found = []
+    for one, kind in zip(complaints, kinds, strict=True):
+        nats = surprise(one.traces, lines, control.keys.get(one.key, 0), control.lines)
+        if known := control.kinds.get(kind, 0):
+            of_kind = surprise(now[kind], lines, known, control.lines)
+            nats = min(nats, of_kind * one.traces / now[kind])
+        found.append(one.weight * significance(nats / _dispersion(one)))
+    return found
+
+
+def _dispersion(one: Complaint) -> float:
+    """How much more unevenly a complaint comes than chance has it: its index of dispersion, or 1.
+
+    What comes in bursts varies more from time to time (quasi-likelihood).
+    """
+    first: dict[str, int] = {}
+    for event in one.events:
+        first.setdefault(event.trace_id or event.log_id, event.timestamp_ms // _SLOT_MS)
+    if len(first) < _LEAST_SPREAD:
+        return 1.0
+    slots = Counter(first.values())
+    span = max(slots) - min(slots) + 1
+    mean = len(first) / span
+    variance = math.fsum(count * count for count in slots.values()) / span - mean * mean
+    return max(1.0, variance / mean)
+
+
+def _onsets(
+    complaints: Iterable[Complaint], weights: Iterable[float], blames: Iterable[Blame]
+) -> dict[str, int]:
+    """Since when each service has errors that blame mostly itself (event time)."""
+    onsets: dict[str, int] = {}
+    for one, weight, blame in zip(complaints, weights, blames, strict=True):
+        own = blame.get(one.service_name, 0.0)
+        if weight > _BEGINS and own >= 0.5 and one.weight == ERROR_WEIGHT:  # noqa: PLR2004
+            known = onsets.get(one.service_name, one.first_ms)
+            onsets[one.service_name] = min(one.first_ms, known)
+    return onsets
+
+
+def _early(one: Complaint, blame: Blame, onsets: Mapping[str, int]) -> float:
+    """How much of a complaint speaks of anybody; less of itself, if others failed before."""
+    before = sum(
+        at_ms < one.first_ms - _SAME_MS
+        for name, at_ms in onsets.items()
+        if name != one.service_name
+    )
+    own = blame.get(one.service_name, 0.0)
+    return math.fsum(blame.values()) - own + own * _LATER**before
