@@ -34,7 +34,7 @@ CONFIDENT_FROM: Final = 1.5
 # The same without a normal: a window's beginning knows less.
 CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.0
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.6
+STANDS_OUT: Final = 1.8
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
