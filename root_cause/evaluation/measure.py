@@ -24,7 +24,7 @@ from root_cause.evaluation.labelled_cases import (
 )
 from root_cause.evaluation.log_damage import Degradation, Recording
 from root_cause.evaluation.references import positions
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import learn
 from root_cause.ranking.ranker import Ranking, rank
 
