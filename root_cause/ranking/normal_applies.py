@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.steps import Step
 
 # Windows of recorded faults have up to a third; of clocks that moved, more than nine tenths.
 _TOO_STRANGE: Final = 0.5
 
 
-def fits(steps: Iterable[Step], normal: Normal) -> bool:
+def normal_applies(steps: Iterable[Step], normal: Normal) -> bool:
     """False when in most services most turns are new.
 
     One culprit does not do that: clocks have moved, or another release runs, or the normal is of
