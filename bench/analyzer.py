@@ -28,11 +28,11 @@ from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.consumer_setup import consumer_config
-from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.notify.outbox import MessageOutbox
 from log_templates.miner import TemplateMiner
 from tests.installation import Installation, new_installation
@@ -150,7 +150,7 @@ def _run_ours(settings: Settings, sent: int) -> float:
         LogConsumer(
             settings=settings,
             tracker=_tracker(settings, session),
-            dead_letters=DeadLetters(settings),
+            dead_letters=DeadLetterWriter(settings),
             miner=TemplateMiner(),
             consumer=consumer,
         ).run(consumer.done)
@@ -163,7 +163,7 @@ def _run_ours(settings: Settings, sent: int) -> float:
 
 def _tracker(settings: Settings, session: Session) -> IncidentTracker:
     return IncidentTracker(
-        store=IncidentStore(session),
+        store=EpisodeStore(session),
         board=BoardStore(session),
         escalations=EscalationStore(session),
         outbox=MessageOutbox(session),

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from bench.generator import Figure
 from firstcause.events.log_event import LogEvent, read_log_event
-from firstcause.storage.stored_time import milliseconds
+from firstcause.storage.stored_time import ms_from_datetime
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.counts import Normal, merge
@@ -109,7 +109,7 @@ def learn_share(number: int) -> Share:
     seconds = EVENTS_OF_PARTITION / EVENTS_PER_SECOND
     start = START + timedelta(seconds=number * seconds)
     parameters = GeneratorParameters(EVENTS_PER_SECOND, seconds, seed=number, start=start)
-    start_ms = milliseconds(start)
+    start_ms = ms_from_datetime(start)
     whole = TimeRange(start_ms, start_ms + int(seconds * 1000) + 1)
     batches = _batches(
         [

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag
 
-from dags.supervision.failure_notice import tell_of_failure
+from dags.supervision.failure_notice import notify_task_failure
 from dags.supervision.operator import StreamingDriverOperator
 from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
@@ -100,7 +100,7 @@ def stream_jobs() -> None:
             application=job.application,
             run_for_seconds="{{ params.run_for_seconds }}",
             doc_md=job.doc,
-            on_failure_callback=tell_of_failure,
+            on_failure_callback=notify_task_failure,
             # A driver that died is started before anything else that waits.
             priority_weight=STREAM_PRIORITY,
             weight_rule="absolute",

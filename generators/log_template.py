@@ -99,7 +99,7 @@ class LogTemplate(StrictModel):
         return self.level in ERROR_LEVELS
 
 
-def spoken(line: str, exception: str | None = None) -> LogTemplate:
+def parse_log_template(line: str, exception: str | None = None) -> LogTemplate:
     """The template of a line `LEVEL text`, and of an exception with it.
 
     Raises:

@@ -25,14 +25,14 @@ from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.intake.template_store import SharedTemplateMiner
 from log_analyzer.model.analysis_store import AnalysisStore
-from log_analyzer.model.question import questioner
+from log_analyzer.model.wiring import questioner
 from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
@@ -140,7 +140,7 @@ class Analyzer:
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
         graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
-            store=IncidentStore(session),
+            store=EpisodeStore(session),
             board=BoardStore(session),
             escalations=EscalationStore(session),
             outbox=outbox,
@@ -155,7 +155,7 @@ class Analyzer:
         self._consumer = LogConsumer(
             settings=settings,
             tracker=tracker,
-            dead_letters=DeadLetters(settings),
+            dead_letters=DeadLetterWriter(settings),
             miner=SharedTemplateMiner(session),
         )
         _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)

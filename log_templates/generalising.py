@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from log_templates.pattern import Pattern, Tokens
-from log_templates.tokens import as_any, fits, is_word, may_vary
-from log_templates.words import are_names, is_qualified_name, tells_apart
+from log_templates.tokens import as_any, is_word, may_vary, token_matches
+from log_templates.words import are_names, distinguishes_events, is_qualified_name
 
 # So many distinct words at one place, all else equal, and it is a variable; states are fewer.
 DISTINCT_VALUES: Final = 8
@@ -34,7 +34,7 @@ def generalised(known: list[Pattern], tokens: Tokens) -> Pattern | None:
             for place in unexpected
         ):
             opened = tuple(
-                one if fits(one, token) else as_any(one)
+                one if token_matches(one, token) else as_any(one)
                 for one, token in zip(pattern.tokens, tokens, strict=True)
             )
             return Pattern(pattern.leaf, pattern.template_id, opened)
@@ -47,7 +47,7 @@ def _differences(known: Tokens, tokens: Tokens) -> list[int] | None:
         return None
     differing: list[int] = []
     for place, (one, other) in enumerate(zip(known, tokens, strict=True)):
-        if fits(one, other):
+        if token_matches(one, other):
             continue
         same_kind = is_word(one) and is_word(other) and (one[0] == " ") == (other[0] == " ")
         if not same_kind or 2 * len(differing) > len(tokens):
@@ -60,10 +60,14 @@ def _is_expected(pattern: Pattern, tokens: Tokens, place: int) -> bool:
     one, other = pattern.tokens[place], tokens[place]
     if (is_qualified_name(one) and is_qualified_name(other)) or are_names(one, other):
         return True
-    return may_vary(tokens, place) and not tells_apart(one) and not tells_apart(other)
+    return (
+        may_vary(tokens, place)
+        and not distinguishes_events(one)
+        and not distinguishes_events(other)
+    )
 
 
 def _proved(words: set[str], one: str, other: str) -> bool:
-    if tells_apart(one) or tells_apart(other):
+    if distinguishes_events(one) or distinguishes_events(other):
         return False
-    return sum(not tells_apart(word) for word in words) >= DISTINCT_VALUES
+    return sum(not distinguishes_events(word) for word in words) >= DISTINCT_VALUES

@@ -10,7 +10,7 @@ import functools
 import re
 from typing import Final
 
-from log_templates.words import tells_outcome
+from log_templates.words import is_outcome
 
 VARIABLE: Final = "\x00"
 
@@ -190,7 +190,7 @@ def _quotation(match: re.Match[str]) -> str:
     quoted = match[0][1:-1]
     # A state, a whole sentence, and a line that is nothing but a quotation: worth reading.
     is_sentence = quoted.endswith(".") and quoted.count(" ") >= _SENTENCE_SPACES
-    if (tells_outcome(quoted) and quoted.isalpha()) or is_sentence or match[0] == match.string:
+    if (is_outcome(quoted) and quoted.isalpha()) or is_sentence or match[0] == match.string:
         return match[0]
     return VARIABLE
 

@@ -89,7 +89,7 @@ def may_vary(tokens: tuple[str, ...], place: int) -> bool:
     return before.lower() in NAMED_THINGS or (before == "for" and after == "from")
 
 
-def fits(pattern: str, token: str) -> bool:
+def token_matches(pattern: str, token: str) -> bool:
     """True when a message's token can stand at a pattern's place."""
     if pattern == token:
         return True

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from log_templates.generalising import generalised
 from log_templates.pattern import Pattern, Tokens, template_id_of, text_of
-from log_templates.tokens import MASK, fits, route_word
+from log_templates.tokens import MASK, route_word, token_matches
 
 # Together they bound the memory: hostile text can't learn more patterns than this.
 LEAVES: Final = 256
@@ -121,7 +121,7 @@ class TemplateTree:
         """The first pattern of the leaf that fits; None for a message not seen yet."""
         for pattern in self._leaves[leaf].patterns if leaf in self._leaves else ():
             if len(pattern.tokens) == len(tokens) and all(
-                known == token or fits(known, token)
+                known == token or token_matches(known, token)
                 for known, token in zip(pattern.tokens, tokens, strict=True)
             ):
                 return pattern

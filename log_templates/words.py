@@ -32,23 +32,23 @@ PARTICLES: Final = frozenset(
 _ERROR_ENDS: Final = ("Exception", "Error", "Failure", "Throwable")
 
 
-def tells_apart(token: str) -> bool:
+def distinguishes_events(token: str) -> bool:
     """True for a word that names a state, an outcome or a constant, and so is never a variable."""
     word = token.lstrip(" ")
     last = word.rpartition(".")[2]
     if len(last) > 1 and last.isupper():
         return True
-    return tells_outcome(word) or last.endswith(_ERROR_ENDS)
+    return is_outcome(word) or last.endswith(_ERROR_ENDS)
 
 
-def tells_outcome(word: str) -> bool:
+def is_outcome(word: str) -> bool:
     """True for a plain word that names a state or an outcome; participles do."""
     return word.lower() in _TELLING or word.endswith(("ed", "ing"))
 
 
 def is_qualified_name(token: str) -> bool:
     """True for dotted names (packages, tasks, activities), but not for what was thrown."""
-    return token.count(".") > 1 and token[-1].isalpha() and not tells_apart(token)
+    return token.count(".") > 1 and token[-1].isalpha() and not distinguishes_events(token)
 
 
 def are_names(one: str, other: str) -> bool:
@@ -60,6 +60,6 @@ def are_names(one: str, other: str) -> bool:
 
 def is_capitalised(word: str) -> bool:
     """True for a word that may be part of a name: a capital first, letters, no outcome."""
-    if not word[0].isupper() or tells_apart(word):
+    if not word[0].isupper() or distinguishes_events(word):
         return False
     return all(sign.isalpha() or sign in "-." for sign in word)

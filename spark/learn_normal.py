@@ -25,7 +25,7 @@ from cassandra.cluster import DriverException, NoHostAvailable
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings, load_settings
 from firstcause.storage import cassandra
-from firstcause.storage.stored_time import milliseconds
+from firstcause.storage.stored_time import ms_from_datetime
 from firstcause.structured_logging import configure_logging
 from root_cause.quiet_hours.due_hours import hours_asked_for
 from root_cause.quiet_hours.quiet_stretches import TimeRange
@@ -84,7 +84,7 @@ def parse_range(text: str) -> TimeRange:
         raise argparse.ArgumentTypeError(f"{text!r} is not FROM/TO in RFC 3339") from None
     if start.tzinfo is None or end.tzinfo is None or not start < end:
         raise argparse.ArgumentTypeError(f"{text!r}: both need an offset, and FROM comes first")
-    return TimeRange(milliseconds(start), milliseconds(end))
+    return TimeRange(ms_from_datetime(start), ms_from_datetime(end))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 
-def tell_of_failure(context: Any) -> None:
+def notify_task_failure(context: Any) -> None:
     """An `on_failure_callback`: posts one line to `SLACK_CHANNEL`, or logs it without a token."""
     from firstcause.settings import load_settings
     from log_analyzer.notify.channel import MaybeSentError, NotSentError

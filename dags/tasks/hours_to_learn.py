@@ -23,7 +23,7 @@ def choose_hours(params: Any = None) -> list[str]:
 def _named(params: Any) -> list[TimeRange]:
     from datetime import datetime
 
-    from firstcause.storage.stored_time import milliseconds
+    from firstcause.storage.stored_time import ms_from_datetime
     from root_cause.quiet_hours.due_hours import hours_asked_for
     from root_cause.quiet_hours.quiet_stretches import TimeRange
 
@@ -33,7 +33,7 @@ def _named(params: Any) -> list[TimeRange]:
         return []
     if not params["from"] or not params["to"]:
         raise AirflowFailException("Give both from and to, or none of them.")
-    start, end = (milliseconds(datetime.fromisoformat(params[name])) for name in ("from", "to"))
+    start, end = (ms_from_datetime(datetime.fromisoformat(params[name])) for name in ("from", "to"))
     if not start < end:
         raise AirflowFailException("From has to be before to.")
     named = [TimeRange(start, end)]
@@ -47,17 +47,19 @@ def _named(params: Any) -> list[TimeRange]:
 def _due() -> list[TimeRange]:
     """The hours of the last day that are not done, or not any more, and have logs."""
     from firstcause.normal.known_disturbances import disturbances_between
-    from firstcause.normal.learned_hour_store import FROM_LOGS, SliceStore
+    from firstcause.normal.learned_hour_store import FROM_LOGS, LearnedHourStore
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
     from firstcause.storage.log_minutes import minutes_between
-    from firstcause.storage.stored_time import milliseconds
+    from firstcause.storage.stored_time import ms_from_datetime
     from root_cause.quiet_hours.due_hours import disturbed_since, due_hours
 
     now_ms = int(time.time() * 1000)
     day = due_hours(now_ms, frozenset())
     with cassandra.session(load_settings()) as session:
-        done = {one.hour_ms: one for one in SliceStore(session).records(days=3) if one.is_final}
+        done = {
+            one.hour_ms: one for one in LearnedHourStore(session).records(days=3) if one.is_final
+        }
         disturbances = disturbances_between(session, day[0].start_ms, day[-1].end_ms)
         learned = {
             hour_ms: one.stretches
@@ -68,11 +70,13 @@ def _due() -> list[TimeRange]:
         if not due:
             return []
         found = minutes_between(session, due[0].start_ms, due[-1].end_ms)
-    logged_ms = {milliseconds(minute) for _, minute in found}
+    logged_ms = {ms_from_datetime(minute) for _, minute in found}
     return [hour for hour in due if any(at_ms in hour for at_ms in logged_ms)]
 
 
 def _text(one: TimeRange) -> str:
-    from firstcause.storage.stored_time import moment
+    from firstcause.storage.stored_time import datetime_from_ms
 
-    return f"{moment(one.start_ms).isoformat()}/{moment(one.end_ms).isoformat()}"
+    return (
+        f"{datetime_from_ms(one.start_ms).isoformat()}/{datetime_from_ms(one.end_ms).isoformat()}"
+    )

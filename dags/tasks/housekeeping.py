@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,9 @@ CLEANING_HOUR = 3
 # Runs take their tasks, XComs and reschedules along. Not `trigger`: that of a streaming job is as
 # old as its driver.
 TABLES = ("dag_run", "log", "job")
+# Airflow 3.3 filters this table by a column that it does not have, whenever a DAG is left out. Its
+# rows go with their run all the same.
+KNOWN_TO_FAIL = {"deadline"}
 # Their one run lasts for months.
 KEPT_DAGS = ("stream_jobs",)
 
@@ -73,8 +77,14 @@ def clean_metadata(before: datetime) -> None:
     )
     for line in (done.stdout + done.stderr).splitlines():
         log.info("%s", line)
-    if done.returncode != 0:
+    if done.returncode != 0 and failed_tables(done.stdout + done.stderr) != KNOWN_TO_FAIL:
         raise AirflowFailException("airflow db clean failed: read the lines above.")
+
+
+def failed_tables(output: str) -> set[str]:
+    """The tables that `airflow db clean` says it could not clean. Pure."""
+    told = re.search(r"did not clean them: \[(.*?)\]", output)
+    return set(re.findall(r"'(\w+)'", told[1])) if told else set()
 
 
 def remove_old_files(folder: Path, keep_seconds: float) -> int:

@@ -33,7 +33,7 @@ def show(
     """Show what is normal for a service: what follows what, how long it takes, usual errors."""
     from firstcause.cli.normal_view import print_summary, summary_json
     from firstcause.errors import FirstcauseError
-    from firstcause.normal.composed_normal_store import NormalStore
+    from firstcause.normal.composed_normal_store import ComposedNormalStore
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
     from firstcause.text.typed_time import parse_since
@@ -46,7 +46,7 @@ def show(
         raise typer.BadParameter(str(error), param_hint="--at") from None
     at_ms = int(moment.timestamp() * 1000)
     with cassandra.session(load_settings()) as session:
-        store = NormalStore(session)
+        store = ComposedNormalStore(session)
         loaded = store.load(at_ms, _LOAD_SECONDS)
         versions = [one for one in store.versions() if loaded and one.version == loaded.version]
     if loaded is None or not versions:
@@ -74,14 +74,16 @@ def list_hours(
 ) -> None:
     """List the hours that were learned, newest first, and why others were refused."""
     from firstcause.cli.normal_view import print_hours, record_json
-    from firstcause.normal.composed_normal_store import NormalStore
-    from firstcause.normal.learned_hour_store import SliceStore
+    from firstcause.normal.composed_normal_store import ComposedNormalStore
+    from firstcause.normal.learned_hour_store import LearnedHourStore
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
 
     with cassandra.session(load_settings()) as session:
-        records = [one for one in SliceStore(session).records(days) if one.refused or not refused]
-        versions = NormalStore(session).versions()
+        records = [
+            one for one in LearnedHourStore(session).records(days) if one.refused or not refused
+        ]
+        versions = ComposedNormalStore(session).versions()
     if as_json:
         for one in records:
             typer.echo(record_json(one))

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from firstcause.normal.composed_normal_store import NormalVersion
 from firstcause.normal.learned_hour_store import SliceRecord
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from firstcause.text.printable import printable
 from root_cause.explanation.normal_summary import ServiceSummary
 from root_cause.quiet_hours.due_hours import HOUR_MS
@@ -111,7 +111,10 @@ def record_json(record: SliceRecord) -> str:
             "traces": record.traces,
             "events": record.events,
             "stretches": [
-                [moment(one.start_ms).isoformat(), moment(one.end_ms).isoformat()]
+                [
+                    datetime_from_ms(one.start_ms).isoformat(),
+                    datetime_from_ms(one.end_ms).isoformat(),
+                ]
                 for one in record.stretches
             ],
             "source": record.source,
@@ -151,7 +154,7 @@ def _quiet_minutes(record: SliceRecord) -> float:
 
 
 def _minute(at_ms: int) -> str:
-    return moment(at_ms).strftime("%Y-%m-%dT%H:%MZ")
+    return datetime_from_ms(at_ms).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _rate(per_100_traces: float | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.dead_letters.fixes import SourcePosition, mend
+from firstcause.dead_letters.fixes import SourcePosition, repair
 from firstcause.events.log_event import UnreadableLogEvent
 from firstcause.events.span_event import read_span_message
 from firstcause.settings import Settings
@@ -60,7 +60,7 @@ class StaysUnreadable(ValueError):
         self.reason = reason
 
 
-def returned(
+def prepare_for_resend(
     letter: DeadLetter,
     source: SourcePosition,
     fixes: Sequence[str],
@@ -105,7 +105,7 @@ def _log_event(
     now_ms: int,
 ) -> Returned:
     try:
-        mended = mend(letter.value, source, fixes, now_ms)
+        mended = repair(letter.value, source, fixes, now_ms)
     except UnreadableLogEvent as error:
         raise StaysUnreadable(error.reason.value) from None
     return Returned(settings.kafka_logs_topic, mended.event.service_name.encode(), mended.value)

@@ -37,16 +37,16 @@ class SourcePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedLetter:
     """A dead letter as it can be sent again: its bytes, and the event that they now are."""
 
     value: bytes
     event: LogEvent
 
 
-def mend(
+def repair(
     value: bytes | None, source: SourcePosition, fixes: Sequence[str], received_ms: int
-) -> Mended:
+) -> RepairedLetter:
     """The letter with `fixes` applied in their order; its bytes unchanged when none applies.
 
     Args:
@@ -73,7 +73,7 @@ def mend(
     event = read_log_event(mended, received_ms)
     if mended is None:
         raise UnreadableLogEvent(UnreadableReason.TOMBSTONE)
-    return Mended(mended, event)
+    return RepairedLetter(mended, event)
 
 
 def _add_missing_offset(fields: dict[str, Any], _: SourcePosition) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from firstcause.kafka.topic_plan import replayed_topic
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.settings import Settings
 
 CACHE_KIB: Final = 32_768
@@ -68,7 +68,9 @@ def position_key(request: str, partition: int) -> bytes:
 def read_ledger(
     settings: Settings, kafka_config: Mapping[str, Any], request: str, group_id: str
 ) -> Iterator[ReplayLedger]:
-    """Reads the topic; blocks for a few seconds a million notes. Raises as `messages_now` does.
+    """Reads the topic; blocks for a few seconds a million notes.
+
+    Raises as `read_to_current_end` does.
 
     Args:
         settings: names the topic.
@@ -83,7 +85,7 @@ def read_ledger(
         file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         ledger = ReplayLedger(file, request)
         topic = replayed_topic(settings)
-        messages = messages_now(topic, kafka_config, group_id=group_id)
+        messages = read_to_current_end(topic, kafka_config, group_id=group_id)
         ledger.take((_bytes(one.key()) or b"", _bytes(one.value())) for one in messages)
         yield ledger
     finally:

@@ -18,13 +18,13 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.dead_letters.destination import DeadLetter, StaysUnreadable, returned
+from firstcause.dead_letters.destination import DeadLetter, StaysUnreadable, prepare_for_resend
 from firstcause.dead_letters.fixes import SourcePosition
 from firstcause.dead_letters.ledger import ReplayLedger, read_ledger
 from firstcause.dead_letters.outgoing import Outgoing, ReturnedLetter, transactional_producer
 from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
 from firstcause.errors import FirstcauseError
-from firstcause.kafka.topic_snapshot import count_from, messages_now
+from firstcause.kafka.topic_snapshot import count_from, read_to_current_end
 from firstcause.settings import Settings
 
 GROUP_ID: Final = "dead_letter_replay"
@@ -68,7 +68,7 @@ def _replay(
         summary = ReplaySummary(resumed=bool(positions))
         outgoing = Outgoing(producer, settings, request, positions)
         topic = settings.kafka_dead_letter_topic
-        messages = messages_now(topic, kafka_config, group_id=GROUP_ID, starts=positions)
+        messages = read_to_current_end(topic, kafka_config, group_id=GROUP_ID, starts=positions)
         for message in messages:
             letter = _chosen(message, settings, request, ledger, summary)
             positions[message.partition() or 0] = (message.offset() or 0) + 1
@@ -111,7 +111,7 @@ def _chosen(
         summary.other_reasons += 1
     else:
         try:
-            back = returned(found, source, request.fixes, settings, _now_ms())
+            back = prepare_for_resend(found, source, request.fixes, settings, _now_ms())
             letter = ReturnedLetter(identity, source, back)
         except StaysUnreadable as error:
             summary.add_unreadable(error.reason)

@@ -34,7 +34,7 @@ _PRODUCER_ONLY: Final = frozenset(
 )
 
 
-def messages_now(
+def read_to_current_end(
     topic: str,
     kafka_config: Mapping[str, Any],
     *,

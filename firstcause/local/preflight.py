@@ -1,6 +1,6 @@
 """What must be there before anything is started; each lack is one line with its remedy.
 
-Pure checks over what was found; `look_around` does the looking. What must be there before
+Pure checks over what was found; `inspect_host` does the looking. What must be there before
 Python is (`python3.11`, `make`) is checked by the Makefile.
 """
 
@@ -70,7 +70,7 @@ class Surroundings:
     ports_in_use: tuple[PortUse, ...]
 
 
-def lacks(
+def missing_prerequisites(
     found: Surroundings, services: Sequence[str], home: Path, driver_heaps_bytes: Sequence[int]
 ) -> list[str]:
     """What is missing to start these services: one line each, with what mends it. Pure.
@@ -139,8 +139,8 @@ def check(settings: Settings, services: Sequence[Service]) -> None:
     to_start = [service for service in services if not _runs(settings, service)]
     if not to_start:
         return
-    lines = lacks(
-        look_around(settings, to_start),
+    lines = missing_prerequisites(
+        inspect_host(settings, to_start),
         [service.name for service in to_start],
         settings.firstcause_home,
         [
@@ -152,7 +152,7 @@ def check(settings: Settings, services: Sequence[Service]) -> None:
         raise FirstcauseError("\n".join(lines))
 
 
-def look_around(settings: Settings, services: Sequence[Service]) -> Surroundings:
+def inspect_host(settings: Settings, services: Sequence[Service]) -> Surroundings:
     """Looks at Java, jars, memory, disk and ports for the services that are to be started."""
     settings.firstcause_home.mkdir(parents=True, exist_ok=True)
     jar_folders = {

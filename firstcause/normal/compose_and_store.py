@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import SliceStore, digest
+from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
+from firstcause.normal.learned_hour_store import LearnedHourStore, digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
 from root_cause.normal.counts import Normal
@@ -21,7 +21,9 @@ RULES: Final = b"1"
 ATTEMPTS: Final = 3
 
 
-def compose_in_force(slices: SliceStore, normals: NormalStore) -> NormalVersion | None:
+def compose_in_force(
+    slices: LearnedHourStore, normals: ComposedNormalStore
+) -> NormalVersion | None:
     """Composes all that is learned and puts it in force; None while nothing is learned.
 
     Blocks: reads at most 288 slices, a service at a time, so that memory holds one service's. The
@@ -54,13 +56,13 @@ def compose_in_force(slices: SliceStore, normals: NormalStore) -> NormalVersion 
     )
 
 
-def _chosen(slices: SliceStore) -> list[LearnedHour]:
+def _chosen(slices: LearnedHourStore) -> list[LearnedHour]:
     return chosen(one.learned for one in slices.records() if one.learned is not None)
 
 
 def _write_rows(
-    slices: SliceStore,
-    normals: NormalStore,
+    slices: LearnedHourStore,
+    normals: ComposedNormalStore,
     version: str,
     hours: list[LearnedHour],
     slots: list[str],

@@ -12,7 +12,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.normal.learned_hour_store import ROWS_AT_ONCE, is_current
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import milliseconds, moment
+from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import decode
 from root_cause.normal.composition import WHOLE, LearnedHour, slot_of
 from root_cause.normal.counts import Normal
@@ -67,7 +67,7 @@ class LearnedNormal:
     learned_at_ms: int
 
 
-class NormalStore:
+class ComposedNormalStore:
     """Reads and writes composed normals; to be used by one thread.
 
     All methods block. They raise the driver's errors, and FirstcauseError for a row that cannot
@@ -155,11 +155,11 @@ class NormalStore:
         )
         self._execute(
             "put_version",
-            moment(composed.composed_at_ms),
+            datetime_from_ms(composed.composed_at_ms),
             composed.version,
             list(composed.slots),
-            moment(composed.first_ms),
-            moment(composed.last_ms),
+            datetime_from_ms(composed.first_ms),
+            datetime_from_ms(composed.last_ms),
             composed.hours,
         )
         stored = [_version(row) for row in self._execute("versions")]
@@ -168,7 +168,7 @@ class NormalStore:
             if old.version not in kept:
                 for slot in (WHOLE, *old.slots):
                     self._execute("drop_rows", old.version, slot)
-            self._execute("drop_version", moment(old.composed_at_ms), old.version)
+            self._execute("drop_version", datetime_from_ms(old.composed_at_ms), old.version)
         return composed
 
     def _execute(
@@ -188,9 +188,9 @@ def later_than_all(versions: Iterable[NormalVersion], now_ms: int) -> int:
 def _version(row: Any) -> NormalVersion:
     return NormalVersion(
         version=row.version,
-        composed_at_ms=milliseconds(row.composed_at),
+        composed_at_ms=ms_from_datetime(row.composed_at),
         slots=tuple(row.slots or ()),
-        first_ms=milliseconds(row.first_hour),
-        last_ms=milliseconds(row.last_hour),
+        first_ms=ms_from_datetime(row.first_hour),
+        last_ms=ms_from_datetime(row.last_hour),
         hours=row.hours,
     )

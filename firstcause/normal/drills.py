@@ -6,7 +6,7 @@ from typing import Final
 
 from cassandra.cluster import Session
 
-from firstcause.storage.stored_time import days_between, milliseconds, moment
+from firstcause.storage.stored_time import datetime_from_ms, days_between, ms_from_datetime
 from root_cause.quiet_hours.quiet_stretches import (
     LONGEST_DISTURBANCE_MS,
     MARGIN_BEFORE_MS,
@@ -25,8 +25,8 @@ def record_drill(session: Session, scenario: str, start_ms: int, end_ms: int) ->
     Raises:
         DriverException, NoHostAvailable: the driver's; the drill may not be recorded.
     """
-    start = moment(start_ms)
-    values = (start.date(), start, scenario, moment(end_ms))
+    start = datetime_from_ms(start_ms)
+    values = (start.date(), start, scenario, datetime_from_ms(end_ms))
     session.execute(session.prepare(_INSERT), values)
 
 
@@ -38,7 +38,9 @@ def drills_between(session: Session, start_ms: int, end_ms: int) -> list[Disturb
     """
     of_day = session.prepare(_OF_DAY)
     found = [
-        Disturbance(f"drill {row.scenario}", milliseconds(row.start_at), milliseconds(row.end_at))
+        Disturbance(
+            f"drill {row.scenario}", ms_from_datetime(row.start_at), ms_from_datetime(row.end_at)
+        )
         for day in days_between(start_ms - LONGEST_DISTURBANCE_MS, end_ms + MARGIN_BEFORE_MS)
         for row in session.execute(of_day, (day,))
     ]

@@ -13,8 +13,8 @@ from cassandra.cluster import Session
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
 from firstcause.normal.compose_and_store import compose_in_force
-from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import SliceRecord, SliceStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
+from firstcause.normal.learned_hour_store import LearnedHourStore, SliceRecord
 from root_cause.evaluation.labelled_cases import read_events, read_spans
 from root_cause.normal.composition import chosen
 from root_cause.normal.learner import learn
@@ -60,7 +60,7 @@ def learn_files(
     found = [span for path in spans for span in read_spans(path)]
     if shift_to_now:
         events, found = _shifted(events, found, now_ms)
-    slices, normals = SliceStore(session), NormalStore(session)
+    slices, normals = LearnedHourStore(session), ComposedNormalStore(session)
     source = ", ".join(path.name for path in logs)
     records = []
     for hour, own in by_hour(events, found).items():

@@ -10,8 +10,8 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import days_between, milliseconds
-from root_cause.quiet_hours.disturbed_time import EpisodeErrors, loud_times
+from firstcause.storage.stored_time import days_between, ms_from_datetime
+from root_cause.quiet_hours.disturbed_time import EpisodeErrors, disturbances_of_episodes
 from root_cause.quiet_hours.quiet_stretches import (
     LONGEST_DISTURBANCE_MS,
     MARGIN_BEFORE_MS,
@@ -32,7 +32,7 @@ _CQL: Final = {
 
 
 def incidents_between(session: Session, start_ms: int, end_ms: int) -> list[Disturbance]:
-    """What incidents disturb of a time, margins included; see `loud_times`.
+    """What incidents disturb of a time, margins included; see `disturbances_of_episodes`.
 
     Incidents that began more than a week before are found only while they are open. One all of
     whose groups people had silenced before that time, and still have, disturbs nothing. Blocks
@@ -88,17 +88,17 @@ class _IncidentTimes:
                 name = stored[one].service_name if one in stored else ""
                 errors += _errors_of(name, tallies[one])
             if not errors:
-                opened_ms = milliseconds(row.opened_at)
+                opened_ms = ms_from_datetime(row.opened_at)
                 errors.append(EpisodeErrors("", opened_ms, opened_ms, {}, fatal=False))
             is_open = row.status in (None, "open") and row.merged_into is None
-            yield from loud_times(f"incident {incident}", errors, is_open=is_open)
+            yield from disturbances_of_episodes(f"incident {incident}", errors, is_open=is_open)
 
     def _silenced(self, groups: Iterable[UUID], asked_ms: int) -> set[UUID]:
         """Those of the groups that people had silenced before a moment, and still have."""
         return {
             group
             for group, rows in self._rows_of_each("silence", sorted(groups)).items()
-            if rows and milliseconds(rows[0].silenced_at) <= asked_ms
+            if rows and ms_from_datetime(rows[0].silenced_at) <= asked_ms
         }
 
     def _rows(self, name: str, *values: object) -> list[Any]:
@@ -113,7 +113,9 @@ class _IncidentTimes:
 def _errors_of(service_name: str, tallies: Sequence[Any]) -> Iterator[EpisodeErrors]:
     fatal = any(one.fatal for one in tallies)
     for one in tallies:
-        moments_ms = [milliseconds(at) for at in (one.first_seen, one.last_seen) if at is not None]
+        moments_ms = [
+            ms_from_datetime(at) for at in (one.first_seen, one.last_seen) if at is not None
+        ]
         if moments_ms:
             yield EpisodeErrors(
                 service_name,

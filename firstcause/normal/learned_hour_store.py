@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import milliseconds, moment
+from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import encode
 from root_cause.normal.composition import LearnedHour
 from root_cause.normal.counts import VERSION, Normal
@@ -113,7 +113,7 @@ FROM_LOGS: Final = "logs"
 VOUCHED_FOR: Final = "logs, vouched for"
 
 
-class SliceStore:
+class LearnedHourStore:
     """Writes and reads slices. All methods block and raise the driver's errors."""
 
     def __init__(self, session: Session) -> None:
@@ -129,7 +129,7 @@ class SliceStore:
 
     def record(self, at_ms: int) -> SliceRecord | None:
         """What is known of the hour that holds `at_ms`."""
-        hour = moment(at_ms // HOUR_MS * HOUR_MS)
+        hour = datetime_from_ms(at_ms // HOUR_MS * HOUR_MS)
         rows = self._execute("hour", hour.date(), hour)
         return _record(rows[0]) if rows else None
 
@@ -175,12 +175,12 @@ class SliceStore:
 
     def services(self, hour: LearnedHour) -> list[str]:
         """The names of the rows of a slice, "" among them."""
-        rows = self._execute("names", moment(hour.hour_ms), hour.revision)
+        rows = self._execute("names", datetime_from_ms(hour.hour_ms), hour.revision)
         return [row.service_name for row in rows]
 
     def profiles(self, hours: Sequence[LearnedHour], name: str) -> list[bytes | None]:
         """The row of one service in each of these slices; None where it has none."""
-        keys = [(moment(hour.hour_ms), hour.revision, name) for hour in hours]
+        keys = [(datetime_from_ms(hour.hour_ms), hour.revision, name) for hour in hours]
         found = rows_of_each(self._session, self._statements["row"], keys)
         return [rows[0].profile if rows else None for rows in found]
 
@@ -188,7 +188,7 @@ class SliceStore:
         known = self.record(record.hour_ms)
         if not record.replaces(known):
             return False
-        hour = moment(record.hour_ms)
+        hour = datetime_from_ms(record.hour_ms)
         if record.revision is not None:
             execute_concurrent_with_args(
                 self._session,
@@ -197,12 +197,15 @@ class SliceStore:
                 concurrency=ROWS_AT_ONCE,
                 raise_on_first_error=True,
             )
-        stretches = [(moment(one.start_ms), moment(one.end_ms)) for one in record.stretches]
+        stretches = [
+            (datetime_from_ms(one.start_ms), datetime_from_ms(one.end_ms))
+            for one in record.stretches
+        ]
         values = (
             hour.date(),
             hour,
             record.revision,
-            moment(record.learned_at_ms),
+            datetime_from_ms(record.learned_at_ms),
             stretches,
             record.events,
             record.traces,
@@ -232,15 +235,16 @@ def _same(one: SliceRecord, other: SliceRecord) -> bool:
 
 def _record(row: Any) -> SliceRecord:
     return SliceRecord(
-        hour_ms=milliseconds(row.hour),
+        hour_ms=ms_from_datetime(row.hour),
         stretches=tuple(
-            TimeRange(milliseconds(start), milliseconds(end)) for start, end in row.stretches or ()
+            TimeRange(ms_from_datetime(start), ms_from_datetime(end))
+            for start, end in row.stretches or ()
         ),
         events=row.events,
         traces=row.traces,
         source=row.source,
         refused=row.refused,
         revision=row.revision,
-        learned_at_ms=milliseconds(row.learned_at),
+        learned_at_ms=ms_from_datetime(row.learned_at),
         mix=orjson.loads(zlib.decompress(row.mix)),
     )

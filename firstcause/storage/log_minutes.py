@@ -10,7 +10,7 @@ from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
 from firstcause.storage.cassandra import rows_of_each
-from firstcause.storage.stored_time import days_between, moment
+from firstcause.storage.stored_time import datetime_from_ms, days_between
 
 _MINUTE_MS: Final = 60_000
 
@@ -42,7 +42,7 @@ class LogMinutes:
         Raises:
             DriverException, NoHostAvailable: the driver's.
         """
-        first, end = moment(start_ms // _MINUTE_MS * _MINUTE_MS), moment(end_ms)
+        first, end = datetime_from_ms(start_ms // _MINUTE_MS * _MINUTE_MS), datetime_from_ms(end_ms)
         days = days_between(start_ms, end_ms)
         asked = [(name, day, first, end) for name in services for day in days]
         return [

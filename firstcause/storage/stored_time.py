@@ -9,12 +9,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-def moment(at_ms: int) -> datetime:
+def datetime_from_ms(at_ms: int) -> datetime:
     """The moment so many ms after the epoch."""
     return _EPOCH + at_ms * _MILLISECOND
 
 
-def milliseconds(at: datetime) -> int:
+def ms_from_datetime(at: datetime) -> int:
     """The ms since the epoch; the driver's moments have no offset and mean UTC."""
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (aware - _EPOCH) // _MILLISECOND
@@ -22,5 +22,10 @@ def milliseconds(at: datetime) -> int:
 
 def days_between(start_ms: int, end_ms: int) -> list[date]:
     """The days (UTC) that a time touches, both ends included."""
-    first, last = moment(start_ms).date(), moment(end_ms).date()
+    first, last = datetime_from_ms(start_ms).date(), datetime_from_ms(end_ms).date()
     return [first + timedelta(days=count) for count in range((last - first).days + 1)]
+
+
+def optional_ms(at: datetime | None) -> int | None:
+    """As `ms_from_datetime`; None stays None."""
+    return None if at is None else ms_from_datetime(at)

@@ -17,7 +17,7 @@ from generators.cases.simulation.records import Records
 from generators.cases.simulation.run import SECOND_US, error_services, simulate, usual_world
 from generators.cases.system.model import CaseSystem
 from generators.cases.true_path import Path, true_paths
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 SECONDS_BEFORE: Final = 60
 SECONDS_AFTER: Final = 180
@@ -121,4 +121,4 @@ def _as_planned(case: Case) -> bool:
 def ambient_beginnings(system: CaseSystem) -> tuple[str, ...]:
     """How the lines begin that the system says when nothing is wrong."""
     lines = (line for _, line, _ in (*system.ambient, *system.ambient_alone))
-    return tuple(spoken(line).text.partition("{")[0] for line in lines)
+    return tuple(parse_log_template(line).text.partition("{")[0] for line in lines)

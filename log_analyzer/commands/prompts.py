@@ -70,7 +70,12 @@ def try_(
     from firstcause.errors import FirstcauseError
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
-    from log_analyzer.prompting.folder import TEMPLATE_ERRORS, read_folder, template_for, told
+    from log_analyzer.prompting.folder import (
+        TEMPLATE_ERRORS,
+        describe_template_error,
+        read_folder,
+        template_for,
+    )
     from log_analyzer.prompting.renderer import render_prompt
 
     settings = load_settings()
@@ -81,7 +86,9 @@ def try_(
         name = template_for(view, sources)
         prompt = render_prompt(view, name, sources)
     except TEMPLATE_ERRORS as error:
-        raise FirstcauseError(f"Prompt {told(error, settings.prompts_dir / name)}") from error
+        raise FirstcauseError(
+            f"Prompt {describe_template_error(error, settings.prompts_dir / name)}"
+        ) from error
     answer: dict[str, Any] | None = None
     note = "No answer: MISTRAL_API_KEY is not set."
     if settings.mistral_api_key is not None:

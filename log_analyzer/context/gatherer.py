@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import AWAY
 from log_analyzer.context.assembly import SUSPECTS_SAMPLED, ServiceSamples, make_context
-from log_analyzer.context.log_reader import ContextLogs
+from log_analyzer.context.log_reader import ContextLogReader
 from log_analyzer.context.selection import choose_traces, groups_of, with_evidence
 from log_analyzer.context.windows import window_before, window_since, windows_of_the_hour_before
 from log_analyzer.incidents.call_graph import Call, CallGraph, CallGraphStore
@@ -67,7 +67,7 @@ class ContextGatherer:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._logs = ContextLogs(session)
+        self._logs = ContextLogReader(session)
         self._graphs = CallGraphStore(session)
         self._graph = CallGraph()
         self._told = TraceComplaints(session)

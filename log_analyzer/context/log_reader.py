@@ -13,7 +13,7 @@ from cassandra.query import PreparedStatement
 from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import pages_in_time, prepare_all
 from firstcause.storage.log_partition import SHARDS, shard_of
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.context.windows import MINUTE_MS, LogSample, Window, sampled
 from log_analyzer.incidents.view import Evidence
 from log_analyzer.suspects.stored_event import stored_event
@@ -40,7 +40,7 @@ Query = tuple[PreparedStatement, tuple[object, ...]]
 _log = structlog.get_logger()
 
 
-class ContextLogs:
+class ContextLogReader:
     """Logs of traces and of windows of event time.
 
     `firstcause.storage.log_history` reads page by page for people who go on; this reads one page of
@@ -91,19 +91,19 @@ class ContextLogs:
         minute = error.timestamp_ms - error.timestamp_ms % MINUTE_MS
         values = (
             error.service_name,
-            moment(minute),
+            datetime_from_ms(minute),
             shard_of(error.log_id),
-            moment(error.timestamp_ms),
+            datetime_from_ms(error.timestamp_ms),
             UUID(error.log_id),
         )
         return any(self._pages([(self._statements["one"], values)], timeout_seconds))
 
     def _partitions(self, window: Window, level: str | None) -> Iterator[Query]:
-        start, end = moment(window.start_ms), moment(window.end_ms)
+        start, end = datetime_from_ms(window.start_ms), datetime_from_ms(window.end_ms)
         first = window.start_ms - window.start_ms % MINUTE_MS
         for minute in range(first, window.end_ms, MINUTE_MS):
             for shard in range(SHARDS):
-                values = (window.service_name, moment(minute), shard, start, end)
+                values = (window.service_name, datetime_from_ms(minute), shard, start, end)
                 if level is None:
                     yield self._statements["window"], values
                 else:

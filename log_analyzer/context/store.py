@@ -12,9 +12,8 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.context.schedule import Gathers
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.incidents.view import IncidentContext
 
 # Of the JSON in `body`; one that an older or newer program wrote is gathered again.
@@ -55,18 +54,20 @@ class ContextStore:
 
     def write(self, incident: UUID, context: IncidentContext) -> None:
         """Stores a context in the place of the one before; safe to repeat."""
-        self._execute("write", incident, VERSION, moment(context.gathered_ms), encoded(context))
+        self._execute(
+            "write", incident, VERSION, datetime_from_ms(context.gathered_ms), encoded(context)
+        )
 
     def gathers(self, incident: UUID) -> Gathers:
         """What was gathered of an incident so far, by all instances."""
         row = self._execute("gathers", incident).one()
         if row is None or row.gathers is None:
             return Gathers()
-        return Gathers.from_note(row.gathers, milliseconds(row.claimed_at) or 0, row.state or "")
+        return Gathers.from_note(row.gathers, optional_ms(row.claimed_at) or 0, row.state or "")
 
     def claim(self, incident: UUID, claimed: Gathers, owner: str) -> bool:
         """True for the one instance that may gather now; False when another was faster."""
-        at, before = moment(claimed.claimed_ms), claimed.count - 1
+        at, before = datetime_from_ms(claimed.claimed_ms), claimed.count - 1
         if before == 0:
             result = self._execute("first_claim", incident, at, owner, claimed.note)
         else:

@@ -10,7 +10,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.handling.human_actions import (
     Acknowledgement,
     AcknowledgementUndone,
@@ -20,7 +20,8 @@ from log_analyzer.handling.human_actions import (
     Silence,
 )
 from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.stores.episodes import IncidentStore, Write, milliseconds, write_all
+from log_analyzer.incidents.stores.episodes import EpisodeStore
+from log_analyzer.incidents.stores.writes import Write, write_all
 
 LONGEST_SILENCE_SECONDS: Final = 7_776_000
 
@@ -46,7 +47,7 @@ _CQL: Final = {
 }
 
 
-class HandlingStore:
+class HumanActionsStore:
     """Handling of incidents. Every method blocks and raises the driver's errors."""
 
     def __init__(
@@ -55,7 +56,7 @@ class HandlingStore:
         self._session = session
         self._clock_ms = clock_ms
         self._statements = prepare_all(session, _CQL)
-        self._incidents: IncidentStore | None = None
+        self._incidents: EpisodeStore | None = None
 
     def _row(self, name: str, *values: object) -> Any:
         return self._session.execute(self._statements[name], values).one()
@@ -67,19 +68,19 @@ class HandlingStore:
             return False
         match action:
             case Acknowledgement(incident, by, at_ms):
-                self._row("acknowledge", incident, by, moment(at_ms))
+                self._row("acknowledge", incident, by, datetime_from_ms(at_ms))
             case AcknowledgementUndone(incident):
                 self._row("unacknowledge", incident)
             case Resolution(incident, by, at_ms):
                 # Who did it first: the state without it would be taken for a quiet time.
-                self._row("resolve", incident, by, moment(at_ms))
+                self._row("resolve", incident, by, datetime_from_ms(at_ms))
                 self._states().resolve(incident, at_ms)
             case Silence(incident, by, _, until_ms):
-                self._row("silence_incident", incident, by, moment(until_ms))
+                self._row("silence_incident", incident, by, datetime_from_ms(until_ms))
                 self._silence(self._groups_of(incident, found.fingerprint), action)
             case Feedback(incident, by, at_ms, verdict, source, analysed_ms):
-                analysed = moment(analysed_ms) if analysed_ms else None
-                at = moment(at_ms)
+                analysed = datetime_from_ms(analysed_ms) if analysed_ms else None
+                at = datetime_from_ms(at_ms)
                 self._row("feedback", incident, verdict, by, at, source, analysed)
         return True
 
@@ -88,9 +89,9 @@ class HandlingStore:
         states = self._states()
         states.write(states.open_statements(incident, time.time_ns() // 1_000_000))
 
-    def _states(self) -> IncidentStore:
+    def _states(self) -> EpisodeStore:
         if self._incidents is None:
-            self._incidents = IncidentStore(self._session)
+            self._incidents = EpisodeStore(self._session)
         return self._incidents
 
     def _rows_of_all(self, name: str, keys: Iterable[UUID]) -> list[Any]:
@@ -113,8 +114,8 @@ class HandlingStore:
             values = (
                 fingerprint,
                 silence.by,
-                moment(silence.at_ms),
-                moment(silence.until_ms),
+                datetime_from_ms(silence.at_ms),
+                datetime_from_ms(silence.until_ms),
                 silence.incident_id,
                 min(seconds, LONGEST_SILENCE_SECONDS),
             )
@@ -128,7 +129,7 @@ class HandlingStore:
         is none.
         """
         row, by, until_ms = self._row("handling", incident), None, None
-        own_until_ms = milliseconds(row.silenced_until) if row else None
+        own_until_ms = optional_ms(row.silenced_until) if row else None
         if own_until_ms is not None and own_until_ms > self._clock_ms():
             by, until_ms = row.silenced_by, own_until_ms
         # Silences are rare: one row tells, as a rule.
@@ -136,16 +137,16 @@ class HandlingStore:
             silences = self._rows_of_all("silenced", fingerprints)
             if all(silences):
                 first = min(silences, key=lambda one: one.silenced_until)
-                by, until_ms = first.silenced_by, milliseconds(first.silenced_until)
+                by, until_ms = first.silenced_by, optional_ms(first.silenced_until)
         return Handling(
             acknowledged_by=row.acknowledged_by if row else None,
-            acknowledged_ms=milliseconds(row.acknowledged_at) if row else None,
+            acknowledged_ms=optional_ms(row.acknowledged_at) if row else None,
             silenced_by=by,
             silenced_until_ms=until_ms,
             feedback=row.feedback if row else None,
             feedback_by=row.feedback_by if row else None,
             feedback_source=row.feedback_source if row else None,
-            feedback_analysed_ms=milliseconds(row.feedback_analysed_at) or 0 if row else 0,
+            feedback_analysed_ms=optional_ms(row.feedback_analysed_at) or 0 if row else 0,
             resolved_by=row.resolved_by if row else None,
-            resolved_ms=milliseconds(row.resolved_at) if row else None,
+            resolved_ms=optional_ms(row.resolved_at) if row else None,
         )

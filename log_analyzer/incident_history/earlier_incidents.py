@@ -9,7 +9,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.incidents.records import EarlierIncident
 from log_analyzer.incidents.view import EARLIER_SHOWN, IncidentView
 from log_analyzer.report.sections import suspect_names
@@ -69,7 +69,7 @@ class EarlierIncidents:
             fingerprints: of its groups.
             first_ms: its first error (event time).
         """
-        looked_up = [(one, moment(first_ms)) for one in fingerprints[:GROUPS_LOOKED_UP]]
+        looked_up = [(one, datetime_from_ms(first_ms)) for one in fingerprints[:GROUPS_LOOKED_UP]]
         before = {
             row.episode_id: row.opened_at
             for rows in self._rows("group_before", looked_up)

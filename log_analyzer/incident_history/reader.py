@@ -11,8 +11,9 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
+from firstcause.storage.stored_time import optional_ms
 from log_analyzer.context.store import ContextStore
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
 from log_analyzer.incident_history.episode_reader import EpisodeReader
 from log_analyzer.incident_history.failing_services import FailingSpan, failing_services
@@ -30,7 +31,6 @@ from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
 from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.incidents.stores.board import BOARD
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.incidents.view import IncidentView
 
 GRAPH_SECONDS: Final = 30.0
@@ -69,7 +69,7 @@ class IncidentReader:
         self._escalations = EscalationStore(session)
         self._graphs = CallGraphStore(session)
         self._contexts = ContextStore(session)
-        self._handling = HandlingStore(session)
+        self._handling = HumanActionsStore(session)
         self._monotonic = monotonic
         self._clock_ms = clock_ms
         self._earlier = EarlierIncidents(
@@ -156,7 +156,7 @@ class IncidentReader:
             merged_into=merged_into,
             context=self._contexts.read(incident),
             reopened=row.status == "open" and row.resolved_at is not None,
-            resolved_ms=milliseconds(row.resolved_at),
+            resolved_ms=optional_ms(row.resolved_at),
             handling=self._handling.of(incident, [one.fingerprint for one in groups]),
             last_arrival_ms=max(one.last_arrival_ms for one in episodes),
         )
@@ -194,7 +194,7 @@ class IncidentReader:
             FailingSpan(
                 one.trace_id,
                 one.service_name,
-                milliseconds(one.timestamp) or 0,
+                optional_ms(one.timestamp) or 0,
                 one.span_id,
                 one.parent_span_id,
             )

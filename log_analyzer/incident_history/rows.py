@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from firstcause.storage.stored_time import optional_ms
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
 from log_analyzer.incidents.records import SentMessage
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 
 # Shared out among the episodes, so that no group hides the others.
@@ -33,12 +33,12 @@ class EpisodeRows:
     @property
     def first_ms(self) -> int:
         """Event time of its first error."""
-        return min([milliseconds(self.row.opened_at) or 0, *_times(self.tallies, "first_seen")])
+        return min([optional_ms(self.row.opened_at) or 0, *_times(self.tallies, "first_seen")])
 
     @property
     def last_ms(self) -> int:
         """Event time of its last error."""
-        return max([milliseconds(self.row.opened_at) or 0, *_times(self.tallies, "last_seen")])
+        return max([optional_ms(self.row.opened_at) or 0, *_times(self.tallies, "last_seen")])
 
     @property
     def last_arrival_ms(self) -> int:
@@ -53,12 +53,12 @@ class EpisodeRows:
         """
         if not any(one.fatal for one in self.tallies):
             return None
-        kept = [milliseconds(one.timestamp) or 0 for one in self.evidence if one.level == "FATAL"]
+        kept = [optional_ms(one.timestamp) or 0 for one in self.evidence if one.level == "FATAL"]
         return max(kept) if kept and len(self.evidence) >= self.count else self.last_ms
 
 
 def _times(tallies: Sequence[Any], name: str) -> list[int]:
-    return [ms for one in tallies if (ms := milliseconds(getattr(one, name))) is not None]
+    return [ms for one in tallies if (ms := optional_ms(getattr(one, name))) is not None]
 
 
 def first_failures(episodes: Iterable[EpisodeRows]) -> dict[str, int]:
@@ -128,7 +128,7 @@ def sent_message(row: Any) -> SentMessage:
 def _evidence(row: Any) -> Evidence:
     return Evidence(
         str(row.log_id),
-        milliseconds(row.timestamp) or 0,
+        optional_ms(row.timestamp) or 0,
         row.service_name,
         row.level,
         row.message or "",
@@ -153,7 +153,7 @@ def analysis(row: Any) -> Analysis:
         model=row.model or "",
         llm_calls=row.llm_calls or 0,
         llm_tokens=row.llm_tokens or 0,
-        analysed_ms=milliseconds(row.analysed_at) or 0,
+        analysed_ms=optional_ms(row.analysed_at) or 0,
         state=row.state or "",
         originals=dict(row.originals or {}),
     )

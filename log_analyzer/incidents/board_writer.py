@@ -28,7 +28,7 @@ from log_analyzer.incidents.board_log import tell_of
 from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
 from log_analyzer.incidents.links import Links
 from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 
 # A younger incident and the older one that it has become a part of.
 Merge = tuple[UUID, UUID]
@@ -44,7 +44,7 @@ TIES_SHARE: Final = 0.1
 _log = structlog.get_logger()
 
 
-class IncidentPlacer:
+class BoardWriter:
     """The board as this process knows it. Owned by one thread; all that reads or writes blocks.
 
     Args:
@@ -97,7 +97,7 @@ class IncidentPlacer:
         known = {row.service_name for row in self._board.rows.values()}
         return known.union(self._known_services, *self._calls)
 
-    def tell(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
+    def publish_traces(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
         """Tells all instances which spans of which traces a batch has brought.
 
         Args:
@@ -107,7 +107,7 @@ class IncidentPlacer:
             self._ties_changed |= self._links.add(episode, spans)
             self._error_calls.add(service, spans)
         told = {episode: packed(spans) for episode, (_, spans) in traces.items() if spans}
-        self._store.tell_traces(told)
+        self._store.publish_traces(told)
 
     def place(self, newcomers: Sequence[Newcomer]) -> set[Merge]:
         """Places episodes; `incident_of` knows them after. Returns merges that this brought.

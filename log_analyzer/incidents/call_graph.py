@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 
 from firstcause.storage.cassandra import prepare_all
-from log_analyzer.incidents.stores.episodes import WRITES_AT_ONCE
+from log_analyzer.incidents.stores.writes import WRITES_AT_ONCE
 
 LOAD_SECONDS: Final = 5.0
 

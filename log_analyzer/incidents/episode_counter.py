@@ -15,7 +15,8 @@ from log_analyzer.episodes.episode import EVIDENCE_LIMIT, Episode, covering
 from log_analyzer.episodes.error_names import names_of
 from log_analyzer.episodes.tally import MINUTE_MS, Tally
 from log_analyzer.episodes.trace_links import trace_span
-from log_analyzer.incidents.stores.episodes import OPENING_ATTEMPTS, IncidentStore, LostRaceError
+from log_analyzer.incidents.stores.episodes import OPENING_ATTEMPTS, EpisodeStore
+from log_analyzer.incidents.stores.writes import LostRaceError
 
 GROUPS_KEPT: Final = 5_000
 EPISODES_KEPT: Final = 5
@@ -40,7 +41,7 @@ class EpisodeCounter:
 
     def __init__(
         self,
-        store: IncidentStore,
+        store: EpisodeStore,
         adopt: Callable[[Episode], bool],
         quiet_ms: int,
         clock_ms: Callable[[], int],

@@ -12,9 +12,9 @@ from cassandra.cluster import Session
 
 from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.records import Escalation
-from log_analyzer.incidents.stores.episodes import milliseconds, write_all
+from log_analyzer.incidents.stores.writes import write_all
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.
 OVERLAP_MS: Final = 300_000
@@ -101,10 +101,10 @@ class EscalationStore:
                     self._statements["write"],
                     (
                         one.service_name,
-                        moment(one.first_alert_ms),
+                        datetime_from_ms(one.first_alert_ms),
                         one.escalation_id,
                         one.alert_count,
-                        moment(one.last_alert_ms),
+                        datetime_from_ms(one.last_alert_ms),
                         max(1, one.last_alert_ms * 1_000),
                     ),
                 )
@@ -118,14 +118,14 @@ class EscalationStore:
         """The escalations of these services that overlap a time, each once, oldest first."""
         found: dict[UUID, Escalation] = {}
         for service in services:
-            values = (service, moment(start_ms - LONGEST_MS), moment(end_ms))
+            values = (service, datetime_from_ms(start_ms - LONGEST_MS), datetime_from_ms(end_ms))
             for row in self._session.execute(self._statements["read"], values):
                 one = Escalation(
                     row.escalation_id,
                     row.service_name,
                     row.alert_count or 0,
-                    milliseconds(row.first_alert_at) or 0,
-                    milliseconds(row.last_alert_at) or 0,
+                    optional_ms(row.first_alert_at) or 0,
+                    optional_ms(row.last_alert_at) or 0,
                 )
                 known = found.get(one.escalation_id)
                 if one.last_alert_ms >= start_ms and (

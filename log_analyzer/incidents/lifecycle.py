@@ -12,10 +12,10 @@ import structlog
 from log_analyzer import metrics
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.episode import Episode, is_quiet
-from log_analyzer.incidents.board_writer import IncidentPlacer, Merge
+from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
 from log_analyzer.incidents.grouping import Newcomer
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
 # A chain of merges longer than this is none.
@@ -44,8 +44,8 @@ class IncidentLifecycle:
 
     def __init__(
         self,
-        store: IncidentStore,
-        placer: IncidentPlacer,
+        store: EpisodeStore,
+        placer: BoardWriter,
         outbox: Outbox,
         quiet_ms: int,
         reopen_ms: int,
@@ -66,7 +66,7 @@ class IncidentLifecycle:
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
-    def adopt(self, episode: Episode) -> bool:
+    def take_over(self, episode: Episode) -> bool:
         """Finds the incident that a loaded episode belongs to now; True when it must be opened."""
         incident = self.current_incident(episode)
         if incident is None:
@@ -208,7 +208,7 @@ class IncidentLifecycle:
         """True when this process has seen it resolved of late; another may have opened it again."""
         return incident in self._resolved
 
-    def note_open(self, incident: UUID) -> None:
+    def mark_open(self, incident: UUID) -> None:
         """Notes that an incident was marked as open."""
         self._resolved.pop(incident, None)
 

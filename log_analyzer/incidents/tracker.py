@@ -22,13 +22,13 @@ from uuid import UUID
 from log_analyzer import metrics
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.consumed_error import ConsumedError
-from log_analyzer.incidents.board_writer import IncidentPlacer
+from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.episode_counter import EpisodeCounter
 from log_analyzer.incidents.escalations import ConsumedEscalation, EscalationStore
 from log_analyzer.incidents.lifecycle import IncidentLifecycle, Outbox
 from log_analyzer.incidents.stores.board_access import BoardAccess
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 
 class IncidentTracker:
@@ -44,7 +44,7 @@ class IncidentTracker:
         outbox: where messages wait.
         load_graph: reads which services call which.
         load_services: reads which services there are.
-        new_complaints: which services the stored logs of traces blame; see `IncidentPlacer`.
+        new_complaints: which services the stored logs of traces blame; see `BoardWriter`.
         quiet_ms: gap in event time that ends an episode.
         reopen_ms: beyond it, an incident's group that returns within this time reopens it.
         gather_ms: time for the groups of one cause to find each other before the first message.
@@ -56,7 +56,7 @@ class IncidentTracker:
     def __init__(
         self,
         *,
-        store: IncidentStore,
+        store: EpisodeStore,
         board: BoardAccess,
         escalations: EscalationStore,
         outbox: Outbox,
@@ -77,11 +77,11 @@ class IncidentTracker:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._placer = IncidentPlacer(board, load_graph, load_services, new_complaints, monotonic)
+        self._placer = BoardWriter(board, load_graph, load_services, new_complaints, monotonic)
         self._lifecycle = IncidentLifecycle(
             store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
         )
-        self._counter = EpisodeCounter(store, self._lifecycle.adopt, quiet_ms, clock_ms)
+        self._counter = EpisodeCounter(store, self._lifecycle.take_over, quiet_ms, clock_ms)
 
     def record(self, errors: Iterable[ConsumedError]) -> None:
         """Counts these errors. When it returns, all that follows from them is stored.
@@ -104,7 +104,7 @@ class IncidentTracker:
                 for change in own.values():
                     self._settle_status(change)
                 changes |= own
-            self._placer.tell(
+            self._placer.publish_traces(
                 {
                     key: (change.episode.service_name, change.spans)
                     for key, change in changes.items()
@@ -136,7 +136,7 @@ class IncidentTracker:
         self._lifecycle.resolve_quiet()
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
-        """Parts a service from an incident (see `IncidentPlacer.split`); both stay open if it was.
+        """Parts a service from an incident (see `BoardWriter.split`); both stay open if it was.
 
         Returns the two incidents; empty when there is nothing to part.
         """
@@ -170,7 +170,7 @@ class IncidentTracker:
             if change.must_open and change.episode.incident_id is not None:
                 arrival_ms = change.episode.last_arrival_ms or self._clock_ms()
                 rows += store.open_statements(change.episode.incident_id, arrival_ms)
-                self._lifecycle.note_open(change.episode.incident_id)
+                self._lifecycle.mark_open(change.episode.incident_id)
         for wave in (evidence, log_ids, rows):
             store.write(wave)
         for change in changes.values():

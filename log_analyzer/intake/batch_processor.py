@@ -11,12 +11,12 @@ import structlog
 from firstcause.dead_letters import headers
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter, NotPutAsideError
 from log_analyzer.intake.mining import mined
 from log_analyzer.intake.stack_lines import StackLines
-from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation
+from log_analyzer.intake.uncommitted_batch import ReadError, ReadEscalation, UncommittedBatch
 from log_templates.miner import TemplateMiner
 
 PROCESSING_ATTEMPTS: Final = 3
@@ -35,14 +35,14 @@ class BatchProcessor:
     """
 
     def __init__(
-        self, tracker: IncidentTracker, dead_letters: DeadLetters, miner: TemplateMiner
+        self, tracker: IncidentTracker, dead_letters: DeadLetterWriter, miner: TemplateMiner
     ) -> None:
         self._tracker = tracker
         self._dead_letters = dead_letters
         self._miner = miner
         self._stack_lines = StackLines()
 
-    def store(self, batch: ErrorBatch) -> None:
+    def store(self, batch: UncommittedBatch) -> None:
         """Stores the errors and escalations of a batch, and marks it as stored; blocks.
 
         Raises one of `TRANSIENT_ERRORS` when a service is away or a race was lost: the same batch

@@ -14,13 +14,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.batch_processor import TRANSIENT_ERRORS, BatchProcessor
 from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection
-from log_analyzer.intake.dead_letter_writer import DeadLetters
-from log_analyzer.intake.message_reader import MessageIntake
-from log_analyzer.intake.uncommitted_batch import ErrorBatch
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
+from log_analyzer.intake.message_reader import MessageReader
+from log_analyzer.intake.uncommitted_batch import UncommittedBatch
 from log_templates.miner import TemplateMiner
 
 FETCH_MESSAGES: Final = 5_000
@@ -50,7 +50,7 @@ class LogConsumer:
         *,
         settings: Settings,
         tracker: IncidentTracker,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterWriter,
         miner: TemplateMiner,
         consumer: Consumer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -60,8 +60,10 @@ class LogConsumer:
         self._processor = BatchProcessor(tracker, dead_letters, miner)
         self._monotonic = monotonic
         self._consumer = consumer or Consumer(consumer_config(settings))
-        self._batch = ErrorBatch(settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds)
-        self._intake = MessageIntake(self._batch, settings.kafka_escalations_topic, monotonic)
+        self._batch = UncommittedBatch(
+            settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds
+        )
+        self._intake = MessageReader(self._batch, settings.kafka_escalations_topic, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
         self._merged_at = monotonic()

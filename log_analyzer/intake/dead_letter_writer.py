@@ -23,7 +23,7 @@ class NotPutAsideError(Exception):
     """Kafka did not acknowledge a dead letter; a later try may work."""
 
 
-class DeadLetters:
+class DeadLetterWriter:
     """The analyzer's way to the dead-letter topic; acknowledged by all replicas, idempotent."""
 
     def __init__(self, settings: Settings, producer: Producer | None = None) -> None:

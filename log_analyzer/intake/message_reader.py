@@ -12,16 +12,21 @@ from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 from log_analyzer import metrics
 from log_analyzer.incidents.escalations import UnreadableEscalation, read_escalation
 from log_analyzer.intake.surely_not_error import surely_not_error
-from log_analyzer.intake.uncommitted_batch import ErrorBatch, ReadError, ReadEscalation, source_of
+from log_analyzer.intake.uncommitted_batch import (
+    ReadError,
+    ReadEscalation,
+    UncommittedBatch,
+    source_of,
+)
 
 _log = structlog.get_logger()
 
 
-class MessageIntake:
+class MessageReader:
     """Fills a batch. An unreadable log event is counted and passed; nothing blocks."""
 
     def __init__(
-        self, batch: ErrorBatch, escalations_topic: str, monotonic: Callable[[], float]
+        self, batch: UncommittedBatch, escalations_topic: str, monotonic: Callable[[], float]
     ) -> None:
         self._batch = batch
         self._escalations_topic = escalations_topic

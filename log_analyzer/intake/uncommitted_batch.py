@@ -60,7 +60,7 @@ class ReadEscalation:
     source: SourceMessage
 
 
-class ErrorBatch:
+class UncommittedBatch:
     """Collects errors until there are enough, or the first has waited long enough. Pure.
 
     "Enough" is the least, not the most: what one fetch brings is stored together, and while more

@@ -9,7 +9,7 @@ from cassandra.cluster import Session
 
 from firstcause.derived_ids import derived_id
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.incidents.view import Analysis
 
 _CQL: Final = {
@@ -46,7 +46,7 @@ class AnalysisStore:
             "analysis",
             incident,
             derived_id("analysis", str(incident), analysis.source, analysis.state),
-            moment(analysis.analysed_ms),
+            datetime_from_ms(analysis.analysed_ms),
             analysis.source,
             analysis.root_cause,
             analysis.culprit_service,

@@ -9,8 +9,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_state import evidence_key
 from log_analyzer.prompting.answer_schema import Confidence, RootCause
@@ -64,7 +63,7 @@ class AnswerCache:
             evidence=[by_key[key] for key in keys],
             actions=list(row.actions or ()),
         )
-        return EarlierAnswer(answer, row.incident_id, milliseconds(row.answered_at) or 0, row.model)
+        return EarlierAnswer(answer, row.incident_id, optional_ms(row.answered_at) or 0, row.model)
 
     def keep(
         self,
@@ -87,7 +86,7 @@ class AnswerCache:
             fingerprint,
             digest,
             view.incident_id,
-            moment(answered_ms),
+            datetime_from_ms(answered_ms),
             model,
             answer.root_cause,
             answer.culprit_service,

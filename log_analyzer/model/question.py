@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
-from cassandra.cluster import Session
 
-from firstcause.settings import Settings
 from firstcause.text.event_time import clock
 from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
@@ -18,10 +16,9 @@ from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.model.analysis_state import evidence_digest
 from log_analyzer.model.answers import earned, fits_another, is_marked_wrong, text_of
 from log_analyzer.model.breaker import CircuitBreaker
-from log_analyzer.model.budget import Charge, ModelBudget, Outcome, OverBudgetError, model_budget
+from log_analyzer.model.budget import Charge, ModelBudget, Outcome, OverBudgetError
 from log_analyzer.model.cache import AnswerCache
 from log_analyzer.model.mistral_client import (
-    MistralModel,
     ModelAnswer,
     ModelFailedError,
     call_tokens,
@@ -239,16 +236,3 @@ class Questioner:
     def _without_model(self, view: IncidentView, why: str, state: str = "") -> Analysis:
         report = deterministic_report(view, f"Deterministic report: {why}.")
         return replace(report, model=self._model.name, analysed_ms=self._clock_ms(), state=state)
-
-
-def questioner(settings: Settings, session: Session, reader: IncidentReader) -> Questioner:
-    """One that asks Mistral, as the settings say. Blocks while Cassandra prepares statements."""
-    return Questioner(
-        model=MistralModel(settings),
-        prompts=PromptTemplates(settings.prompts_dir),
-        budget=model_budget(settings, session),
-        cache=AnswerCache(session),
-        breaker=CircuitBreaker(),
-        reader=reader,
-        calls_per_incident=settings.analyzer_llm_calls_per_incident,
-    )

@@ -7,11 +7,11 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from log_analyzer.handling.human_actions import Action, Split
-from log_analyzer.handling.human_actions_store import HandlingStore
-from log_analyzer.incidents.board_writer import IncidentPlacer
+from log_analyzer.handling.human_actions_store import HumanActionsStore
+from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.notify.outbox import MessageOutbox
 
 
@@ -20,7 +20,7 @@ class ActionTaker:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._handling = HandlingStore(session)
+        self._handling = HumanActionsStore(session)
         self._outbox = MessageOutbox(session)
 
     def apply(self, action: Action) -> bool:
@@ -39,9 +39,9 @@ class ActionTaker:
         return bool(parts)
 
     def _split(self, action: Split) -> set[UUID]:
-        placer = IncidentPlacer(BoardStore(self._session), CallGraphStore(self._session).load)
+        placer = BoardWriter(BoardStore(self._session), CallGraphStore(self._session).load)
         parts = placer.split(action.incident_id, action.service_name)
-        states = IncidentStore(self._session)
+        states = EpisodeStore(self._session)
         if states.incident(action.incident_id).status == "open":
             opened = [one for part in parts for one in states.open_statements(part, action.at_ms)]
             states.write(opened)

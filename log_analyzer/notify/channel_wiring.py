@@ -13,7 +13,7 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.settings import Settings
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.announcements.announcer import Announcer
@@ -145,7 +145,7 @@ def delivery_to(
             clock_ms=clock_ms,
         ),
         reader=reader,
-        handling=HandlingStore(session),
+        handling=HumanActionsStore(session),
         channel=channel,
         router=router,
         clock_ms=clock_ms,

@@ -13,7 +13,7 @@ import structlog
 from cassandra.cluster import NoHostAvailable
 
 from log_analyzer import metrics
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.announcements.announcer import Announcer
@@ -56,7 +56,7 @@ class Delivery:
         announcer: Announcer,
         digests: Digests,
         reader: IncidentReader,
-        handling: HandlingStore,
+        handling: HumanActionsStore,
         channel: Channel,
         router: Router,
         model_configured: bool,

@@ -16,8 +16,7 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.notify.channel import Posted
 from log_analyzer.notify.messages.told import Told, from_text, to_text
 
@@ -115,7 +114,7 @@ class MessageOutbox:
         already goes by what was said first. A sender that is about to settle the message
         notices: its epoch has changed.
         """
-        first = (incident, uuid.uuid4(), moment(not_before_ms))
+        first = (incident, uuid.uuid4(), datetime_from_ms(not_before_ms))
         result = self._execute("create", *first)
         while not result.was_applied:
             row = self.read(incident)
@@ -140,7 +139,7 @@ class MessageOutbox:
         of_incident: UUID | None = None,
     ) -> None:
         """Another message than an incident's first will be sent, once; idempotent by its key."""
-        known = (key, uuid.uuid4(), moment(not_before_ms), kind, of_incident, target)
+        known = (key, uuid.uuid4(), datetime_from_ms(not_before_ms), kind, of_incident, target)
         self._execute("create_other", *known, to_text(told))
 
     def revive(self, key: UUID) -> None:
@@ -156,7 +155,7 @@ class MessageOutbox:
                 row.incident_id,
                 row.kind or "incident",
                 None if row.kind in DIGESTS else row.of_incident or row.incident_id,
-                milliseconds(row.not_before) or 0,
+                optional_ms(row.not_before) or 0,
             )
             for row in self._execute("by_state", state)
         ]
@@ -176,15 +175,15 @@ class MessageOutbox:
             state=row.state,
             epoch=row.epoch,
             lease_owner=row.lease_owner,
-            lease_until_ms=milliseconds(row.lease_until) or 0,
-            not_before_ms=milliseconds(row.not_before) or 0,
+            lease_until_ms=optional_ms(row.lease_until) or 0,
+            not_before_ms=optional_ms(row.not_before) or 0,
             attempts=row.attempts or 0,
             last_error=row.last_error,
             channel=row.channel,
             ts=row.ts,
             delivered_hash=row.delivered_hash,
             delivered_shape=row.delivered_shape,
-            sent_ms=milliseconds(row.sent_at) or 0,
+            sent_ms=optional_ms(row.sent_at) or 0,
             sends=row.sends or 0,
             kind=row.kind or "incident",
             of_incident=row.of_incident,
@@ -204,15 +203,15 @@ class MessageOutbox:
             row.state,
             epoch,
             row.lease_owner,
-            moment(row.lease_until_ms),
-            moment(row.not_before_ms),
+            datetime_from_ms(row.lease_until_ms),
+            datetime_from_ms(row.not_before_ms),
             row.attempts,
             row.last_error,
             row.channel,
             row.ts,
             row.delivered_hash,
             row.delivered_shape,
-            moment(row.sent_ms),
+            datetime_from_ms(row.sent_ms),
             row.sends,
             to_text(row.told) if row.told else None,
             row.digest_id,

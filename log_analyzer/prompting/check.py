@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from log_analyzer.incidents.view import IncidentView
-from log_analyzer.prompting.folder import ROOT_CAUSE, TEMPLATE_ERRORS, read_folder, told
+from log_analyzer.prompting.folder import (
+    ROOT_CAUSE,
+    TEMPLATE_ERRORS,
+    describe_template_error,
+    read_folder,
+)
 from log_analyzer.prompting.renderer import render_prompt
 
 FENCE_START: Final = "=== LOG DATA "
@@ -27,7 +32,7 @@ def check_templates(folder: Path, view: IncidentView) -> list[Checked]:
     try:
         sources = read_folder(folder)
     except OSError as error:
-        return [Checked(ROOT_CAUSE, problem=told(error, folder))]
+        return [Checked(ROOT_CAUSE, problem=describe_template_error(error, folder))]
     results = []
     for name in dict.fromkeys((ROOT_CAUSE, *sources)):
         path = folder / name
@@ -36,7 +41,7 @@ def check_templates(folder: Path, view: IncidentView) -> list[Checked]:
                 raise ValueError("there is no such file, or it is not readable as UTF-8 text")
             prompt = render_prompt(view, name, sources)
         except TEMPLATE_ERRORS as error:
-            results.append(Checked(name, problem=told(error, path)))
+            results.append(Checked(name, problem=describe_template_error(error, path)))
             continue
         # The sentence that announces the fence holds it too.
         lines = [line for line in prompt.text.splitlines() if line.startswith(FENCE_START)]

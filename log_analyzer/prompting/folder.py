@@ -111,7 +111,7 @@ def digest_of(sources: Sources) -> str:
     return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def told(error: Exception, path: Path) -> str:
+def describe_template_error(error: Exception, path: Path) -> str:
     """One line for people: the file, the line in it as far as it is known, and what is wrong."""
     where, line = str(path), None
     if isinstance(error, TemplateSyntaxError):

@@ -18,11 +18,11 @@ from log_analyzer.prompting.folder import (
     ROOT_CAUSE,
     TEMPLATE_ERRORS,
     Sources,
+    describe_template_error,
     digest_of,
     load_template,
     read_folder,
     template_for,
-    told,
 )
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.prompting.variables import PromptVariables
@@ -124,7 +124,7 @@ class PromptTemplates:
         return render_prompt(view, ROOT_CAUSE, read_folder(DEFAULTS_DIR))
 
     def _report(self, name: str, error: Exception) -> None:
-        reason = told(error, self._folder / name)
+        reason = describe_template_error(error, self._folder / name)
         metrics.PROMPT_BROKEN.set(1)
         with self._lock:
             known, self._reported[name] = self._reported.get(name), reason

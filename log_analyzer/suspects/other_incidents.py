@@ -9,8 +9,9 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all, rows_of_each
+from firstcause.storage.stored_time import optional_ms
 from log_analyzer.incidents.stores.board import BOARD
-from log_analyzer.incidents.stores.episodes import log_ids_of, milliseconds
+from log_analyzer.incidents.stores.episodes import log_ids_of
 from log_analyzer.suspects.window import RankingWindow
 from log_analyzer.suspects.window_logs import LogReading
 
@@ -58,7 +59,7 @@ class OtherIncidents:
             row
             for row in self._session.execute(self._statements["board"], (BOARD,))
             if row.incident_id not in (None, incident)
-            and (milliseconds(row.opened_at) or 0) < window.end_ms
+            and (optional_ms(row.opened_at) or 0) < window.end_ms
         ]
         rows.sort(key=lambda row: row.opened_at, reverse=True)
         episodes = [(row.episode_id,) for row in rows[:EPISODES_READ]]
@@ -67,7 +68,7 @@ class OtherIncidents:
             (one.episode_id, one.kafka_partition)
             for found in tallies
             for one in found
-            if (milliseconds(one.last_seen) or 0) >= window.start_ms
+            if (optional_ms(one.last_seen) or 0) >= window.start_ms
         ]
         errors = rows_of_each(self._session, self._statements["errors"], places)
         return frozenset(

@@ -21,7 +21,7 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
-from firstcause.normal.composed_normal_store import NormalStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.span_history import spans_of_traces
@@ -125,14 +125,16 @@ class _Reader:
 
     session: Session
     logs: RankingLogs
-    normals: NormalStore
+    normals: ComposedNormalStore
     others: OtherIncidents
 
 
 @cache
 def _reader(settings: Settings) -> _Reader:
     session = cassandra.connect(settings)
-    return _Reader(session, RankingLogs(session), NormalStore(session), OtherIncidents(session))
+    return _Reader(
+        session, RankingLogs(session), ComposedNormalStore(session), OtherIncidents(session)
+    )
 
 
 def _rank(settings: Settings, request: RankingRequest) -> NormalRanking:

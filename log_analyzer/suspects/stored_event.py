@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from firstcause.events.log_event import LogEvent
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import optional_ms
 
 
 def stored_event(row: Any) -> LogEvent:
@@ -16,7 +16,7 @@ def stored_event(row: Any) -> LogEvent:
 
     return LogEvent(
         log_id=str(row.log_id),
-        timestamp_ms=milliseconds(row.timestamp) or 0,
+        timestamp_ms=optional_ms(row.timestamp) or 0,
         service_name=row.service_name,
         level=row.level or "INFO",
         message=row.message or "",

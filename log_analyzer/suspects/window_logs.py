@@ -14,9 +14,8 @@ from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.log_minutes import LogMinutes
 from firstcause.storage.log_partition import SHARDS
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.call_graph import CallGraphStore
-from log_analyzer.incidents.stores.episodes import milliseconds
 from log_analyzer.suspects.stored_event import stored_event
 from log_analyzer.suspects.window import RankingWindow, in_order_of_interest, sample_of_traces
 
@@ -67,7 +66,7 @@ class RankingLogs:
         ends_at = time.monotonic() + timeout_seconds
         parts = self._partitions(window, self._services(window, services, ends_at), ends_at)
         limit = max(LEAST_ROWS, EVENTS_READ // max(1, len(parts)))
-        start, end = moment(window.start_ms), moment(window.end_ms)
+        start, end = datetime_from_ms(window.start_ms), datetime_from_ms(window.end_ms)
         pages = self._rows("partition", [(*part, start, end, limit) for part in parts], ends_at)
         events = [stored_event(row) for page in pages for row in page]
         if all(len(page) < limit for page in pages):
@@ -89,7 +88,7 @@ class RankingLogs:
             (
                 row.service_name
                 for row in heard
-                if (milliseconds(row.last_heard) or 0) >= window.start_ms
+                if (optional_ms(row.last_heard) or 0) >= window.start_ms
             ),
             incident,
             self._calls.load(_left(ends_at)).calls,

@@ -10,11 +10,11 @@ from itertools import pairwise
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
 from root_cause.causal_path.complaints import Complaints
-from root_cause.causal_path.named_peers import NamedPeers
 from root_cause.causal_path.path import CausalPath, Hop
 from root_cause.causal_path.request_tree import RequestTree, tree_of
 from root_cause.causal_path.sights import Way, sight, sights, when_said
 from root_cause.causal_path.ways import Calls, way_of
+from root_cause.evidence.peer_names import PeerNames, head_of
 from root_cause.normal.counts import Normal
 from root_cause.normal.learner import by_trace, spans_by_trace
 from root_cause.ranking.ranker import Ranking
@@ -43,7 +43,7 @@ def causal_path(
     known = Complaints(normal, traces, since_ms)
     names = {event.service_name for found in (untraced, *traces.values()) for event in found}
     names |= {span.service_name for found in spans_of.values() for span in found}
-    peers = NamedPeers(names | {culprit})
+    peers = PeerNames(names | {culprit})
     trees = [
         tree_of(trace_id, traces.get(trace_id, ()), spans_of.get(trace_id, ()), known.complains)
         for trace_id in sorted(traces.keys() | spans_of.keys())
@@ -126,13 +126,13 @@ def _counted(hop: Hop, trees: Sequence[RequestTree], since_ms: int) -> Hop:
     )
 
 
-def _by_names(culprit: str, complaints: Sequence[LogEvent], peers: NamedPeers) -> CausalPath:
+def _by_names(culprit: str, complaints: Sequence[LogEvent], peers: PeerNames) -> CausalPath:
     """From complaint to complaint: who names the culprit, who names that one, and so on."""
     naming: dict[str, dict[str, list[LogEvent]]] = defaultdict(lambda: defaultdict(list))
     said: dict[str, list[LogEvent]] = defaultdict(list)
     for event in sorted(complaints, key=when_said):
         said[event.service_name].append(event)
-        for name in peers.of(event):
+        for name in peers.named(head_of(event)) - {event.service_name}:
             naming[name][event.service_name].append(event)
     services, hops = [culprit], []
     while naming[services[-1]].keys() - set(services):

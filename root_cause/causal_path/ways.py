@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from root_cause.causal_path.named_peers import NamedPeers
 from root_cause.causal_path.request_tree import RequestTree, Visit
 from root_cause.causal_path.sights import Way
+from root_cause.evidence.peer_names import PeerNames, head_of
 from root_cause.normal.counts import Normal
 from root_cause.traces.event_key import service_of
 
@@ -37,7 +37,7 @@ class Calls:
 
 
 def way_of(
-    tree: RequestTree, culprit: str, calls: Calls, peers: NamedPeers, callers: Iterable[str]
+    tree: RequestTree, culprit: str, calls: Calls, peers: PeerNames, callers: Iterable[str]
 ) -> Way | None:
     """The request's longest way from the culprit up to the last that complains; None if none does.
 
@@ -57,7 +57,9 @@ def way_of(
         return None
     failing = [visit for visit in tree.visits.values() if visit.complaints]
     naming = [
-        visit for visit in failing if any(culprit in peers.of(one) for one in visit.complaints)
+        visit
+        for visit in failing
+        if any(culprit in peers.named(head_of(one)) for one in visit.complaints)
     ]
     for visit in naming or _deepest(tree, failing, set(callers)):
         return Way(_up(tree, visit, calls), missing=True)

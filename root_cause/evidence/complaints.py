@@ -25,7 +25,8 @@ NOT_REACHED: Final = re.compile(
     r"|no response|connection (?:was |is )?(?:reset|closed|aborted|lost|failed|error)"
     r"|reset by|(?:can ?not|could not|can't|couldn't|failed to|unable to|error while) "
     r"(?:connect|reach|dial)|deadline exceeded|no (?:healthy|available|instance)|bad gateway"
-    r"|broken pipe|unexpected (?:eof|end of)|max retries|circuit ?breaker|lost connection",
+    r"|broken pipe|unexpected (?:eof|end of)|max retries|circuit ?breaker|lost connection"
+    r"|no connection|\bretry(?:ing)?\b|trying again|certificate|handshake|\b(?:ssl|tls|pkix)\b",
     re.IGNORECASE,
 )
 # An answer of another that was no good: the failure is told, not made here.

@@ -38,7 +38,9 @@ class EpisodeErrors:
     fatal: bool
 
 
-def loud_times(what: str, episodes: Sequence[EpisodeErrors], *, is_open: bool) -> list[Disturbance]:
+def disturbances_of_episodes(
+    what: str, episodes: Sequence[EpisodeErrors], *, is_open: bool
+) -> list[Disturbance]:
     """The times of an incident in which it disturbs, in their order; none may be.
 
     It does within each fifteen minutes that have ten errors, or errors of two services; from the

@@ -14,7 +14,7 @@ from root_cause.traces.steps import Step
 _TOO_STRANGE: Final = 0.5
 
 
-def fits(steps: Iterable[Step], normal: Normal) -> bool:
+def normal_applies(steps: Iterable[Step], normal: Normal) -> bool:
     """False when in most services most turns are new.
 
     One culprit does not do that: clocks have moved, or another release runs, or the normal is of

@@ -23,9 +23,9 @@ from root_cause.normal.counts import Normal
 from root_cause.normal.learner import DEBUG_LEVELS, learn
 from root_cause.normal.neighbours import Neighbours
 from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms
-from root_cause.ranking.normal_applies import fits
+from root_cause.ranking.normal_applies import normal_applies
 from root_cause.ranking.scores import scores
-from root_cause.ranking.service_named_in_error import named_services
+from root_cause.ranking.service_named_in_error import services_named_in_errors
 from root_cause.ranking.window import Tally, facts_of
 from root_cause.traces.event_key import event_key, kind_of
 
@@ -34,7 +34,7 @@ CONFIDENT_FROM: Final = 1.5
 # The same without a normal: a window's beginning knows less.
 CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.0
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.6
+STANDS_OUT: Final = 1.8
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
@@ -125,9 +125,9 @@ def rank(
         begin_ms = share_ms(events, spans, EARLY)
     failures = _failures(events, normal if has_normal else None, names, begin_ms)
     steps = (one.step for fact in facts for one in fact.steps)
-    fits_normal = fits(steps, normal)
+    fits_normal = normal_applies(steps, normal)
     regularity, usual = Regularity(normal, names.masked), UsualTimes(normal)
-    named = named_services(events, names)
+    named = services_named_in_errors(events, names)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
     tally = Tally(names.masked)
     best: dict[str, tuple[float, int, tuple[Piece, ...]]] = {}

@@ -10,7 +10,7 @@ from root_cause.evidence.peer_names import PeerNames, head_of
 from root_cause.traces.event_key import event_key
 
 
-def named_services(events: Iterable[LogEvent], names: PeerNames) -> Mapping[str, str]:
+def services_named_in_errors(events: Iterable[LogEvent], names: PeerNames) -> Mapping[str, str]:
     """By the key of an error, the one other service that its messages name.
 
     Errors that name several, or none, are left out.

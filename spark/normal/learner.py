@@ -18,12 +18,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from firstcause.normal.compose_and_store import compose_in_force
-from firstcause.normal.composed_normal_store import NormalStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.normal.known_disturbances import disturbances_between
-from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, SliceStore
+from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, LearnedHourStore
 from firstcause.settings import Settings
 from firstcause.storage.log_minutes import minutes_between
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from root_cause.normal.codec import TOTALS, decode, encode
 from root_cause.normal.counts import Normal, merge
 from root_cause.normal.learner import learn
@@ -99,8 +99,8 @@ class NormalLearner:
     def __init__(self, settings: Settings, session: Session) -> None:
         self._settings = settings
         self._session = session
-        self._slices = SliceStore(session)
-        self._normals = NormalStore(session)
+        self._slices = LearnedHourStore(session)
+        self._normals = ComposedNormalStore(session)
 
     @cached_property
     def _spark(self) -> SparkSession:
@@ -195,7 +195,10 @@ def _merged(rows: Iterable[Any]) -> Normal:
 def _outcome(
     hour: TimeRange, events: int, traces: int, refused: str | None, *, changed: bool
 ) -> HourOutcome:
-    start, end = moment(hour.start_ms).isoformat(), moment(hour.end_ms).isoformat()
+    start, end = (
+        datetime_from_ms(hour.start_ms).isoformat(),
+        datetime_from_ms(hour.end_ms).isoformat(),
+    )
     outcome = HourOutcome(start, end, events, traces, refused, changed)
     log.info("hour_learned" if refused is None else "hour_refused", **asdict(outcome))
     return outcome

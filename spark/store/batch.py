@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from firstcause.dead_letters import headers
 from firstcause.settings import Settings
-from spark.store.dead_letter_writer import DeadLetterSink
+from spark.store.dead_letter_writer import DeadLetterWriter
 from spark.store.halving import HalvingSearch, Position, is_of_data
 from spark.store.positions import is_at, is_within, part_of, position
 from spark.streaming.query import shortest_reason
@@ -61,7 +61,7 @@ class StoreBatch:
         self,
         settings: Settings,
         content: Content,
-        dead_letters: DeadLetterSink,
+        dead_letters: DeadLetterWriter,
         check: Callable[[], None],
         search_seconds: float,
         after_batch: Callable[[], None] = lambda: None,

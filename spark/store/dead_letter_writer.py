@@ -21,7 +21,7 @@ CLOCK_MARGIN_MS: Final = 60_000
 RECORD_OVERHEAD_BYTES: Final = 64 * 1024
 
 
-class DeadLetterSink:
+class DeadLetterWriter:
     """Writes unreadable records to the dead-letter topic.
 
     Kafka's sink alone would write them again when a batch is repeated after a crash. So the

@@ -27,7 +27,7 @@ from spark.driver.heartbeat_writer import ProgressFile, progress_path
 from spark.session import build_session, close_connections
 from spark.store.batch import Content, StoreBatch
 from spark.store.dead_letter_meter import DeadLetterMeter
-from spark.store.dead_letter_writer import DeadLetterSink
+from spark.store.dead_letter_writer import DeadLetterWriter
 from spark.streaming.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.streaming.query import GIVE_UP_SECONDS, ServiceAway, StreamingJob, run, stop_on_signals
 
@@ -144,7 +144,7 @@ def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event
         cql, make_content = connected
         try:
             session = build_session(settings, job.name)
-            dead_letters = DeadLetterSink(settings, checkpoint, job.name)
+            dead_letters = DeadLetterWriter(settings, checkpoint, job.name)
             store = StoreBatch(
                 settings,
                 make_content(),

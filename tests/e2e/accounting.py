@@ -22,7 +22,7 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.output.kafka_producer import connect_producer, produce
 from generators.output.message_batch import MessageBatch, paced
@@ -145,7 +145,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
 def dead_letters(settings: Settings) -> list[Message]:
     config = {"bootstrap.servers": settings.kafka_bootstrap_servers}
     topic = settings.kafka_dead_letter_topic
-    return list(messages_now(topic, config, group_id="accounting"))
+    return list(read_to_current_end(topic, config, group_id="accounting"))
 
 
 def source_position(message: Message) -> tuple[str, int, int]:

@@ -10,7 +10,7 @@ from generators.cases.simulation.condition import CallPolicy, Course, Where, Wro
 from generators.cases.simulation.effects import NewLine, SlowWork, StepTrouble, Wait, WrongReply
 from generators.cases.simulation.wire_effects import HastyCalls
 from generators.cases.simulation.world import LoneLine
-from generators.log_template import LogTemplate, spoken
+from generators.log_template import LogTemplate, parse_log_template
 
 _COMPLAINTS: Final = (
     "ERROR {operation} failed: value is null",
@@ -40,7 +40,7 @@ def wrong_return(to: FaultSetting) -> None:
         kind = draw.choices(list(WrongAnswer), weights=(6, 2, 2))[0]
         reactions[name] = WrongAnswer.FAIL if name == callers[0] else kind
         exception = _NULL_CLASS[service.runtime] if draw.happens(0.7) else None
-        complaints[name] = spoken(draw.choice(_COMPLAINTS), exception)
+        complaints[name] = parse_log_template(draw.choice(_COMPLAINTS), exception)
     share = to.share(0.5, 1.0)
     for course, at in _changed(to, where):
         to.world.add(WrongReply(at, course, share, draw, reactions, complaints))
@@ -50,7 +50,7 @@ def wrong_return(to: FaultSetting) -> None:
             )
             to.world.add(StepTrouble(at, course, 0.15, draw, at_step=1, said=(own,), status=500))
         elif draw.happens(0.3):
-            odd = spoken("INFO Nothing to do for {order_id}, result is empty")
+            odd = parse_log_template("INFO Nothing to do for {order_id}, result is empty")
             since = dict.fromkeys(range(len(to.world.replicas[to.culprit])), course.start_us)
             to.world.add(NewLine(at, since, odd))
 
@@ -126,7 +126,7 @@ def retry_storm(to: FaultSetting) -> None:
         where = Where(to.culprit, replicas=frozenset({replica}))
         to.world.add(HastyCalls(where, Course(since_us, to.end_us), hasty))
     course = Course(to.start_us, to.end_us, 40 * SECOND_US)
-    full = spoken("WARN Request queue is full, {queue_depth} waiting: refused")
+    full = parse_log_template("WARN Request queue is full, {queue_depth} waiting: refused")
     # What is called is overloaded for everybody, not for the culprit alone.
     at = Where(slowest.service)
     to.world.add(
@@ -152,7 +152,9 @@ def _changed(to: FaultSetting, where: Where) -> list[tuple[Course, Where]]:
 def _warn_of_memory(to: FaultSetting, replica: int, course: Course) -> None:
     if to.runtime != "java" or to.draw.happens(0.4):
         return
-    line = spoken("WARN GC overhead: old generation at 9{quantity} percent after collection")
+    line = parse_log_template(
+        "WARN GC overhead: old generation at 9{quantity} percent after collection"
+    )
     at_us = course.start_us + course.ramp_us // 3
     while at_us < course.end_us:
         to.world.lone_lines.append(LoneLine(at_us, to.culprit, replica, line, "MemoryMonitor"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from generators.cases.draw import Draw
 from generators.cases.simulation.world import LoneLine, World, instance_name
 from generators.cases.system.model import CaseSystem
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 SECOND_US = 1_000_000
 
-_STOPPING = spoken("INFO Graceful shutdown: no new requests are taken")
+_STOPPING = parse_log_template("INFO Graceful shutdown: no new requests are taken")
 _STARTED = (
-    spoken("INFO Started, listening on port 8080"),
-    spoken("INFO Connected to the configuration server, profile production"),
+    parse_log_template("INFO Started, listening on port 8080"),
+    parse_log_template("INFO Connected to the configuration server, profile production"),
 )
 
 

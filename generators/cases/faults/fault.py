@@ -11,7 +11,7 @@ from generators.cases.simulation.condition import Course, Where
 from generators.cases.simulation.world import World
 from generators.cases.system.builder import PARTNER
 from generators.cases.system.model import CaseSystem
-from generators.log_template import LogTemplate, spoken
+from generators.log_template import LogTemplate, parse_log_template
 from generators.topology import Runtime
 
 Candidates = Callable[[CaseSystem, str], bool]
@@ -85,7 +85,7 @@ class FaultSetting:
 
     def error(self, text: str, **exceptions: str) -> LogTemplate:
         """An ERROR line; `exceptions` names the class by runtime."""
-        return spoken(f"ERROR {text}", exceptions.get(self.runtime))
+        return parse_log_template(f"ERROR {text}", exceptions.get(self.runtime))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from generators.cases.simulation.condition import Course, Where
 from generators.cases.simulation.effects import NewLine, SlowWork
 from generators.cases.simulation.world import TrafficChange, World
 from generators.cases.system.model import CaseSystem
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 KINDS: Final = ("new_line", "other_words", "more_traffic", "a_bit_slower", "restart_alone")
 
@@ -43,7 +43,7 @@ def add_harmless_change(
     since_us = roll_out(world, system, service, at_us, draw)
     where = Where(service)
     if kind == "new_line":
-        world.add(NewLine(where, since_us, spoken(draw.choice(_NEW_LINES))))
+        world.add(NewLine(where, since_us, parse_log_template(draw.choice(_NEW_LINES))))
     elif kind == "other_words":
         said = [
             step.log[0]
@@ -52,7 +52,7 @@ def add_harmless_change(
             if step.log
         ] or [system.topology.services[service].received[0]]
         old = draw.choice(said)
-        new = spoken(f"{old.level} v2: {old.text}")
+        new = parse_log_template(f"{old.level} v2: {old.text}")
         world.add(NewLine(where, since_us, new, in_place_of=old))
     elif kind == "a_bit_slower":
         course = Course(at_us, at_us + 3600 * SECOND_US)

@@ -15,7 +15,7 @@ from generators.cases.simulation.effects import ResourceTrouble, SlowWork, StepT
 from generators.cases.simulation.wire_effects import NoWay, SlowWire
 from generators.cases.system.builder import PARTNER
 from generators.cases.system.model import CaseSystem
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 
 def cpu_contention(to: FaultSetting) -> None:
@@ -73,7 +73,7 @@ def expired_certificate(to: FaultSetting) -> None:
     )
     to.world.add(
         NoWay(
-            to.course(60), to.share(0.7, 1.0), spoken(line), Wait(15, 0.6), to.draw,
+            to.course(60), to.share(0.7, 1.0), parse_log_template(line), Wait(15, 0.6), to.draw,
             callee=to.culprit,
         )
     )  # fmt: skip
@@ -92,7 +92,7 @@ def dns_failure(to: FaultSetting) -> None:
     # A resolver that is away is asked again after 5 s; one that knows no such name says so.
     wait = Wait(20, 0.6) if to.silent or draw.happens(0.5) else Wait(5000, 0.01)
     share = to.share(0.5, 0.95)
-    template = spoken(line)
+    template = parse_log_template(line)
     if to.silent:
         gone = NoWay(to.course(30), share, template, wait, draw, callee=to.culprit)
     else:

@@ -9,7 +9,7 @@ from generators.cases.faults.fault import FaultSetting, FaultType, uses_database
 from generators.cases.simulation.condition import Where
 from generators.cases.simulation.effects import LostLines, ResourceTrouble, Wait
 from generators.cases.simulation.world import LoneLine
-from generators.log_template import LogTemplate, spoken
+from generators.log_template import LogTemplate, parse_log_template
 
 
 def slow_query(to: FaultSetting) -> None:
@@ -21,7 +21,9 @@ def slow_query(to: FaultSetting) -> None:
     wait = Wait(to.patience_ms * draw.uniform(0.6, 1.6), 0.8)
     said: tuple[LogTemplate, ...] = ()
     if draw.happens(0.5):
-        said = (spoken("WARN Slow query: {elapsed_ms} ms so far, {rows} rows examined"),)
+        said = (
+            parse_log_template("WARN Slow query: {elapsed_ms} ms so far, {rows} rows examined"),
+        )
     limit_ms = None if to.silent else to.patience_ms * draw.uniform(0.3, 0.9)
     over_limit = to.error(
         "Lock wait timeout exceeded; try restarting transaction",
@@ -55,7 +57,7 @@ def connection_pool_exhausted(to: FaultSetting) -> None:
         )
     )  # fmt: skip
     if draw.happens(0.5):
-        waiting = spoken("WARN Pool is exhausted, {queue_depth} requests are waiting")
+        waiting = parse_log_template("WARN Pool is exhausted, {queue_depth} requests are waiting")
         _say_often(to, where, waiting, every_seconds=draw.uniform(10, 30))
 
 

@@ -15,7 +15,7 @@ from generators.cases.simulation.speaker import Speaker
 from generators.cases.simulation.walk import CaseWalk
 from generators.cases.simulation.world import LoneLine, World
 from generators.cases.system.model import CaseSystem
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 from generators.topology import OperationRef
 
 SECOND_US: Final = 1_000_000
@@ -31,7 +31,7 @@ def usual_world(system: CaseSystem, draw: Draw) -> World:
     world.add(Hiccups(0.002, Wait(350, 0.7), draw))
     for ref, line, share in system.ambient:
         where = Where(ref.service, frozenset({ref.operation}))
-        world.add(StepTrouble(where, always, share, draw, said=(spoken(line),)))
+        world.add(StepTrouble(where, always, share, draw, said=(parse_log_template(line),)))
     return world
 
 
@@ -104,7 +104,7 @@ def _say_lone_lines(
         (name, template, BACKGROUND_A_MINUTE)
         for name, service in system.topology.services.items()
         for template in service.background
-    ] + [(name, spoken(line), rate) for name, line, rate in system.ambient_alone]
+    ] + [(name, parse_log_template(line), rate) for name, line, rate in system.ambient_alone]
     lines = list(world.lone_lines)
     for name, template, a_minute in usual:
         at_us: float = begin_us

@@ -18,7 +18,7 @@ from generators.cases.simulation.visit import Visit
 from generators.cases.simulation.visit_progress import WORK_SIGMA, ReplicaDied, VisitProgress
 from generators.cases.simulation.world import World
 from generators.cases.system.model import CaseSystem
-from generators.log_template import LogTemplate, spoken
+from generators.log_template import LogTemplate, parse_log_template
 from generators.topology import OperationRef, Step
 
 HOP_US: Final = 400
@@ -26,8 +26,8 @@ BAD_REQUEST: Final = 400
 FIRST_FAILURE: Final = 499
 GATEWAY_TIMEOUT: Final = 504
 
-_RESET = spoken("ERROR Connection to {callee} was reset by the peer")
-_REFUSED = spoken("ERROR Cannot connect to {callee}: connection refused")
+_RESET = parse_log_template("ERROR Connection to {callee} was reset by the peer")
+_REFUSED = parse_log_template("ERROR Cannot connect to {callee}: connection refused")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from generators.cases.draw import Draw
 from generators.cases.system import vocabulary
-from generators.log_template import LogTemplate, spoken
+from generators.log_template import LogTemplate, parse_log_template
 from generators.topology import Runtime
 
 _FAILURE_CLASS: Final[dict[Runtime, str]] = {
@@ -82,4 +82,4 @@ def step_line(draw: Draw, kind: str, noun: str, operation: str) -> str:
 
 
 def _error(text: str, exception: str, draw: Draw) -> LogTemplate:
-    return spoken(text, exception if draw.happens(0.7) else None)
+    return parse_log_template(text, exception if draw.happens(0.7) else None)

@@ -16,11 +16,11 @@ from cassandra.query import UNSET_VALUE, BatchStatement
 from cassandra.util import min_uuid_from_time
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.episode import title
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.grouping import Board, BoardRow
-from log_analyzer.incidents.stores.episodes import Write, milliseconds, write_all
+from log_analyzer.incidents.stores.writes import Write, write_all
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.
 BOARD: Final = "all"
@@ -93,7 +93,7 @@ class BoardStore:
                 row.fingerprint,
                 row.service_name,
                 row.template,
-                moment(row.opened_ms),
+                datetime_from_ms(row.opened_ms),
                 row.names or UNSET_VALUE,
                 row.surfaces_from or UNSET_VALUE,
                 row.held_apart or UNSET_VALUE,
@@ -114,7 +114,7 @@ class BoardStore:
         merges: list[Write] = []
         left: list[Write] = []
         for row in rows:
-            opened = moment(row.opened_ms)
+            opened = datetime_from_ms(row.opened_ms)
             group = (row.fingerprint, row.service_name, row.template)
             episode = (row.episode_id, row.incident_id, *group, opened)
             membership.append((self._statements["episode"], episode))
@@ -136,10 +136,10 @@ class BoardStore:
         for wave in (membership, [*merges, *left]):
             write_all(self._session, wave)
 
-    def tell_traces(self, traces: Mapping[UUID, bytes]) -> None:
+    def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
         """Tells all instances which traces a batch has brought: packed spans by episode."""
         now_ms = time.time_ns() // 1_000_000
-        minute = moment(now_ms - now_ms % MINUTE_MS)
+        minute = datetime_from_ms(now_ms - now_ms % MINUTE_MS)
         write_all(
             self._session,
             [
@@ -159,7 +159,7 @@ class BoardStore:
         after = min_uuid_from_time(start_ms / 1_000)
         found: list[tuple[UUID, UUID, bytes]] = []
         for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + MINUTE_MS, MINUTE_MS):
-            rows = self._rows("read_traces", moment(minute_ms), after)
+            rows = self._rows("read_traces", datetime_from_ms(minute_ms), after)
             found += [(row.written_at, row.episode_id, row.traces) for row in rows]
         return max(start_ms, now_ms - TRACES_OVERLAP_MS), found
 
@@ -173,7 +173,7 @@ def _board_row(row: Any) -> BoardRow:
         row.fingerprint,
         row.service_name,
         row.template,
-        milliseconds(row.opened_at) or 0,
+        optional_ms(row.opened_at) or 0,
         frozenset(row.names or ()),
         row.surfaces_from,
         bool(row.held_apart),

@@ -35,7 +35,7 @@ class BoardAccess(Protocol):
     def publish(self, rows: Iterable[BoardRow]) -> None:
         """Writes what follows from these rows to the tables that people read. Idempotent."""
 
-    def tell_traces(self, traces: Mapping[UUID, bytes]) -> None:
+    def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
         """Tells all instances which traces a batch has brought: packed spans by episode."""
 
     def traces_since(self, since_ms: int) -> tuple[int, list[ToldTraces]]:

@@ -36,7 +36,7 @@ class BoardInMemory:
     def publish(self, rows: Iterable[BoardRow]) -> None:
         """Nobody else reads it."""
 
-    def tell_traces(self, traces: Mapping[UUID, bytes]) -> None:
+    def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
         """Nobody else listens."""
 
     def traces_since(self, since_ms: int) -> tuple[int, list[ToldTraces]]:

@@ -10,20 +10,19 @@ import hashlib
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent
-from cassandra.query import BatchStatement, PreparedStatement
+from cassandra.query import BatchStatement
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.episodes.episode import Episode, episode_id
 from log_analyzer.episodes.tally import Tally
 from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
+from log_analyzer.incidents.stores.writes import Write, write_all
 from log_analyzer.redaction.redactor import cut_apart
 
 # So many log ids make a row of 40 KB.
@@ -31,15 +30,6 @@ LOG_IDS_OF_A_ROW: Final = 2_000
 _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 OPENING_ATTEMPTS: Final = 20
-WRITES_AT_ONCE: Final = 50
-
-
-class LostRaceError(Exception):
-    """Others kept changing what this was about to change; the same may work later."""
-
-
-# A statement and its values.
-Write = tuple[PreparedStatement | BatchStatement, tuple[object, ...]]
 
 
 _CQL: Final = {
@@ -75,26 +65,12 @@ _CQL: Final = {
 }
 
 
-def milliseconds(moment_: datetime | None) -> int | None:
-    """A time that Cassandra returned (UTC, naive) as ms since the epoch; None stays None."""
-    if moment_ is None:
-        return None
-    aware = moment_.replace(tzinfo=UTC) if moment_.tzinfo is None else moment_
-    return round(aware.timestamp() * 1000)
-
-
 def log_ids_of(blob: bytes) -> dict[bytes, int]:
     """The log ids of a row of `episode_errors`, 16 bytes each, and their minutes."""
     return dict(_ENTRY.iter_unpack(blob))
 
 
-def write_all(session: Session, writes: Sequence[Write]) -> None:
-    """Does all of these writes, many at a time; returns when all are durable."""
-    if writes:
-        execute_concurrent(session, writes, concurrency=WRITES_AT_ONCE, raise_on_first_error=True)
-
-
-class IncidentStore:
+class EpisodeStore:
     """Episodes, and the state of their incidents, as the consumer loop needs them."""
 
     def __init__(self, session: Session) -> None:
@@ -106,9 +82,9 @@ class IncidentStore:
 
     def near(self, fingerprint: UUID, moment_ms: int) -> list[tuple[int, UUID]]:
         """The group's episodes opened around a time: two before it and one after it."""
-        rows = self._rows("group_before", fingerprint, moment(moment_ms))
-        rows += self._rows("group_after", fingerprint, moment(moment_ms))
-        return [(milliseconds(row.opened_at) or 0, row.episode_id) for row in rows]
+        rows = self._rows("group_before", fingerprint, datetime_from_ms(moment_ms))
+        rows += self._rows("group_after", fingerprint, datetime_from_ms(moment_ms))
+        return [(optional_ms(row.opened_at) or 0, row.episode_id) for row in rows]
 
     def revision(self, fingerprint: UUID) -> int | None:
         """How many episodes the group has had; None for none. Read it before `near`."""
@@ -127,7 +103,7 @@ class IncidentStore:
         else:
             values = (revision + 1, first.fingerprint, revision)
             batch.add(self._statements["open_next"], values)
-        at = moment(first.moment_ms)
+        at = datetime_from_ms(first.moment_ms)
         batch.add(self._statements["open_row"], (first.fingerprint, at, opened))
         return opened if self._session.execute(batch).was_applied else None
 
@@ -144,9 +120,9 @@ class IncidentStore:
                 stored_count=row.remembered or 0,
                 overflow=row.overflow or 0,
                 high_offset=-1 if row.high_offset is None else row.high_offset,
-                first_ms=milliseconds(row.first_seen),
-                last_ms=milliseconds(row.last_seen),
-                last_arrival_ms=milliseconds(row.last_arrival) or 0,
+                first_ms=optional_ms(row.first_seen),
+                last_ms=optional_ms(row.last_seen),
+                last_arrival_ms=optional_ms(row.last_arrival) or 0,
                 fatal=bool(row.fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
@@ -185,7 +161,7 @@ class IncidentStore:
                 self._statements["write_evidence"],
                 (
                     episode,
-                    moment(error.event.timestamp_ms),
+                    datetime_from_ms(error.event.timestamp_ms),
                     UUID(error.event.log_id),
                     error.service_name,
                     error.event.level,
@@ -210,9 +186,13 @@ class IncidentStore:
                     len(tally.seen),
                     tally.overflow,
                     tally.high_offset,
-                    moment(tally.first_ms if tally.first_ms is not None else episode.opened_ms),
-                    moment(tally.last_ms if tally.last_ms is not None else episode.opened_ms),
-                    moment(tally.last_arrival_ms),
+                    datetime_from_ms(
+                        tally.first_ms if tally.first_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(
+                        tally.last_ms if tally.last_ms is not None else episode.opened_ms
+                    ),
+                    datetime_from_ms(tally.last_arrival_ms),
                     tally.fatal,
                     dict(tally.minutes),
                     dict(tally.overflow_minutes),
@@ -251,9 +231,9 @@ class IncidentStore:
         if not rows:
             return None
         return Bounds(
-            min(milliseconds(row.first_seen) or 0 for row in rows),
-            max(milliseconds(row.last_seen) or 0 for row in rows),
-            max(milliseconds(row.last_arrival) or 0 for row in rows),
+            min(optional_ms(row.first_seen) or 0 for row in rows),
+            max(optional_ms(row.last_seen) or 0 for row in rows),
+            max(optional_ms(row.last_arrival) or 0 for row in rows),
         )
 
     def resolve(self, incident: UUID, now_ms: int, as_of_ms: int | None = None) -> None:
@@ -262,4 +242,4 @@ class IncidentStore:
         An error that still belongs to it opens it again. Without `as_of_ms` it is now (wall clock).
         """
         as_of_us = (now_ms if as_of_ms is None else as_of_ms) * 1_000 + 1
-        self._rows("resolve", as_of_us, moment(now_ms), incident)
+        self._rows("resolve", as_of_us, datetime_from_ms(now_ms), incident)

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.episodes.episode import Episode, episode_id
-from log_analyzer.incidents.stores.episodes import IncidentStore, Write
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.stores.incident_rows import Bounds, IncidentRow
+from log_analyzer.incidents.stores.writes import Write
 
 
-class EpisodesInMemory(IncidentStore):
+class EpisodesInMemory(EpisodeStore):
     """What a tracker writes of episodes, as far as it can be asked for.
 
     Attributes:

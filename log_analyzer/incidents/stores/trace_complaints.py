@@ -16,7 +16,7 @@ from cassandra.cluster import Session
 from cassandra.util import min_uuid_from_time
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.episodes.tally import MINUTE_MS
 
 # Rows are read from so long ago at the most, and the last seconds again: a row may become readable
@@ -46,7 +46,7 @@ class TraceComplaints:
         """Tells all instances of which service each trace (by its id) complains."""
         if complaints:
             now_ms = time.time_ns() // 1_000_000
-            values = (moment(now_ms - now_ms % MINUTE_MS), uuid.uuid1(), dict(complaints))
+            values = (datetime_from_ms(now_ms - now_ms % MINUTE_MS), uuid.uuid1(), dict(complaints))
             self._session.execute(self._statements["tell"], values)
 
     def new(self) -> dict[str, str]:
@@ -56,7 +56,9 @@ class TraceComplaints:
         after = min_uuid_from_time(start_ms / 1_000)
         found: dict[str, str] = {}
         for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + MINUTE_MS, MINUTE_MS):
-            for row in self._session.execute(self._statements["hear"], (moment(minute_ms), after)):
+            for row in self._session.execute(
+                self._statements["hear"], (datetime_from_ms(minute_ms), after)
+            ):
                 if row.written_at not in self._heard:
                     self._heard[row.written_at] = None
                     found.update(row.complaints or {})

@@ -12,8 +12,7 @@ from cassandra.cluster import Session
 
 from firstcause.derived_ids import derived_id
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.notify.messages.digest import DigestKind, Member
 
 MINUTE_MS: Final = 60_000
@@ -63,13 +62,13 @@ class DigestStore:
             "join",
             digest,
             member.incident_id,
-            moment(member.joined_ms),
+            datetime_from_ms(member.joined_ms),
             member.severity,
             member.status,
             member.title,
             member.error_count,
-            moment(member.first_ms),
-            moment(member.last_ms),
+            datetime_from_ms(member.first_ms),
+            datetime_from_ms(member.last_ms),
         )
 
     def members(self, digest: UUID) -> list[Member]:
@@ -77,13 +76,13 @@ class DigestStore:
         found = [
             Member(
                 row.incident_id,
-                milliseconds(row.joined_at) or 0,
+                optional_ms(row.joined_at) or 0,
                 row.severity or "low",
                 row.status or "open",
                 row.title or "",
                 row.error_count or 0,
-                milliseconds(row.first_seen) or 0,
-                milliseconds(row.last_seen) or 0,
+                optional_ms(row.first_seen) or 0,
+                optional_ms(row.last_seen) or 0,
             )
             for row in self._execute("members", digest)
         ]
@@ -91,15 +90,20 @@ class DigestStore:
 
     def note_sent(self, incident: UUID, now_ms: int) -> None:
         """Notes that an incident's first message is sent now."""
-        self._execute("note", moment(now_ms - now_ms % MINUTE_MS), incident, moment(now_ms))
+        self._execute(
+            "note",
+            datetime_from_ms(now_ms - now_ms % MINUTE_MS),
+            incident,
+            datetime_from_ms(now_ms),
+        )
 
     def sent_within(self, span_ms: int, now_ms: int) -> int:
         """How many incidents' first messages were sent within a time of at most some minutes."""
         found: set[UUID] = set()
         minute_ms = (now_ms - span_ms) // MINUTE_MS * MINUTE_MS
         while minute_ms <= now_ms:
-            for row in self._execute("noted", moment(minute_ms)):
-                if (milliseconds(row.sent_at) or 0) > now_ms - span_ms:
+            for row in self._execute("noted", datetime_from_ms(minute_ms)):
+                if (optional_ms(row.sent_at) or 0) > now_ms - span_ms:
                     found.add(row.incident_id)
             minute_ms += MINUTE_MS
         return len(found)

@@ -16,8 +16,7 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import moment
-from log_analyzer.incidents.stores.episodes import milliseconds
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.notify.channel import Posted
 
 _CQL: Final = {
@@ -82,7 +81,7 @@ class ThreadOutbox:
         """
         place = (incident, thread.channel, thread.message_id, reply)
         told = orjson.dumps(dict(facts)).decode() if facts else None
-        self._execute("plan", *place, uuid.uuid4(), moment(now_ms), broadcast, told)
+        self._execute("plan", *place, uuid.uuid4(), datetime_from_ms(now_ms), broadcast, told)
 
     def in_state(self, state: str) -> list[ReplyRow]:
         """The replies in this state, as they were planned: the oldest first."""
@@ -100,8 +99,8 @@ class ThreadOutbox:
             row.state,
             epoch,
             row.lease_owner,
-            moment(row.lease_until_ms),
-            moment(row.not_before_ms),
+            datetime_from_ms(row.lease_until_ms),
+            datetime_from_ms(row.not_before_ms),
             row.attempts,
             row.last_error,
             row.incident_id,
@@ -120,10 +119,10 @@ def _row(row: Any) -> ReplyRow:
         state=row.state,
         epoch=row.epoch,
         thread=Posted(row.channel, row.thread_ts),
-        planned_ms=milliseconds(row.planned_at) or 0,
+        planned_ms=optional_ms(row.planned_at) or 0,
         lease_owner=row.lease_owner,
-        lease_until_ms=milliseconds(row.lease_until) or 0,
-        not_before_ms=milliseconds(row.not_before) or 0,
+        lease_until_ms=optional_ms(row.lease_until) or 0,
+        not_before_ms=optional_ms(row.not_before) or 0,
         attempts=row.attempts or 0,
         last_error=row.last_error,
         broadcast=bool(row.broadcast),

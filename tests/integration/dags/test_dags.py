@@ -22,7 +22,7 @@ from confluent_kafka import Producer
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.evaluations.history import EvaluationHistory
 from firstcause.events.log_event import read_log_event
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.local.daemons.airflow_pools import (
     BATCH_POOL,
     BATCH_SLOTS,
@@ -30,7 +30,7 @@ from firstcause.local.daemons.airflow_pools import (
     STREAM_PRIORITY,
 )
 from firstcause.local.service import last_log_lines
-from firstcause.normal.composed_normal_store import NormalStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
 from root_cause.evaluation.measure import Shares
@@ -220,7 +220,9 @@ def test_kafka_stream_sends_readable_events_of_its_minute(
     now_ms = int(time.time() * 1000)
     values = [
         message.value()
-        for message in messages_now(settings.kafka_logs_topic, kafka(settings), group_id="test")
+        for message in read_to_current_end(
+            settings.kafka_logs_topic, kafka(settings), group_id="test"
+        )
     ]
     events = [read_log_event(value, now_ms) for value in values]
     assert len(events) == len({event.log_id for event in events}) == sent > 0
@@ -360,7 +362,7 @@ def test_learn_normal_learns_a_time_that_a_person_vouches_for(
     told = result["xcoms"]["learn_hours"]
     assert any(hour["traces"] > 0 for hour in told["hours"])
     with cassandra.session(settings) as session:
-        loaded = NormalStore(session).load(int(now.timestamp() * 1000), 10.0)
+        loaded = ComposedNormalStore(session).load(int(now.timestamp() * 1000), 10.0)
     assert loaded is not None
     assert loaded.version == told["version"]
     assert driver_processes(DriverFiles.of(runs.settings, "learn_normal")) == []

@@ -18,7 +18,7 @@ from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.fixes import FIXES
 from firstcause.dead_letters.replay import replay_dead_letters
 from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.airflow import airflow_environment
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -77,7 +77,9 @@ def replay(settings: Settings, **request: Any) -> ReplaySummary:
 def sent_back(settings: Settings) -> list[str]:
     """Source offsets of the letters in the topic of logs, one a message."""
     found = []
-    for message in messages_now(settings.kafka_logs_topic, config(settings), group_id="test"):
+    for message in read_to_current_end(
+        settings.kafka_logs_topic, config(settings), group_id="test"
+    ):
         origin = dict(message.headers())[dead_letter.REPLAY_OF].decode()
         found.append(origin.rpartition("/")[2])
     return found
@@ -132,8 +134,8 @@ def test_what_came_from_the_spans_goes_back_there_and_never_to_the_logs(fresh: S
     assert summary.replayed == 1
     assert summary.still_unreadable == {"bad_trace_id": 1, "missing_trace_id": 1}
     spans = fresh.kafka_spans_topic
-    wait_for(lambda: list(messages_now(spans, config(fresh), group_id="test")))
-    [back] = messages_now(spans, config(fresh), group_id="test")
+    wait_for(lambda: list(read_to_current_end(spans, config(fresh), group_id="test")))
+    [back] = read_to_current_end(spans, config(fresh), group_id="test")
     assert back.value() == otlp()
     assert sent_back(fresh) == []
     assert replay(fresh).replayed_before == 1

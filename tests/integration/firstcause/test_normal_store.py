@@ -18,11 +18,11 @@ from cassandra.cluster import Session
 from dags.tasks import hours_to_learn
 from firstcause.events.log_event import LogEvent
 from firstcause.normal.compose_and_store import compose_in_force
-from firstcause.normal.composed_normal_store import VERSIONS_KEPT, NormalStore
+from firstcause.normal.composed_normal_store import VERSIONS_KEPT, ComposedNormalStore
 from firstcause.normal.drills import drills_between, record_drill
 from firstcause.normal.incident_times import incidents_between
-from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, SliceStore
-from firstcause.storage.stored_time import milliseconds, moment
+from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, LearnedHourStore
+from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.composition import OTHERS_COUNT, slot_of
 from root_cause.normal.counts import Normal, decayed, merge
 from root_cause.normal.learner import learn
@@ -35,7 +35,7 @@ from tests.unit.root_cause.small_traces import Line, traffic
 pytestmark = pytest.mark.integration
 
 # A Monday.
-HOUR_MS_OF_TEST = milliseconds(datetime(2026, 3, 2, 10, tzinfo=UTC))
+HOUR_MS_OF_TEST = ms_from_datetime(datetime(2026, 3, 2, 10, tzinfo=UTC))
 DAY_MS = 24 * HOUR_MS
 
 
@@ -46,18 +46,18 @@ def events_at(at_ms: int, *messages: str, count: int = 60) -> list[LogEvent]:
 
 
 @pytest.fixture
-def stores(session: Session) -> tuple[SliceStore, NormalStore]:
+def stores(session: Session) -> tuple[LearnedHourStore, ComposedNormalStore]:
     for table in ("normal_hours", "normal_days", "normal_slices", "normal_versions", "normals"):
         session.execute(f"TRUNCATE {table}")
-    return SliceStore(session), NormalStore(session)
+    return LearnedHourStore(session), ComposedNormalStore(session)
 
 
-def put(slices: SliceStore, at_ms: int, normal: Normal, now_ms: int = 1_000) -> bool:
+def put(slices: LearnedHourStore, at_ms: int, normal: Normal, now_ms: int = 1_000) -> bool:
     return slices.put(at_ms, [TimeRange(at_ms, at_ms + HOUR_MS)], normal, 180, "logs", now_ms)
 
 
 def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
-    session: Session, stores: tuple[SliceStore, NormalStore]
+    session: Session, stores: tuple[LearnedHourStore, ComposedNormalStore]
 ) -> None:
     slices, normals = stores
     first, second = (learn(events_at(HOUR_MS_OF_TEST, word), []) for word in ("sells", "sold"))
@@ -83,7 +83,7 @@ def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
 
 
 def test_a_refused_hour_counts_no_more_and_says_why(
-    stores: tuple[SliceStore, NormalStore],
+    stores: tuple[LearnedHourStore, ComposedNormalStore],
 ) -> None:
     slices, normals = stores
     kept = learn(events_at(HOUR_MS_OF_TEST, "sells"), [])
@@ -102,7 +102,7 @@ def test_a_refused_hour_counts_no_more_and_says_why(
 
 
 def test_only_the_last_versions_are_kept_whole(
-    session: Session, stores: tuple[SliceStore, NormalStore]
+    session: Session, stores: tuple[LearnedHourStore, ComposedNormalStore]
 ) -> None:
     slices, normals = stores
     made = []
@@ -118,7 +118,7 @@ def test_only_the_last_versions_are_kept_whole(
 
 
 def test_an_hour_with_other_requests_gets_its_own_normal(
-    stores: tuple[SliceStore, NormalStore],
+    stores: tuple[LearnedHourStore, ComposedNormalStore],
 ) -> None:
     slices, normals = stores
     day, night = [], []
@@ -168,9 +168,9 @@ def test_ambient_errors_and_what_people_have_silenced_disturb_nothing(session: S
         Disturbance(f"incident {loud}", HOUR_MS_OF_TEST, None)
     ]
     silence = "INSERT INTO silences (fingerprint, silenced_at) VALUES (%s, %s)"
-    session.execute(silence, (loud, moment(HOUR_MS_OF_TEST + 1)))
+    session.execute(silence, (loud, datetime_from_ms(HOUR_MS_OF_TEST + 1)))
     assert len(incidents_between(session, *asked)) == 1
-    session.execute(silence, (loud, moment(HOUR_MS_OF_TEST)))
+    session.execute(silence, (loud, datetime_from_ms(HOUR_MS_OF_TEST)))
     assert incidents_between(session, *asked) == []
 
 
@@ -180,7 +180,7 @@ def choose_hours() -> list[str]:
 
 def test_an_hour_is_due_again_when_a_fault_in_it_becomes_known(
     session: Session,
-    stores: tuple[SliceStore, NormalStore],
+    stores: tuple[LearnedHourStore, ComposedNormalStore],
     product_env: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -191,9 +191,9 @@ def test_an_hour_is_due_again_when_a_fault_in_it_becomes_known(
     session.execute("INSERT INTO services (service_name) VALUES ('shop')")
     session.execute(
         "INSERT INTO log_minutes (service_name, day, minute) VALUES ('shop', %s, %s)",
-        (moment(hour_ms).date(), moment(hour_ms)),
+        (datetime_from_ms(hour_ms).date(), datetime_from_ms(hour_ms)),
     )
-    first, last = (moment(at).isoformat() for at in (hour_ms, hour_ms + HOUR_MS))
+    first, last = (datetime_from_ms(at).isoformat() for at in (hour_ms, hour_ms + HOUR_MS))
     asked = ["--range", f"{first}/{last}"]
     assert choose_hours() == asked
     whole = [TimeRange(hour_ms, hour_ms + HOUR_MS)]
@@ -216,14 +216,16 @@ def json_lines(path: Path, events: Sequence[LogEvent]) -> Path:
     def of(event: LogEvent) -> dict[str, Any]:
         names = ("log_id", "service_name", "level", "message", "trace_id", "span_id")
         told = {name: getattr(event, name) for name in names}
-        return {**told, "timestamp": moment(event.timestamp_ms).isoformat()}
+        return {**told, "timestamp": datetime_from_ms(event.timestamp_ms).isoformat()}
 
     path.write_bytes(b"".join(orjson.dumps(of(event)) + b"\n" for event in events))
     return path
 
 
 def test_people_learn_from_files_and_look_at_it(
-    stores: tuple[SliceStore, NormalStore], product_env: dict[str, str], tmp_path: Path
+    stores: tuple[LearnedHourStore, ComposedNormalStore],
+    product_env: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     _, normals = stores
     nothing = firstcause(product_env, "normal", "show", "shop")

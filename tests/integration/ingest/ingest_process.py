@@ -16,7 +16,7 @@ import httpx
 import yaml
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from firstcause.kafka.topic_snapshot import messages_now
+from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -86,7 +86,7 @@ def read(settings: Settings, topic: str) -> list[Any]:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            return list(messages_now(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
+            return list(read_to_current_end(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
         except KafkaException as failure:
             # A topic that was just made may have no leader yet.
             if failure.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:

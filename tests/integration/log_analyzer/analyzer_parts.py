@@ -24,7 +24,7 @@ from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.outbox import MessageOutbox
@@ -80,7 +80,7 @@ def send(settings: Settings, events: Iterable[dict[str, object] | bytes]) -> Non
 
 def a_tracker(session: Session, **changes: object) -> IncidentTracker:
     parts: dict[str, Any] = {
-        "store": IncidentStore(session),
+        "store": EpisodeStore(session),
         "board": BoardStore(session),
         "escalations": EscalationStore(session),
         "outbox": MessageOutbox(session),

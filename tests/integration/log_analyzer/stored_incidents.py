@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from cassandra.cluster import Session
 
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 
 
 def put_incident(
@@ -19,7 +19,7 @@ def put_incident(
 ) -> UUID:
     """One incident of one group and one episode, with these errors a minute (since the epoch)."""
     incident = uuid4()
-    first = moment(first_ms)
+    first = datetime_from_ms(first_ms)
     session.execute("INSERT INTO incident_days (scope, day) VALUES ('all', %s)", (first.date(),))
     session.execute(
         "INSERT INTO incidents_by_day (day, opened_at, incident_id) VALUES (%s, %s, %s)",
@@ -41,6 +41,6 @@ def put_incident(
     session.execute(
         "INSERT INTO episode_tallies (episode_id, kafka_partition, first_seen, last_seen, fatal, "
         "minutes) VALUES (%s, 0, %s, %s, false, %s)",
-        (incident, first, moment(last_ms), dict(minutes or {})),
+        (incident, first, datetime_from_ms(last_ms), dict(minutes or {})),
     )
     return incident

@@ -24,7 +24,7 @@ from firstcause.local.service import record_path
 from generators.scenario import scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.gatherer import ContextGatherer, GatherLimits
-from log_analyzer.context.log_reader import PARTITION_ROWS, ContextLogs
+from log_analyzer.context.log_reader import PARTITION_ROWS, ContextLogReader
 from log_analyzer.context.schedule import GATHER_PAUSE_MS, GATHERS_OF_A_STAGE
 from log_analyzer.context.store import ContextStore
 from log_analyzer.context.windows import MINUTE_MS, MINUTES_BACK, Window
@@ -352,7 +352,9 @@ def test_a_sample_of_a_loud_service_is_bounded_and_says_what_time_it_covers(
         for number in range(1_500)
     ]
     store(session, loud)
-    [sample] = ContextLogs(session).of_windows([Window(service, DAY_MS, DAY_MS + 30_000)], 30.0)
+    [sample] = ContextLogReader(session).of_windows(
+        [Window(service, DAY_MS, DAY_MS + 30_000)], 30.0
+    )
     assert sample.complete
     assert 0 < len(sample.logs) <= 4 * PARTITION_ROWS
     assert DAY_MS < sample.from_ms < DAY_MS + 30_000

@@ -12,7 +12,7 @@ import pytest
 from cassandra.cluster import NoHostAvailable
 
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.stores.episodes import IncidentStore
+from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.notify.outbox import MessageOutbox
 from tests.integration.log_analyzer.analyzer_parts import (
     APART_MS,
@@ -76,7 +76,7 @@ def test_a_crash_at_any_call_loses_nothing_and_counts_nothing_twice(
         budget = [call]
         tracker = a_tracker(
             session,
-            store=CrashingAt(IncidentStore(session), budget, after=after),
+            store=CrashingAt(EpisodeStore(session), budget, after=after),
             board=CrashingAt(BoardStore(session), budget, after=after),
             outbox=CrashingAt(MessageOutbox(session), budget, after=after),
         )
@@ -184,7 +184,7 @@ def test_an_error_storm_is_written_by_group_not_by_error(session, service) -> No
             calls.append(name)
             return getattr(self._inner, name)
 
-    store = Counting(IncidentStore(session), [0], after=False)
+    store = Counting(EpisodeStore(session), [0], after=False)
     events = [an_event(service, n, DAY_MS + n) for n in range(2_000)]
     a_tracker(session, store=store).record(consumed(events))
     assert len(calls) < 12

@@ -13,7 +13,7 @@ import pytest
 from cassandra.cluster import Session
 
 from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence, Split
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.action_taker import ActionTaker
@@ -226,7 +226,7 @@ def test_an_incident_keeps_to_the_channel_of_its_route(session, slack, service) 
 
 def test_what_people_did_is_read_back_and_shown(session, slack, service) -> None:
     view = opened(session, service)
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     instance = Instance(session, slack, service)
     instance.run()
     for action in (
@@ -253,7 +253,7 @@ def test_a_silenced_group_posts_nothing_new_until_its_silence_ends(session, slac
     first = opened(session, service)
     instance = Instance(session, slack, service)
     instance.run()
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(first.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     later = [an_event(service, n, DAY_MS + 3 * QUIET_MS + n) for n in range(100, 105)]
     a_tracker(session).record(consumed(later, offset=100))
@@ -274,7 +274,7 @@ def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session,
     a_tracker(session).record(consumed([an_event(service, 1), event]))
     [first] = incidents_of(session, service)
     assert len(first.groups) == 2
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(first.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     assert at(session, first).handling.silenced_until_ms == now_ms + HOUR_MS
     both = [one.fingerprint for one in first.groups]
@@ -287,7 +287,7 @@ def test_a_silence_holds_for_all_groups_of_an_incident_and_for_no_other(session,
 
 def test_a_silence_outlasts_a_new_template_that_joins(session, service) -> None:
     view = opened(session, service)
-    store, now_ms = HandlingStore(session), time.time_ns() // 1_000_000
+    store, now_ms = HumanActionsStore(session), time.time_ns() // 1_000_000
     store.apply(Silence(view.incident_id, "ann", now_ms, now_ms + HOUR_MS))
     joins = an_event(service, 70, DAY_MS + 700, message="Refund refused by the bank")
     a_tracker(session).record(consumed([joins], offset=70))

@@ -20,7 +20,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from log_analyzer.commands.prompts import app
 from log_analyzer.handling.human_actions import Feedback
-from log_analyzer.handling.human_actions_store import HandlingStore
+from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_store import AnalysisStore
@@ -296,7 +296,7 @@ def test_nonsense_is_not_asked_for_again_in_the_same_state(session, service, stu
 def test_an_answer_that_people_marked_wrong_is_given_to_no_other(
     session, service, stub, clock
 ) -> None:
-    instance, handling = Instance(session, stub, clock), HandlingStore(session)
+    instance, handling = Instance(session, stub, clock), HumanActionsStore(session)
     errors(session, service, range(5))
     instance.look_long()
     [first] = incidents_of(session, service)

@@ -24,7 +24,7 @@ from firstcause.dead_letters import headers as dead_letter
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import PROJECT_ROOT, Settings
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_templates.miner import TemplateMiner
 from tests.installation import free_ports
 from tests.integration.log_analyzer.analyzer_parts import (
@@ -457,7 +457,7 @@ def test_while_cassandra_is_away_nothing_is_committed_and_then_all_is(
     consumer = LogConsumer(
         settings=own,
         tracker=FlakyTracker(),
-        dead_letters=DeadLetters(own),
+        dead_letters=DeadLetterWriter(own),
         miner=TemplateMiner(),
     )
     consumer.run(Turns(lambda: not failures[0] and bool(incidents_of(session, service))))
@@ -484,7 +484,7 @@ def test_an_error_that_cannot_be_processed_goes_to_the_dead_letters_alone(
     events.insert(7, an_event(service, 99, message="poison"))
     send(own, events)
     consumer = LogConsumer(
-        settings=own, tracker=Poisoned(), dead_letters=DeadLetters(own), miner=TemplateMiner()
+        settings=own, tracker=Poisoned(), dead_letters=DeadLetterWriter(own), miner=TemplateMiner()
     )
     consumer.run(Turns(lambda: bool(incidents_of(session, service))))
     assert [one.error_count for one in incidents_of(session, service)] == [20]

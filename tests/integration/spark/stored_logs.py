@@ -12,7 +12,7 @@ from cassandra.query import UNSET_VALUE
 
 from firstcause.events.log_event import LogEvent
 from firstcause.storage.log_partition import shard_of
-from firstcause.storage.stored_time import moment
+from firstcause.storage.stored_time import datetime_from_ms
 
 COLUMNS = (
     "instance",
@@ -43,9 +43,9 @@ def row(log: LogEvent) -> tuple[Any, ...]:
     optional = [getattr(log, name) for name in COLUMNS]
     return (
         log.service_name,
-        moment(log.timestamp_ms - log.timestamp_ms % 60_000),
+        datetime_from_ms(log.timestamp_ms - log.timestamp_ms % 60_000),
         shard_of(log.log_id),
-        moment(log.timestamp_ms),
+        datetime_from_ms(log.timestamp_ms),
         UUID(log.log_id),
         log.level,
         log.message,

@@ -14,11 +14,11 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.events.log_event import LogEvent, read_log_event
 from firstcause.events.span import Span
-from firstcause.normal.composed_normal_store import NormalStore
+from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.normal.drills import record_drill
-from firstcause.normal.learned_hour_store import SliceStore
+from firstcause.normal.learned_hour_store import LearnedHourStore
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.storage.stored_time import milliseconds, moment
+from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from root_cause.normal.learner import learn
 from root_cause.quiet_hours.due_hours import HOUR_MS
@@ -31,7 +31,7 @@ from tests.streaming_driver import StoreDriver
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 HOUR = datetime(2026, 3, 2, 10, tzinfo=UTC)
-HOUR_START_MS = milliseconds(HOUR)
+HOUR_START_MS = ms_from_datetime(HOUR)
 MINUTE_MS = 60_000
 
 
@@ -45,7 +45,7 @@ def generated(start: datetime, minutes: int, scenario: str | None = None) -> lis
         fault_start_seconds=1.0 if scenario else None,
         fault_duration_seconds=minutes * 60.0 - 1 if scenario else None,
     )
-    received_ms = milliseconds(start) + HOUR_MS
+    received_ms = ms_from_datetime(start) + HOUR_MS
     return [
         read_log_event(value, received_ms)
         for batch in EventStream(parameters).batches()
@@ -57,7 +57,7 @@ def keep(session: Session, events: Sequence[LogEvent]) -> None:
     """Stores logs as the store job does, with the tables that lead to them."""
     store(session, events)
     for name, minute in {(one.service_name, one.timestamp_ms // MINUTE_MS) for one in events}:
-        at = moment(minute * MINUTE_MS)
+        at = datetime_from_ms(minute * MINUTE_MS)
         session.execute(
             "INSERT INTO log_minutes (service_name, day, minute) VALUES (%s, %s, %s)",
             (name, at.date(), at),
@@ -75,8 +75,8 @@ def keep_spans(session: Session, spans: Sequence[Span]) -> None:
     rows = [
         (
             one.service_name,
-            moment(one.start_ns // 1_000_000 // MINUTE_MS * MINUTE_MS),
-            moment(one.start_ns // 1_000_000),
+            datetime_from_ms(one.start_ns // 1_000_000 // MINUTE_MS * MINUTE_MS),
+            datetime_from_ms(one.start_ns // 1_000_000),
             one.trace_id,
             one.span_id,
             one.parent_span_id,
@@ -173,7 +173,7 @@ def test_an_hour_is_learned_of_its_quiet_times_once_and_a_broken_one_refused(
     ]
     quiet, quiet_spans = starting_in(stretches, events, spans)
     expected = learn(quiet, quiet_spans)
-    slices, normals = SliceStore(session), NormalStore(session)
+    slices, normals = LearnedHourStore(session), ComposedNormalStore(session)
     record = slices.record(HOUR_START_MS)
     assert record is not None
     assert record.refused is None

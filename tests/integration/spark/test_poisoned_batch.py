@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 GOOD_COUNT = 1_500
 POISONS = ("poison: convert", "poison: evaluate")
 POISONED = range(300, 1_400, 400)
-UNREADABLE = range(100, GOOD_COUNT, 500)
+UNREADABLE = range(150, GOOD_COUNT, 500)
 
 
 class PoisonedDriver(StoreDriver):

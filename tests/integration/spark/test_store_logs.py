@@ -273,7 +273,8 @@ def command_line(own: Settings, *arguments: str) -> list[dict]:
     env = {**os.environ, **settings_environment(own)}
     done = firstcause(env, "logs", *arguments, "--json")
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    # Not `splitlines`: a text may hold other line terminators.
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def test_the_command_line_shows_them(own: Settings) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.compose_and_store import compose_in_force
-from firstcause.normal.composed_normal_store import NormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import SliceStore, digest
+from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
+from firstcause.normal.learned_hour_store import LearnedHourStore, digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour
 from root_cause.normal.counts import Normal, merge
@@ -95,7 +95,7 @@ def slices() -> Slices:
 
 def composed(slices: Slices, normals: Normals) -> NormalVersion | None:
     return compose_in_force(
-        cast(SliceStore, cast(Any, slices)), cast(NormalStore, cast(Any, normals))
+        cast(LearnedHourStore, cast(Any, slices)), cast(ComposedNormalStore, cast(Any, normals))
     )
 
 

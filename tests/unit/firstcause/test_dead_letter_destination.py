@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.dead_letters.destination import DeadLetter, Returned, StaysUnreadable, returned
+from firstcause.dead_letters.destination import (
+    DeadLetter,
+    Returned,
+    StaysUnreadable,
+    prepare_for_resend,
+)
 from firstcause.dead_letters.fixes import FIXES, SourcePosition
 from firstcause.settings import Settings
 from tests.hostile import GOOD
@@ -34,7 +39,7 @@ def letter(value: bytes | None, consumer: str, topic: str = "spans") -> DeadLett
 
 def back(value: bytes | None, consumer: str, **fields: Any) -> Returned:
     of = letter(value, consumer, **fields)
-    return returned(of, SOURCE, tuple(FIXES), SETTINGS, NOW_MS)
+    return prepare_for_resend(of, SOURCE, tuple(FIXES), SETTINGS, NOW_MS)
 
 
 def test_each_kind_goes_back_to_its_own_topic() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstcause.dead_letters.fixes import FIXES, SourcePosition, mend
+from firstcause.dead_letters.fixes import FIXES, SourcePosition, repair
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 
 SOURCE = SourcePosition("logs", 2, 41)
@@ -39,28 +39,30 @@ def letter(**changed: Any) -> bytes:
 )
 def test_a_fix_mends_its_fault(fix: str, broken: dict[str, Any], mended: dict[str, Any]) -> None:
     with pytest.raises(UnreadableLogEvent):
-        mend(letter(**broken), SOURCE, (), NOW_MS)
-    assert mend(letter(**broken), SOURCE, (fix,), NOW_MS).event == read_log_event(
+        repair(letter(**broken), SOURCE, (), NOW_MS)
+    assert repair(letter(**broken), SOURCE, (fix,), NOW_MS).event == read_log_event(
         letter(**mended), NOW_MS
     )
 
 
 @pytest.mark.parametrize("log_id", ["gone", "17", None, 5, ["x"]])
 def test_a_new_log_id_is_always_the_same_one(log_id: object) -> None:
-    first, again = (mend(letter(log_id=log_id), SOURCE, ("new_log_id",), NOW_MS) for _ in range(2))
-    other = mend(letter(log_id=log_id), SourcePosition("logs", 2, 42), ("new_log_id",), NOW_MS)
+    first, again = (
+        repair(letter(log_id=log_id), SOURCE, ("new_log_id",), NOW_MS) for _ in range(2)
+    )
+    other = repair(letter(log_id=log_id), SourcePosition("logs", 2, 42), ("new_log_id",), NOW_MS)
     assert first.event.log_id == again.event.log_id != other.event.log_id
 
 
 def test_fixes_add_up() -> None:
     broken = letter(log_id="gone", level="?", timestamp="2026-11-22T00:00:00")
-    assert mend(broken, SOURCE, tuple(FIXES), NOW_MS).event.level == "INFO"
+    assert repair(broken, SOURCE, tuple(FIXES), NOW_MS).event.level == "INFO"
 
 
 @given(st.binary() | st.none(), st.lists(st.sampled_from(sorted(FIXES))))
 def test_any_bytes_are_mended_or_refused(value: bytes | None, fixes: list[str]) -> None:
     try:
-        mended = mend(value, SOURCE, fixes, NOW_MS)
+        mended = repair(value, SOURCE, fixes, NOW_MS)
     except UnreadableLogEvent:
         return
     assert read_log_event(mended.value, NOW_MS) == mended.event
@@ -68,4 +70,4 @@ def test_any_bytes_are_mended_or_refused(value: bytes | None, fixes: list[str]) 
 
 def test_a_readable_letter_keeps_its_bytes() -> None:
     spaced = letter().replace(b",", b" ,")
-    assert mend(spaced, SOURCE, tuple(FIXES), NOW_MS).value == spaced
+    assert repair(spaced, SOURCE, tuple(FIXES), NOW_MS).value == spaced

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from firstcause.normal import incident_times
-from firstcause.storage.stored_time import milliseconds
+from firstcause.storage.stored_time import ms_from_datetime
 
 BEGAN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 NAMES = UUID(int=1)
@@ -65,7 +65,7 @@ def test_the_rounds_of_reads_are_the_same_for_one_incident_and_for_many(
     tables = Tables(count)
     monkeypatch.setattr(incident_times, "prepare_all", tables.prepare_all)
     monkeypatch.setattr(incident_times, "rows_of_each", tables.rows_of_each)
-    at_ms = milliseconds(BEGAN)
+    at_ms = ms_from_datetime(BEGAN)
     found = incident_times.incidents_between(tables, at_ms, at_ms + 3_600_000)  # type: ignore[arg-type]
     assert {what.what for what in found} == {f"incident {one}" for one in tables.incidents}
     assert sum(tables.rounds.values()) <= 8

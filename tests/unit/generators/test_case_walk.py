@@ -15,7 +15,7 @@ from generators.cases.simulation.run import SECOND_US, simulate, usual_world
 from generators.cases.simulation.wire_effects import HastyCalls, NoWay, SlowWire
 from generators.cases.simulation.world import World
 from generators.cases.system.builder import SystemBuilder
-from generators.log_template import spoken
+from generators.log_template import parse_log_template
 
 SYSTEM = SystemBuilder(1, 2).build()
 BEGIN_US = 1_800_000_000 * SECOND_US
@@ -111,7 +111,7 @@ def test_lost_packets_cost_retransmission_timeouts_that_double(loss, seed):
 
 def test_who_cannot_be_reached_hears_of_no_request():
     gone = world()
-    line = spoken("ERROR lookup {callee}: no such host")
+    line = parse_log_template("ERROR lookup {callee}: no such host")
     gone.add(NoWay(ALWAYS, 1.0, line, Wait(5, 0.1), Draw("gone"), callee=CALLED))
     records = walked(gone)
     assert not [one for one in said(records, CALLED) if "trace_id" in one]
@@ -141,7 +141,7 @@ def test_hasty_calls_are_repeated():
 def test_a_roll_out_renames_replicas_and_loses_no_request():
     changed = world()
     since = roll_out(changed, SYSTEM, CALLED, BEGIN_US + 10 * SECOND_US, Draw("roll"))
-    line = spoken("INFO A line that is new")
+    line = parse_log_template("INFO A line that is new")
     changed.add(NewLine(Where(CALLED), since, line))
     records = walked(changed)
     assert not failures(records)

@@ -9,8 +9,8 @@ from firstcause.local.preflight import (
     PortUse,
     Surroundings,
     java_major,
-    lacks,
     memory_setting_bytes,
+    missing_prerequisites,
 )
 
 HOME = Path("/data/firstcause")
@@ -36,7 +36,7 @@ def changed(**fields: object) -> Surroundings:
 
 
 def test_a_machine_with_8_gigabytes_lacks_nothing() -> None:
-    assert lacks(GOOD, ALL, HOME, HEAPS_BYTES) == []
+    assert missing_prerequisites(GOOD, ALL, HOME, HEAPS_BYTES) == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_machine_with_8_gigabytes_lacks_nothing() -> None:
     ],
 )
 def test_each_lack_is_one_line_with_its_remedy(found: Surroundings, words: tuple[str, ...]) -> None:
-    (line,) = lacks(found, ALL, HOME, HEAPS_BYTES)
+    (line,) = missing_prerequisites(found, ALL, HOME, HEAPS_BYTES)
     assert "\n" not in line
     assert all(word in line for word in words), line
 
@@ -64,11 +64,11 @@ def test_each_lack_is_one_line_with_its_remedy(found: Surroundings, words: tuple
 def test_the_spark_driver_counts_where_airflow_starts_it() -> None:
     found = changed(memory_bytes=5 * 2**30)
     without = [name for name in ALL if not name.startswith("airflow-")]
-    assert lacks(found, ALL, HOME, driver_heaps_bytes=[2**29]) == []
-    (line,) = lacks(found, ALL, HOME, driver_heaps_bytes=HEAPS_BYTES)
+    assert missing_prerequisites(found, ALL, HOME, driver_heaps_bytes=[2**29]) == []
+    (line,) = missing_prerequisites(found, ALL, HOME, driver_heaps_bytes=HEAPS_BYTES)
     assert "SPARK_DRIVER_MEMORY" in line
-    assert lacks(found, without, HOME, driver_heaps_bytes=HEAPS_BYTES) == []
-    (line,) = lacks(changed(memory_bytes=0), without, HOME, HEAPS_BYTES)
+    assert missing_prerequisites(found, without, HOME, driver_heaps_bytes=HEAPS_BYTES) == []
+    (line,) = missing_prerequisites(changed(memory_bytes=0), without, HOME, HEAPS_BYTES)
     assert "SPARK_DRIVER_MEMORY" not in line
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_all_lacks_are_told_at_once() -> None:
     found = changed(java_major=None, missing_jars=("kafka",), memory_bytes=0, disk_bytes=0)
-    assert len(lacks(found, ALL, HOME, HEAPS_BYTES)) == 4
+    assert len(missing_prerequisites(found, ALL, HOME, HEAPS_BYTES)) == 4
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from root_cause.quiet_hours.disturbed_time import (
     MINUTE_MS,
     WINDOW_MINUTES,
     EpisodeErrors,
-    loud_times,
+    disturbances_of_episodes,
 )
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import Disturbance, TimeRange, quiet_stretches
@@ -34,11 +34,13 @@ def errors(
 
 def test_an_error_every_ten_minutes_leaves_every_hour_to_be_learned() -> None:
     for is_open in (True, False):
-        assert loud_times("incident", [errors(EVERY_TEN_MINUTES)], is_open=is_open) == []
+        assert (
+            disturbances_of_episodes("incident", [errors(EVERY_TEN_MINUTES)], is_open=is_open) == []
+        )
 
 
 def test_a_burst_disturbs_for_as_long_as_it_lasts_though_noise_keeps_the_incident_open() -> None:
-    [burst] = loud_times(
+    [burst] = disturbances_of_episodes(
         "incident", [errors({**EVERY_TEN_MINUTES, 600: 6, 601: 9, 603: 1})], is_open=True
     )
     assert burst.end_ms is not None
@@ -51,30 +53,32 @@ def test_a_burst_disturbs_for_as_long_as_it_lasts_though_noise_keeps_the_inciden
 
 def test_a_burst_up_to_the_last_error_of_an_open_incident_has_no_end_yet() -> None:
     found = [errors({**EVERY_TEN_MINUTES, DAY_MINUTES: LOUD_ERRORS})]
-    [still] = loud_times("incident", found, is_open=True)
+    [still] = disturbances_of_episodes("incident", found, is_open=True)
     assert still.end_ms is None
-    [over] = loud_times("incident", found, is_open=False)
+    [over] = disturbances_of_episodes("incident", found, is_open=False)
     assert over.end_ms is not None
 
 
 def test_two_services_and_fatal_errors_are_loud_however_few_they_are() -> None:
     two = [errors({10: 1}, "shop"), errors({12: 1}, "cart")]
-    assert loud_times("incident", two, is_open=False) == [
+    assert disturbances_of_episodes("incident", two, is_open=False) == [
         Disturbance("incident", 10 * MINUTE_MS, 13 * MINUTE_MS - 1)
     ]
     far = [errors({10: 1}, "shop"), errors({10 + WINDOW_MINUTES: 1}, "cart")]
-    assert loud_times("incident", far, is_open=False) == []
-    assert loud_times("incident", [errors({1: 1, 40: 1}, fatal=True)], is_open=False) == [
-        Disturbance("incident", MINUTE_MS, 40 * MINUTE_MS + 5)
-    ]
+    assert disturbances_of_episodes("incident", far, is_open=False) == []
+    assert disturbances_of_episodes(
+        "incident", [errors({1: 1, 40: 1}, fatal=True)], is_open=False
+    ) == [Disturbance("incident", MINUTE_MS, 40 * MINUTE_MS + 5)]
 
 
 def test_where_counts_are_unknown_all_of_it_disturbs() -> None:
     unknown = EpisodeErrors("shop", 5, 900_000, {}, fatal=False)
-    assert loud_times("incident", [unknown], is_open=False) == [Disturbance("incident", 5, 900_000)]
+    assert disturbances_of_episodes("incident", [unknown], is_open=False) == [
+        Disturbance("incident", 5, 900_000)
+    ]
     # Only the latest minutes are counted one by one.
     partly = EpisodeErrors("shop", 5, 100 * MINUTE_MS, {60: 1, 100: 1}, fatal=False)
-    assert loud_times("incident", [partly], is_open=True) == [
+    assert disturbances_of_episodes("incident", [partly], is_open=True) == [
         Disturbance("incident", 5, 60 * MINUTE_MS - 1)
     ]
 
@@ -87,7 +91,7 @@ def test_every_loud_window_is_within_a_disturbance_and_no_quiet_error_is(
     parts: list[tuple[str, dict[int, int]]],
 ) -> None:
     episodes = [errors(minutes, name) for name, minutes in parts]
-    found = loud_times("incident", episodes, is_open=False)
+    found = disturbances_of_episodes("incident", episodes, is_open=False)
     heard = sorted({minute for _, minutes in parts for minute in minutes})
     loud: set[int] = set()
     for first in heard:

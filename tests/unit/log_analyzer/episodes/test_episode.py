@@ -16,10 +16,10 @@ from log_analyzer.incident_history.failing_services import FailingSpan, failing_
 from log_analyzer.intake.uncommitted_batch import (
     BACKLOG_BYTES,
     BACKLOG_SECONDS,
-    ErrorBatch,
     ReadError,
     ReadEscalation,
     SourceMessage,
+    UncommittedBatch,
 )
 
 QUIET_MS = 900_000
@@ -107,7 +107,7 @@ def a_message(partition: int = 0) -> Message:
 
 
 def test_a_batch_is_due_when_full_or_old_and_a_quiet_topic_holds_nothing_back() -> None:
-    batch = ErrorBatch(size=2, wait_seconds=2.0)
+    batch = UncommittedBatch(size=2, wait_seconds=2.0)
     assert not batch.is_due(100.0)
     batch.add(read_error(), 100.0)
     assert not batch.is_due(101.9)
@@ -117,7 +117,7 @@ def test_a_batch_is_due_when_full_or_old_and_a_quiet_topic_holds_nothing_back() 
 
 
 def test_while_more_waits_to_be_fetched_the_errors_of_several_fetches_are_stored_together() -> None:
-    batch = ErrorBatch(size=2, wait_seconds=2.0)
+    batch = UncommittedBatch(size=2, wait_seconds=2.0)
     for _ in range(3):
         batch.add(read_error(), 0.0)
     assert not batch.is_due(0.0, more_waits=True)
@@ -129,7 +129,7 @@ def test_while_more_waits_to_be_fetched_the_errors_of_several_fetches_are_stored
 
 
 def test_an_escalation_waits_for_nothing_and_holds_the_offsets_back() -> None:
-    batch = ErrorBatch(size=2, wait_seconds=2.0)
+    batch = UncommittedBatch(size=2, wait_seconds=2.0)
     batch.add_escalation(ReadEscalation(None, SourceMessage("escalations", 0, 0, b"{}")))
     assert batch.is_due(0.0)
     assert not batch.is_empty
@@ -138,7 +138,7 @@ def test_an_escalation_waits_for_nothing_and_holds_the_offsets_back() -> None:
 
 
 def test_a_revoked_partition_leaves_nothing_behind() -> None:
-    batch = ErrorBatch(size=2, wait_seconds=2.0)
+    batch = UncommittedBatch(size=2, wait_seconds=2.0)
     batch.add(read_error(), 100.0)
     batch.reached("logs", 0, 41)
     batch.reached("escalations", 0, 7)

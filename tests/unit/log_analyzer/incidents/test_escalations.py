@@ -18,7 +18,7 @@ from log_analyzer.incidents.escalations import (
     read_escalation,
 )
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_templates.miner import TemplateMiner
 from tests.unit.log_analyzer.intake.test_message_reader import (
     SETTINGS,
@@ -80,7 +80,7 @@ def run(value: bytes | None, tracker: Mock, consumer: OnePoisonMessage) -> Scrip
     analyzer = LogConsumer(
         settings=SETTINGS,
         tracker=tracker,
-        dead_letters=DeadLetters(SETTINGS, producer),
+        dead_letters=DeadLetterWriter(SETTINGS, producer),
         miner=TemplateMiner(),
         consumer=consumer,
         monotonic=lambda: clock.now,

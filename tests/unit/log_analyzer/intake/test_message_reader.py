@@ -11,9 +11,9 @@ from confluent_kafka import KafkaError, KafkaException
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
 from log_analyzer import metrics
-from log_analyzer.incidents.stores.episodes import LostRaceError
+from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.intake.consumer import LogConsumer
-from log_analyzer.intake.dead_letter_writer import DeadLetters, NotPutAsideError
+from log_analyzer.intake.dead_letter_writer import DeadLetterWriter, NotPutAsideError
 from log_analyzer.intake.uncommitted_batch import SourceMessage
 from log_templates.miner import TemplateMiner
 from tests.unit.log_analyzer.notify.test_message import FIRST_ID
@@ -114,7 +114,7 @@ def run(
     analyzer = LogConsumer(
         settings=SETTINGS,
         tracker=tracker,
-        dead_letters=DeadLetters(SETTINGS, producer),
+        dead_letters=DeadLetterWriter(SETTINGS, producer),
         miner=TemplateMiner(),
         consumer=consumer,
         monotonic=lambda: clock.now,
@@ -186,7 +186,9 @@ def test_a_dead_letter_keeps_the_key_and_headers_of_its_source() -> None:
 def test_every_refusal_is_one_error(refusal) -> None:
     source = SourceMessage("logs", 0, 0, b"x")
     with pytest.raises(NotPutAsideError):
-        DeadLetters(SETTINGS, ScriptedProducer(refusal)).put(source, dead_letter.PROCESSING_FAILED)
+        DeadLetterWriter(SETTINGS, ScriptedProducer(refusal)).put(
+            source, dead_letter.PROCESSING_FAILED
+        )
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -107,6 +107,8 @@ def test_without_requests_to_follow_names_lead_on() -> None:
     assert [hop.before and hop.before.log_id for hop in found.hops] == [
         event.log_id for event in events[:2]
     ]
+    other_words = replace(events[1], message="http://stock:8080 did not answer")
+    assert path([events[0], other_words, events[2]]).services == ("stock", "shop", "web")
     silent = path(events[1:])
     assert silent.services == ("stock", "shop", "web")
     assert hop_sentence(silent.hops[0]) == f"stock -> shop: {NOTHING_SHOWS}."

@@ -6,7 +6,7 @@ import pytest
 
 from root_cause.evidence.attribution import Turn, accused_of, call_roles, levels_of, likely
 from root_cause.evidence.peer_names import PeerNames
-from root_cause.ranking.service_named_in_error import named_services
+from root_cause.ranking.service_named_in_error import services_named_in_errors
 from root_cause.traces.event_key import END, SEPARATOR, event_key
 from tests.unit.log_analyzer.context.incident_parts import a_log
 
@@ -71,9 +71,9 @@ def test_an_error_that_names_a_service_is_believed() -> None:
 )
 def test_a_service_is_named_wherever_its_name_is_a_word(message: str) -> None:
     event = a_log("order", 0, "ERROR", message)
-    assert named_services([event], PeerNames({"order", "payment", "payment-v2", "v2"})) == {
-        event_key(event): "payment-v2"
-    }
+    assert services_named_in_errors(
+        [event], PeerNames({"order", "payment", "payment-v2", "v2"})
+    ) == {event_key(event): "payment-v2"}
 
 
 def test_an_error_that_names_itself_alone_or_several_names_nobody() -> None:
@@ -84,9 +84,9 @@ def test_an_error_that_names_itself_alone_or_several_names_nobody() -> None:
         "prepayment due",
         "stock-db away",
     ):
-        assert named_services([a_log("order", 0, "ERROR", message)], services) == {}
-    assert named_services([a_log("order", 0, "INFO", "payment is slow")], services) == {}
-    assert named_services([a_log("order", 0, "ERROR", "x")], PeerNames(())) == {}
+        assert services_named_in_errors([a_log("order", 0, "ERROR", message)], services) == {}
+    assert services_named_in_errors([a_log("order", 0, "INFO", "payment is slow")], services) == {}
+    assert services_named_in_errors([a_log("order", 0, "ERROR", "x")], PeerNames(())) == {}
 
 
 def test_an_error_that_names_nobody_means_itself_unless_all_its_others_answer() -> None:
