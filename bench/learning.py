@@ -28,7 +28,7 @@ from firstcause.events.log_event import LogEvent, read_log_event
 from firstcause.storage.stored_time import ms_from_datetime
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from root_cause.normal.codec import decode, encode
-from root_cause.normal.counts import Normal, merge
+from root_cause.normal.learned_counts import Normal, merge
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from spark.normal.learner import EVENTS_OF_PARTITION, learn_partition
 from spark.normal.stored_traces import COLUMNS, read_rows, rows_of_batches

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag
 
+from dags.supervision.driver_operator import StreamingDriverOperator
 from dags.supervision.failure_notice import notify_task_failure
-from dags.supervision.operator import StreamingDriverOperator
 from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
 DOC = """

@@ -29,7 +29,7 @@ from log_analyzer.incidents.view import (
 from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
 from log_analyzer.notify.messages.thread import DETAIL, render_reply
 from log_analyzer.notify.picture import draw_picture
-from log_analyzer.notify.slack.blocks import slack_blocks
+from log_analyzer.notify.slack.layout import slack_blocks
 from log_analyzer.report.deterministic import deterministic_report
 
 START_MS = 1_780_308_124_000

@@ -12,9 +12,9 @@ import psutil
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.supervision.operator import LOG_LINES
+from dags.supervision.driver_operator import LOG_LINES
+from dags.supervision.driver_trigger import KILL_GRACE_SECONDS
 from dags.supervision.submit import spark_submit_command
-from dags.supervision.trigger import KILL_GRACE_SECONDS
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines

@@ -21,7 +21,11 @@ from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.destination import DeadLetter, StaysUnreadable, prepare_for_resend
 from firstcause.dead_letters.fixes import SourcePosition
 from firstcause.dead_letters.ledger import ReplayLedger, read_ledger
-from firstcause.dead_letters.outgoing import Outgoing, ReturnedLetter, transactional_producer
+from firstcause.dead_letters.replay_transactions import (
+    Outgoing,
+    ReturnedLetter,
+    transactional_producer,
+)
 from firstcause.dead_letters.request import ReplayRequest, ReplaySummary
 from firstcause.errors import FirstcauseError
 from firstcause.kafka.topic_snapshot import count_from, read_to_current_end

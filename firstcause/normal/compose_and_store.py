@@ -11,7 +11,7 @@ from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalV
 from firstcause.normal.learned_hour_store import LearnedHourStore, digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 
 log = structlog.get_logger(__name__)
 

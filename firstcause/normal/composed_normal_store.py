@@ -15,7 +15,7 @@ from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import decode
 from root_cause.normal.composition import WHOLE, LearnedHour, slot_of
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 
 # One in force, one that a reader may be at, one to compare with.
 VERSIONS_KEPT: Final = 3

@@ -16,7 +16,7 @@ from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import encode
 from root_cause.normal.composition import LearnedHour
-from root_cause.normal.counts import VERSION, Normal
+from root_cause.normal.learned_counts import VERSION, Normal
 from root_cause.normal.request_mix import Mix, mix_of
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import TimeRange

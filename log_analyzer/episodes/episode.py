@@ -3,7 +3,7 @@
 A group is a service and a message template. An episode is a session of one group in event time:
 its errors with no gap longer than the quiet time; an error within the quiet time of an episode,
 before or after, belongs to it, so a late or replayed error finds its own. An incident is the set
-of episodes that one cause explains: see `incident_board`.
+of episodes that one cause explains: see `incidents.grouping`.
 """
 
 from __future__ import annotations

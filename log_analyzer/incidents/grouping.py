@@ -1,6 +1,6 @@
 """Decides which incident an episode belongs to. Pure.
 
-Incidents are made by the ties of `incident_links`: equals are together, and an episode that
+Incidents are made by the ties of `links`: equals are together, and an episode that
 surfaces from others joins one of them, the likeliest, and stays there. What stands on the board
 together stays together, unless somebody holds an episode apart.
 """

@@ -70,9 +70,9 @@ class Posted:
 class Channel(Protocol):
     """A place for incident messages. Every method blocks, at most some seconds a request.
 
-    Messages are plain data (`notify.content`); how they look is the channel's business. The id that
-    a message is sent for (an incident's, or a digest's) and the name of a reply have to be kept
-    with it where readers do not see them, so that `find` and `has_reply` know it again.
+    Messages are plain data (`notify.messages.content`); how they look is the channel's business.
+    The id that a message is sent for (an incident's, or a digest's) and the name of a reply have
+    to be kept with it where readers do not see them, so that `find` and `has_reply` know it again.
 
     Raises `NotSentError` when nothing was done for sure, `MaybeSentError` when nobody knows.
     """

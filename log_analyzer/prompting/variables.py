@@ -37,7 +37,7 @@ EARLIER: Final = 3
 LOOKED_AT_CHARS: Final = 4_000
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
-# As `context_suspects` names a log line.
+# As the suspects' reasons name a log line.
 # Such a sentence holds names, figures and ids, and no text of logs.
 _LOG_OF_HOP: Final = re.compile(r"\blog ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[, )])")
 _LOG_OF_REASON: Final = re.compile(r"\(log ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")

@@ -15,7 +15,7 @@ from log_analyzer.suspects.trace_suspects import rank_suspects
 from log_analyzer.suspects.window import window_around
 from log_analyzer.suspects.window_logs import LogReading
 from log_analyzer.trial.incidents import RecordedIncident
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 
 
 def suspects_of(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.event_key import event_key
 
 # An error counts that comes in so many times more requests than in normal.

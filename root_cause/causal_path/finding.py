@@ -15,7 +15,7 @@ from root_cause.causal_path.request_tree import RequestTree, tree_of
 from root_cause.causal_path.sights import Way, sight, sights, when_said
 from root_cause.causal_path.ways import Calls, way_of
 from root_cause.evidence.peer_names import PeerNames, head_of
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import by_trace, spans_by_trace
 from root_cause.ranking.ranker import Ranking
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from root_cause.causal_path.request_tree import RequestTree, Visit
 from root_cause.causal_path.sights import Way
 from root_cause.evidence.peer_names import PeerNames, head_of
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.event_key import service_of
 
 

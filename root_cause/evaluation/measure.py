@@ -24,7 +24,7 @@ from root_cause.evaluation.labelled_cases import (
 )
 from root_cause.evaluation.log_damage import Degradation, Recording
 from root_cause.evaluation.references import positions
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import learn
 from root_cause.ranking.ranker import Ranking, rank
 
@@ -62,6 +62,7 @@ class Outcome:
         events: in the case's window.
         references: the true culprit's place by each simple ranking; None if it is no suspect.
         path: from the first suspect to who complains; None where nobody is suspected.
+        recorded: there is a fault-free recording for it, used or not.
     """
 
     case: LabelledCase
@@ -71,6 +72,7 @@ class Outcome:
     events: int
     references: Mapping[str, int | None] = field(default_factory=dict)
     path: CausalPath | None = None
+    recorded: bool = True
 
     @property
     def is_first(self) -> bool:
@@ -167,6 +169,7 @@ def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
             len(events),
             positions(events, spans, case.culprit) if case.culprit else {},
             path_of(ranking, events, spans, normals[free]),
+            recorded=case.recording is not None,
         )
         yield RankedCase(outcome, events, spans)
 

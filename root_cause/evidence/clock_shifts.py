@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from firstcause.events.log_event import LogEvent
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.clocks import Way, evenly, joined
 from root_cause.traces.durations import Stretch
 from root_cause.traces.event_key import END, event_key, service_of

@@ -12,7 +12,7 @@ from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
 from root_cause.evidence.complaints import ERROR_WEIGHT, Complaint
 from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Failure, Piece, significance, surprise
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import DEBUG_LEVELS
 from root_cause.traces.event_key import kind_of, level_of
 

@@ -18,7 +18,7 @@ from root_cause.evidence.piece import (
     slow_limit_ms,
     surprise,
 )
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.durations import Stretch, TimeKey
 from root_cause.traces.event_key import END, is_error_key, kind_of, level_of, service_of
 from root_cause.traces.steps import Context

@@ -18,7 +18,7 @@ from root_cause.evidence.piece import (
     slow_limit_ms,
     surprise,
 )
-from root_cause.normal.counts import Normal, owner_of
+from root_cause.normal.learned_counts import Normal, owner_of
 from root_cause.traces.durations import Stretch, TimeKey
 from root_cause.traces.histogram import Histogram, bin_of, merged, share_above
 from root_cause.traces.steps import Part, Role

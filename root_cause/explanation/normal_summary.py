@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from root_cause.explanation.reasons import label
-from root_cause.normal.counts import Normal, ServiceNormal
+from root_cause.normal.learned_counts import Normal, ServiceNormal
 from root_cause.traces.durations import Stretch, TimeKey
 from root_cause.traces.event_key import SEPARATOR
 from root_cause.traces.histogram import Histogram, quantile_ms

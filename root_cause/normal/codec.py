@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from firstcause.errors import FirstcauseError
-from root_cause.normal.counts import VERSION, Normal, ServiceNormal
+from root_cause.normal.learned_counts import VERSION, Normal, ServiceNormal
 from root_cause.traces.durations import Stretch, TimeKey
 
 # The row of what concerns no single service.

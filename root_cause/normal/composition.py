@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from root_cause.normal.counts import Normal, decayed, merge
 from root_cause.normal.deployment import first_of_version
+from root_cause.normal.learned_counts import Normal, decayed, merge
 from root_cause.normal.request_mix import Mix, differs
 
 _WEEK_MS: Final = 7 * 24 * 3_600_000

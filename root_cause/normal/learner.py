@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
-from root_cause.normal.counts import Normal, owner_of
+from root_cause.normal.learned_counts import Normal, owner_of
 from root_cause.normal.neighbours import Neighbours
 from root_cause.normal.rough_clock_order import likeliest_order
 from root_cause.traces.call_tree import Row, count_follows, in_order, rows_by_time

@@ -8,8 +8,8 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
-from root_cause.normal.counts import Normal
 from root_cause.normal.deployment import replaced
+from root_cause.normal.learned_counts import Normal
 from root_cause.quiet_hours.whole_traces import Trace, traces_of
 from root_cause.ranking.ranker import rank
 from root_cause.traces.event_key import event_key

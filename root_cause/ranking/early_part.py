@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import learn
 
 # Evidence is looked for behind that share of a window.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.traces.steps import Step
 
 # Windows of recorded faults have up to a third; of clocks that moved, more than nine tenths.

@@ -19,7 +19,7 @@ from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Piece
 from root_cause.evidence.structure import Regularity, structural_evidence
 from root_cause.evidence.timing import UsualTimes, slow_evidence
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import DEBUG_LEVELS, learn
 from root_cause.normal.neighbours import Neighbours
 from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms

@@ -14,7 +14,7 @@ from root_cause.evidence.clock_shifts import clock_shifts
 from root_cause.evidence.harmless_insertions import known_turns
 from root_cause.evidence.structure import Example, Outcomes
 from root_cause.evidence.timing import Sample
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import by_trace, spans_by_trace, without_debug
 from root_cause.normal.neighbours import Neighbours
 from root_cause.normal.rough_clock_order import likeliest_order

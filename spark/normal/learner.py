@@ -25,7 +25,7 @@ from firstcause.settings import Settings
 from firstcause.storage.log_minutes import minutes_between
 from firstcause.storage.stored_time import datetime_from_ms
 from root_cause.normal.codec import TOTALS, decode, encode
-from root_cause.normal.counts import Normal, merge
+from root_cause.normal.learned_counts import Normal, merge
 from root_cause.normal.learner import learn
 from root_cause.quiet_hours.quiet_stretches import TimeRange, quiet_stretches
 from root_cause.quiet_hours.soundness import (

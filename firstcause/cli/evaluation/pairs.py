@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from generators.cases.pairs import FaultyStretch, PairedFault
     from generators.cases.simulation.records import Records
     from log_analyzer.trial.incidents import RecordedIncident
-    from root_cause.normal.counts import Normal
+    from root_cause.normal.learned_counts import Normal
 
 SYSTEMS: Final = 2
 MINUTE_SECONDS: Final = 60

@@ -42,9 +42,7 @@ def print_systems(figures: Mapping[str, SystemFigures]) -> None:
 
 def print_without_normal(systems: Mapping[str, Sequence[Outcome]]) -> None:
     """Says which systems have cases without a fault-free recording, if any has."""
-    lacking = [
-        name for name, found in systems.items() if any(one.case.recording is None for one in found)
-    ]
+    lacking = [name for name, found in systems.items() if any(not one.recorded for one in found)]
     if lacking:
         print_line(f"Without a fault-free recording: {', '.join(lacking)}.")
 

@@ -1,7 +1,7 @@
 """The parts of an incident's message, in the order in which a reader needs them. Pure.
 
 The first screen says what is broken, since when, how bad, who is to blame with the one reason that
-convinces, and what to do first. All else is in the thread (`thread_notice`).
+convinces, and what to do first. All else is in the thread (`messages.thread`).
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from log_analyzer.notify.channel import (
 )
 from log_analyzer.notify.messages.content import Note
 from log_analyzer.notify.messages.thread import PICTURE
-from log_analyzer.notify.slack import block_kit
-from log_analyzer.notify.slack.block_kit import Block
-from log_analyzer.notify.slack.blocks import slack_blocks
+from log_analyzer.notify.slack import block_builders
+from log_analyzer.notify.slack.block_builders import Block
 from log_analyzer.notify.slack.calls import call
 from log_analyzer.notify.slack.history import messages_of, metadata, payload, payload_of
+from log_analyzer.notify.slack.layout import slack_blocks
 from log_analyzer.notify.slack.pace import SlackPace
 from log_analyzer.notify.slack.text import inert
 
@@ -236,7 +236,7 @@ class SlackChannel:
 
 
 def _fallback(note: Note) -> str:
-    return inert(note.text, block_kit.FALLBACK_CHARS)
+    return inert(note.text, block_builders.FALLBACK_CHARS)
 
 
 def _picture_name(incident: UUID) -> str:

@@ -94,7 +94,7 @@ with create_session() as session:
 RATE_JOBS = """
 import pendulum
 from airflow.sdk import dag
-from dags.supervision.operator import StreamingDriverOperator
+from dags.supervision.driver_operator import StreamingDriverOperator
 from spark.driver_progress import StallLimits
 from spark.restart_budget import RestartBudget
 

@@ -24,7 +24,7 @@ from firstcause.normal.incident_times import incidents_between
 from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, LearnedHourStore
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.composition import OTHERS_COUNT, slot_of
-from root_cause.normal.counts import Normal, decayed, merge
+from root_cause.normal.learned_counts import Normal, decayed, merge
 from root_cause.normal.learner import learn
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import MARGIN_AFTER_MS, Disturbance, TimeRange

@@ -158,6 +158,12 @@ def test_cases_without_a_recording_are_evaluated_without_one(folder: Path) -> No
     assert "Without a fault-free recording" in run(str(folder))
 
 
+def test_generated_cases_have_their_recordings_and_true_paths() -> None:
+    told = run("--synthetic", "2", "--seed", "3")
+    assert "Without a fault-free recording" not in told
+    assert "by a right path in" in told
+
+
 def test_no_normal_learns_nothing(folder: Path) -> None:
     table = run(str(folder), "--no-normal")
     assert "counting ERROR lines" in table

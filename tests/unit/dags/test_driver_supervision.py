@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from dags.supervision import operator as supervision
-from dags.supervision.operator import StreamingDriverOperator
-from dags.supervision.trigger import record_fields
+from dags.supervision.driver_operator import StreamingDriverOperator
+from dags.supervision.driver_trigger import record_fields
 from firstcause.local.process_record import ProcessRecord
 from firstcause.settings import Settings
 from spark.driver.process import DriverFiles, driver_processes, start_driver

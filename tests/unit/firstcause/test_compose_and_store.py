@@ -14,7 +14,7 @@ from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalV
 from firstcause.normal.learned_hour_store import LearnedHourStore, digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour
-from root_cause.normal.counts import Normal, merge
+from root_cause.normal.learned_counts import Normal, merge
 from root_cause.normal.learner import learn
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from tests.unit.root_cause.small_traces import START_MS, Line, traffic

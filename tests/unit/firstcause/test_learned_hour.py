@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firstcause.normal.learned_hour_store import SliceRecord, digest
-from root_cause.normal.counts import VERSION
+from root_cause.normal.learned_counts import VERSION
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from root_cause.quiet_hours.soundness import TOO_LITTLE

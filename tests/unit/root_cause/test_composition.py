@@ -20,8 +20,8 @@ from root_cause.normal.composition import (
     own_slots,
     slot_of,
 )
-from root_cause.normal.counts import Normal, merge
 from root_cause.normal.deployment import ENOUGH_EVENTS, first_of_version, replaced
+from root_cause.normal.learned_counts import Normal, merge
 from root_cause.normal.learner import learn
 from root_cause.normal.request_mix import DIFFERS_FROM, differs, distance, mix_of
 from root_cause.quiet_hours.due_hours import HOUR_MS

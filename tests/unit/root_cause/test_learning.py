@@ -14,7 +14,7 @@ from firstcause.events.log_event import LogEvent
 from firstcause.normal.learned_hour_store import is_current
 from firstcause.settings import PROJECT_ROOT
 from root_cause.normal.codec import TOTALS, decode, encode
-from root_cause.normal.counts import Normal, decayed, merge
+from root_cause.normal.learned_counts import Normal, decayed, merge
 from root_cause.normal.learner import learn
 from tests.unit.root_cause.small_traces import START_MS, Line, spans_of_call, trace
 

@@ -11,8 +11,8 @@ from cassandra.cluster import NoHostAvailable
 from log_analyzer.handling.human_actions import Acknowledgement, Action, Feedback, Silence
 from log_analyzer.incidents.view import Analysis
 from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
-from log_analyzer.notify.slack.blocks import slack_blocks
 from log_analyzer.notify.slack.button_listener import ButtonListener
+from log_analyzer.notify.slack.layout import slack_blocks
 from tests.stubs.slack import SlackStub
 from tests.stubs.socket_mode import SocketModeStub
 from tests.unit.log_analyzer.notify.test_message import a_view

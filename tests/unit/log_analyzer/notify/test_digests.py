@@ -11,7 +11,7 @@ import pytest
 from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.digest import Member, page_facts, render_digest, render_page
-from log_analyzer.notify.slack.blocks import slack_blocks
+from log_analyzer.notify.slack.layout import slack_blocks
 from tests.stubs.block_kit import alive, refusal
 from tests.unit.log_analyzer.notify.test_message import a_view
 from tests.unit.log_analyzer.notify.world import START_MS, World

@@ -42,7 +42,7 @@ from log_analyzer.notify.preview.terminal import (
     incidents_table,
     render_for_terminal,
 )
-from log_analyzer.notify.slack.blocks import slack_blocks
+from log_analyzer.notify.slack.layout import slack_blocks
 from log_analyzer.notify.slack.text import code, inert, plain, whole_lines
 from log_analyzer.report.deterministic import current_analysis, deterministic_report, incident_json
 from tests.hostile_lines import HOSTILE_LINES, HostileLine

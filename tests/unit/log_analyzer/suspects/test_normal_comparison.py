@@ -17,7 +17,7 @@ from log_analyzer.incidents.view import Analysis, IncidentContext, NormalRanking
 from log_analyzer.model.analysis_state import state_digest
 from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.notify.messages.thread import DETAIL, render_reply
-from log_analyzer.notify.slack.blocks import slack_blocks
+from log_analyzer.notify.slack.layout import slack_blocks
 from log_analyzer.prompting.variables import PromptVariables
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.redacted_incident import redacted_incident

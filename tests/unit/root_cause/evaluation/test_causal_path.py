@@ -16,7 +16,7 @@ from root_cause.causal_path.path import NOTHING_SHOWS, CausalPath, Hop, hop_sent
 from root_cause.evaluation.labelled_cases import read_cases, read_events, read_spans
 from root_cause.evaluation.measure import Conditions, outcomes
 from root_cause.evaluation.path_figures import path_figures
-from root_cause.normal.counts import Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import learn
 from tests.unit.root_cause.small_traces import START_MS, Line, trace, traffic
 

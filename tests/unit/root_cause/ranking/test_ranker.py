@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from firstcause.events.log_event import LogEvent, read_log_event
 from root_cause.evidence.piece import Failure, Slowness
 from root_cause.explanation.reasons import reasons
-from root_cause.normal.counts import Normal, decayed
+from root_cause.normal.learned_counts import Normal, decayed
 from root_cause.normal.learner import learn
 from root_cause.ranking.ranker import Ranking, rank
 from tests.unit.log_analyzer.context.incident_parts import a_log

@@ -12,8 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from dags.supervision.submit import spark_submit_command
-from dags.supervision.trigger import (
+from dags.supervision.driver_trigger import (
     KILL_GRACE_SECONDS,
     SETTLED_SECONDS,
     DriverTrigger,
@@ -21,6 +20,7 @@ from dags.supervision.trigger import (
     record_fields,
     record_of,
 )
+from dags.supervision.submit import spark_submit_command
 from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines

@@ -22,8 +22,8 @@ from log_analyzer.notify.messages.content import (
     Span,
     Strong,
 )
-from log_analyzer.notify.slack import block_kit
-from log_analyzer.notify.slack.block_kit import Block
+from log_analyzer.notify.slack import block_builders
+from log_analyzer.notify.slack.block_builders import Block
 from log_analyzer.notify.slack.text import (
     ELLIPSIS,
     code,
@@ -42,14 +42,14 @@ CUT_SIGN: Final = f"{ELLIPSIS} the message was cut: it is too long for Slack"
 
 
 def slack_blocks(parts: Iterable[Part]) -> tuple[Block, ...]:
-    """The blocks of these parts, at most `block_kit.BLOCKS`, of `MESSAGE_CHARS` together."""
+    """The blocks of these parts, at most `block_builders.BLOCKS`, of `MESSAGE_CHARS` together."""
     blocks: list[Block] = []
     used = length(CUT_SIGN)
     for part in parts:
         block, size = _block(part)
         used += size
-        if used > block_kit.MESSAGE_CHARS or len(blocks) == block_kit.BLOCKS - 1:
-            return (*blocks, block_kit.context(CUT_SIGN))
+        if used > block_builders.MESSAGE_CHARS or len(blocks) == block_builders.BLOCKS - 1:
+            return (*blocks, block_builders.context(CUT_SIGN))
         blocks.append(block)
     return tuple(blocks)
 
@@ -61,25 +61,25 @@ def slack_line(line: Line) -> str:
 
 def _block(part: Part) -> tuple[Block, int]:
     if isinstance(part, Headline):
-        text = plain(part.lead + part.title, block_kit.HEADER_CHARS) or ELLIPSIS
-        return block_kit.header(text), length(text)
+        text = plain(part.lead + part.title, block_builders.HEADER_CHARS) or ELLIPSIS
+        return block_builders.header(text), length(text)
     if isinstance(part, Paragraph):
-        text = whole_lines(map(slack_line, part.lines), block_kit.SECTION_CHARS)
+        text = whole_lines(map(slack_line, part.lines), block_builders.SECTION_CHARS)
         text = text if text.strip() else ELLIPSIS
-        made = block_kit.context(text) if part.small else block_kit.section(text)
+        made = block_builders.context(text) if part.small else block_builders.section(text)
         return made, length(text)
     assert isinstance(part, Buttons)  # noqa: S101 - the last kind
     row = [
-        block_kit.button(
+        block_builders.button(
             one.action,
-            plain(one.label, block_kit.BUTTON_TEXT_CHARS) or ELLIPSIS,
+            plain(one.label, block_builders.BUTTON_TEXT_CHARS) or ELLIPSIS,
             one.value,
             "primary" if one.primary else None,
         )
         for one in part.row
     ]
     size = sum(length(one.label) for one in part.row)
-    return block_kit.actions("firstcause_handling", *row), size
+    return block_builders.actions("firstcause_handling", *row), size
 
 
 def _span(span: Span) -> str:

@@ -63,7 +63,7 @@ class DriverTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments, as the triggerer needs them."""
         return (
-            "dags.supervision.trigger.DriverTrigger",
+            "dags.supervision.driver_trigger.DriverTrigger",
             {
                 "record": record_fields(self.record),
                 "files": file_fields(self.files),
