@@ -124,14 +124,15 @@ class BoardWriter:
         merges: set[Merge] = set()
         if self._store.revision() != self._board.revision:
             merges = self._take(self._store.read())
-        began = self._monotonic()
-        if self._ties_changed and began >= self._ties_due:
+        if self._ties_changed and self._monotonic() >= self._ties_due:
+            began_s = time.thread_time()
             # Nearly always the tied episodes are together already, and the board stays as it is.
-            if place((), self._board, self._known_links()):
+            changes = place((), self._board, self._known_links())
+            took_s = time.thread_time() - began_s
+            self._ties_due = self._monotonic() + took_s / TIES_SHARE
+            if changes:
                 merges |= self._settle(())
             self._ties_changed = False
-            ended = self._monotonic()
-            self._ties_due = ended + (ended - began) / TIES_SHARE
         return merges
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:

@@ -115,7 +115,6 @@ class Ties:
                 naming[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
-            window_ms = NAMED_ONSET_MS if name in self._around.services else NEAR_ONSET_MS
             marked = [(one, True) for one in episodes]
             marked += [
                 (one, False)
@@ -127,20 +126,22 @@ class Ties:
             for one, names in marked:
                 for others_name in (True, False) if names else (True,):
                     other = last.get(others_name)
-                    if other is not None and one.opened_ms - other.opened_ms <= window_ms:
+                    if other is not None and one.opened_ms - other.opened_ms <= NAMED_ONSET_MS:
                         yield other.episode_id, one.episode_id
                 last[names] = one
 
     def _complained_of(self, one: Failing) -> Iterator[str]:
         """What its errors name: resources, and services that it calls; or whom its traces blame."""
         blamed = self._votes.complaints.get(one.episode_id)
+        told = False
         if blamed:
             [(name, count)] = blamed.most_common(1)
             if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
+                told = True
                 yield name
         yield from (name for name in one.names if name not in self._around.services)
-        # What traces say goes before words.
-        if not blamed or blamed.total() < LEAST_BLAMES:
+        # Where traces complain of another service, that goes before words.
+        if not told:
             yield from self._around.named_by(one)
 
     def _calls(self, caller: Failing, callee: Failing) -> bool:

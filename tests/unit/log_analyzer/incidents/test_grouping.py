@@ -162,8 +162,8 @@ def test_errors_that_name_the_same_callee_or_resource_are_one_whoever_says_it() 
                       Links({pattern(newcomer("d", "order")): 1,
                              pattern(newcomer("e", "payment")): 1}, known.calls))  # fmt: skip
     here = newcomer("f", "cart", names=["shared-db"])
-    assert is_one(here, newcomer("g", "mail", NEAR_ONSET_MS, names=["shared-db"]), Links())
-    assert not is_one(here, newcomer("h", "mail", NEAR_ONSET_MS + 1, names=["shared-db"]), Links())
+    assert is_one(here, newcomer("g", "mail", NAMED_ONSET_MS, names=["shared-db"]), Links())
+    assert not is_one(here, newcomer("h", "mail", NAMED_ONSET_MS + 1, names=["shared-db"]), Links())
     assert not is_one(here, newcomer("i", "mail", names=["orders-db"]), Links())
 
 
