@@ -88,7 +88,7 @@ class FirstMessages:
 
     def are_a_flood(self, unposted: list[Unposted]) -> bool:
         """True when these and those of the last minute are too many to be told one by one."""
-        return self._digests.flooded(sum(one.is_news for one in unposted))
+        return self._digests.flooded([one.row.about for one in unposted if one.is_news])
 
     def tell(self, one: Unposted, *, flooded: bool) -> int:
         """Posts a message, or has a digest tell it; ms until another try, or 0."""
@@ -100,7 +100,7 @@ class FirstMessages:
         target = target or self._router.channel_of(one.view, now_ms)
         told = self._told_by_post(one, target, now_ms)
         notice = self._rendering.notice(one.view, one.analysis, told)
-        if row.kind == "incident":
+        if one.is_news:
             self._digests.note_sent(row)
         return self._sender.post(row, notice, target, told)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
@@ -60,11 +60,12 @@ class Digests:
         self._router = router
         self._clock_ms = clock_ms
 
-    def flooded(self, due: int) -> bool:
-        """True when so many more first messages would be too many within a minute."""
-        if due <= 0:
+    def flooded(self, due: Collection[UUID]) -> bool:
+        """True when these first messages would be too many within a minute; a retry counts once."""
+        if not due:
             return False
-        return due + self._store.sent_within(FLOOD_MS, self._clock_ms()) > FLOOD
+        sent = self._store.sent_within(FLOOD_MS, self._clock_ms())
+        return len(sent | set(due)) > FLOOD
 
     def note_sent(self, row: MessageRow) -> None:
         """An incident is told on its own now."""

@@ -97,8 +97,8 @@ class DigestStore:
             datetime_from_ms(now_ms),
         )
 
-    def sent_within(self, span_ms: int, now_ms: int) -> int:
-        """How many incidents' first messages were sent within a time of at most some minutes."""
+    def sent_within(self, span_ms: int, now_ms: int) -> set[UUID]:
+        """The incidents whose first messages were sent within a time of at most some minutes."""
         found: set[UUID] = set()
         minute_ms = (now_ms - span_ms) // MINUTE_MS * MINUTE_MS
         while minute_ms <= now_ms:
@@ -106,4 +106,4 @@ class DigestStore:
                 if (optional_ms(row.sent_at) or 0) > now_ms - span_ms:
                     found.add(row.incident_id)
             minute_ms += MINUTE_MS
-        return len(found)
+        return found

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from log_analyzer.incidents.view import IncidentView
+from log_analyzer.notify.channel import NotSentError
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.digest import Member, page_facts, render_digest, render_page
 from log_analyzer.notify.slack.layout import slack_blocks
@@ -104,6 +105,29 @@ def test_ten_incidents_in_a_minute_are_ten_messages_and_more_are_one() -> None:
     world.run_for(HOUR_MS, 60_000)
     listed = "\n".join(plain_text(one.note.parts) for one in world.post.replies)
     assert listed.count("it failed") == 120
+
+
+def test_an_incident_that_slack_refuses_again_and_again_is_no_flood() -> None:
+    world = World()
+    add(world, *(an_incident(number) for number in range(3)))
+    world.channel.failures = [NotSentError("invalid_auth", 0.1, refusal="other")] * 30
+    world.run_for(60_000, 500)
+    assert len(world.posts) == 3
+    assert world.digests.named == {}
+
+
+def test_messages_that_are_posted_anew_are_no_flood() -> None:
+    world = World()
+    add(world, *(an_incident(number) for number in range(10)))
+    world.run_for(120_000)
+    gone = NotSentError("message_not_found", refusal="message_gone")
+    world.channel.update_failures = [gone] * 10
+    for key in list(world.views):
+        world.change(key, error_count=9_000)
+    add(world, an_incident(99))
+    world.run_for(120_000)
+    assert len(world.posts) == 21
+    assert world.digests.named == {}
 
 
 def test_a_later_flood_is_another_digest() -> None:

@@ -118,8 +118,8 @@ class DigestMemory:
     def note_sent(self, incident: uuid.UUID, now_ms: int) -> None:
         self.sent[incident] = now_ms
 
-    def sent_within(self, span_ms: int, now_ms: int) -> int:
-        return sum(at > now_ms - span_ms for at in self.sent.values())
+    def sent_within(self, span_ms: int, now_ms: int) -> set[uuid.UUID]:
+        return {key for key, at in self.sent.items() if at > now_ms - span_ms}
 
 
 @dataclasses.dataclass
