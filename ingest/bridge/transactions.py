@@ -22,6 +22,7 @@ FETCH_SECONDS: Final = 0.1
 # A killed bridge's open transaction holds readers back for so long at the most.
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 CALL_SECONDS: Final = 30.0
+COMMIT_ATTEMPTS: Final = 5
 MAX_ABORTED_IN_A_ROW: Final = 20
 
 _log = structlog.get_logger()
@@ -163,8 +164,23 @@ class Bridge:
             self._producer.send_offsets_to_transaction(
                 offsets, self._consumer.consumer_group_metadata(), CALL_SECONDS
             )
-        # The commit flushes, and fails when one message was not taken.
-        self._producer.commit_transaction(CALL_SECONDS)
+        self._commit()
+
+    def _commit(self) -> None:
+        """Commits; the commit flushes, and fails when one message was not taken.
+
+        A commit that timed out may be under way in Kafka, so the same call is repeated: an abort
+        would be refused.
+        """
+        for attempt in range(1, COMMIT_ATTEMPTS + 1):
+            try:
+                self._producer.commit_transaction(CALL_SECONDS)
+            except KafkaException as failure:
+                if not failure.args[0].retriable() or attempt == COMMIT_ATTEMPTS:
+                    raise
+                _log.warning("ingest_commit_repeated", error=str(failure), attempt=attempt)
+            else:
+                return
 
     def _produce(self, one: Outgoing) -> None:
         while True:
@@ -193,11 +209,12 @@ class Bridge:
             )
         try:
             self._producer.abort_transaction(CALL_SECONDS)
+            self._rewind()
         except KafkaException as failure:
             raise FirstcauseError(
-                f"The ingest bridge cannot end its transaction ({failure}). Start it again."
+                f"The ingest bridge cannot end its transaction ({failure}). Start it again; "
+                "nothing is lost."
             ) from failure
-        self._rewind()
 
     def _rewind(self) -> None:
         assigned = self._consumer.assignment()

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from cassandra.cluster import Session
 
-from firstcause.events.log_event import SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.records import Escalation
@@ -49,8 +49,13 @@ class ConsumedEscalation:
         return self.first_alert_ms <= end_ms and self.last_alert_ms >= start_ms
 
 
-def read_escalation(value: bytes | None) -> ConsumedEscalation:
+def read_escalation(value: bytes | None, received_ms: int) -> ConsumedEscalation:
     """Reads one message of the topic of escalations.
+
+    Args:
+        value: the message's bytes.
+        received_ms: Kafka's own timestamp of it. A time more than a day later is refused: the
+            last alert's time decides which of two versions stays, so it would stay for good.
 
     Raises:
         UnreadableEscalation: it is none. Nothing else is raised, whatever the bytes.
@@ -72,6 +77,8 @@ def read_escalation(value: bytes | None) -> ConsumedEscalation:
         raise UnreadableEscalation("alert_count is no count")
     first_ms = _time(fields, "first_alert_at")
     last_ms = _time(fields, "last_alert_at")
+    if last_ms > received_ms + FUTURE_LIMIT_MS:
+        raise UnreadableEscalation("last_alert_at is in the future")
     if last_ms < first_ms:
         raise UnreadableEscalation("last_alert_at is before first_alert_at")
     return ConsumedEscalation(escalation_id, service_name, count, first_ms, last_ms)

@@ -76,7 +76,7 @@ class MessageReader:
     def _read_escalation(self, message: Message) -> None:
         value = message.value()
         try:
-            escalation = read_escalation(value)
+            escalation = read_escalation(value, message.timestamp()[1])
         except UnreadableEscalation as error:
             metrics.UNREADABLE.inc()
             _log.warning("escalation_unreadable", offset=message.offset(), reason=str(error))

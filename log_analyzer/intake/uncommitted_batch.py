@@ -133,5 +133,6 @@ class UncommittedBatch:
         self.errors = list(filter(kept, self.errors))
         self.escalations = list(filter(kept, self.escalations))
         self.committed(partitions)
+        self._bytes = sum(error.value_bytes for error in self.errors)
         if not self.errors:
-            self._oldest, self._bytes = None, 0
+            self._oldest = None

@@ -28,6 +28,7 @@ from tests.unit.log_analyzer.intake.test_message_reader import (
 )
 
 KEY = uuid.UUID(int=7)
+RECEIVED_MS = 1_700_000_400_000
 FIELDS = {
     "escalation_id": str(KEY),
     "service_name": "payment",
@@ -40,7 +41,7 @@ FIELDS = {
 
 
 def test_an_escalation_is_read_as_the_streams_write_it() -> None:
-    assert read_escalation(orjson.dumps(FIELDS)) == ConsumedEscalation(
+    assert read_escalation(orjson.dumps(FIELDS), RECEIVED_MS) == ConsumedEscalation(
         KEY, "payment", 5, 1_700_000_000_000, 1_700_000_300_000
     )
 
@@ -58,17 +59,18 @@ def test_an_escalation_is_read_as_the_streams_write_it() -> None:
         {"first_alert_at": "yesterday"},
         {"first_alert_at": "2023-11-15T22:13:20.000Z"},
         {"last_alert_at": None},
+        {"last_alert_at": "2999-01-01T00:00:00Z"},
     ],
 )
 def test_what_is_no_escalation_is_refused(changes) -> None:
     with pytest.raises(UnreadableEscalation):
-        read_escalation(orjson.dumps(FIELDS | changes))
+        read_escalation(orjson.dumps(FIELDS | changes), RECEIVED_MS)
 
 
 @given(st.one_of(st.none(), st.binary(max_size=50), st.just(b"[]"), st.just(b'{"a":1}')))
 def test_any_other_bytes_are_refused_too(value) -> None:
     with pytest.raises(UnreadableEscalation):
-        read_escalation(value)
+        read_escalation(value, RECEIVED_MS)
 
 
 def run(value: bytes | None, tracker: Mock, consumer: OnePoisonMessage) -> ScriptedProducer:
