@@ -95,8 +95,8 @@ RATE_JOBS = """
 import pendulum
 from airflow.sdk import dag
 from dags.supervision.driver_operator import StreamingDriverOperator
-from spark.driver_progress import StallLimits
-from spark.restart_budget import RestartBudget
+from spark.driver.heartbeat_reader import StallLimits
+from spark.driver.restart_budget import RestartBudget
 
 @dag(schedule=None, start_date=pendulum.datetime(2025, 1, 1, tz="UTC"))
 def rate_jobs():

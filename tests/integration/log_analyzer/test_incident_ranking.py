@@ -154,7 +154,7 @@ def test_the_silent_culprit_is_named_also_after_the_process_was_killed(
 
 PARENT = """
 import sys, time
-from firstcause import cassandra
+from firstcause.storage import cassandra
 from firstcause.settings import load_settings
 from log_analyzer.suspects.ranking_process import RankingProcess, RankingRequest
 
