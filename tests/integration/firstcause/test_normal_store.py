@@ -22,6 +22,7 @@ from firstcause.normal.composed_normal_store import VERSIONS_KEPT, ComposedNorma
 from firstcause.normal.drills import drills_between, record_drill
 from firstcause.normal.incident_times import incidents_between
 from firstcause.normal.learned_hour_store import FROM_LOGS, VOUCHED_FOR, LearnedHourStore
+from firstcause.settings import load_settings
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.composition import OTHERS_COUNT, slot_of
 from root_cause.normal.learned_counts import Normal, decayed, merge

@@ -75,7 +75,9 @@ def test_poison_is_found_and_the_rest_is_stored(own: Settings, session: Session)
         if headers[dead_letter.REASON].decode() == dead_letter.NOT_STORABLE:
             told = headers[dead_letter.ERROR].decode()
             assert "evil" in told if b"evaluate" in letter.value() else "too large" in told
-    log = [json.loads(line) for line in driver.files.log.read_text().splitlines() if line[0] == "{"]
+    log = [
+        json.loads(line) for line in driver.files.log.read_text().splitlines() if line[:1] == "{"
+    ]
     events = Counter(line["event"] for line in log)
     assert events["record_not_storable"] == len(POISONED)
     assert events["query_failed"] == 0
