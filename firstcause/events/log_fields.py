@@ -7,6 +7,7 @@ text into `odd`, under the field's name. Nothing is raised. The Spark expression
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def read_attributes(value: Any, odd: dict[str, str]) -> dict[str, str]:
         return {}
     if _is_plain(found):
         return found
-    texts = {(text_of(key) or ""): text_of(item) for key, item in found.items()}
+    texts = {(text_of(key) or ""): _attribute_text(item) for key, item in found.items()}
     return {key: item for key, item in texts.items() if item is not None}
 
 
@@ -71,3 +72,10 @@ def _is_plain(value: dict[str, Any]) -> bool:
         return all(map(str.isascii, value)) and all(map(str.isascii, value.values()))
     except TypeError:
         return False
+
+
+def _attribute_text(item: Any) -> str | None:
+    """An attribute's value as text; a number beyond a double alone is unquoted, as Spark has it."""
+    if isinstance(item, float) and math.isinf(item):
+        return "Infinity" if item > 0 else "-Infinity"
+    return text_of(item)

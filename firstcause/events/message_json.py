@@ -97,9 +97,6 @@ def text_of(value: Any) -> str | None:
     # What json.dumps makes of numbers, without its cost.
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return repr(value)
-    if type(value) is float:
-        # Alone Spark has it as text; inside of JSON it is quoted.
-        return str(_quoted_infinities(value))
     text = value if isinstance(value, str) else _dumped(value)
     # A lone surrogate is no text that any store takes.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
