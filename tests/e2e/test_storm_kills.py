@@ -43,7 +43,7 @@ APART = timedelta(days=1)
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known defect: after kills an incident that was merged can hold the message of the other",
+    reason="known defect: after kills a merged incident can hold the message of the other",
 )
 def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
     settings: Settings, product_env: dict[str, str], session: Session, tmp_path: Path
