@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
@@ -29,6 +29,8 @@ _BEGINS: Final = 0.1
 _SAME_MS: Final = 1
 _SLOT_MS: Final = 10_000
 _LEAST_SPREAD: Final = 3
+# The window's first part is a fifth of it: a quarter of the rest.
+_LEAST_EARLY: Final = 0.25
 _LOG_IDS: Final = 3
 
 
@@ -40,11 +42,15 @@ class Control:
         keys: how many lines came of each kind of event.
         kinds: the same over all services, with the names of peers masked: one code, one complaint.
         lines: of how many lines in all.
+        early: in how many requests of the window's first part each complaint came, by key.
+        early_lines: of how many lines of that part.
     """
 
     keys: Mapping[str, int]
     kinds: Mapping[str, int]
     lines: float
+    early: Mapping[str, int] = field(default_factory=dict)
+    early_lines: int = 0
 
 
 def control_of(normal: Normal, names: PeerNames) -> Control:
@@ -113,8 +119,17 @@ def _weights(
         if known := control.kinds.get(kind, 0):
             of_kind = surprise(now[kind], lines, known, control.lines)
             nats = min(nats, of_kind * one.traces / now[kind])
-        found.append(one.weight * significance(nats / _dispersion(one)))
+        news = significance(nats / _dispersion(one)) * _begun(one, control, lines)
+        found.append(one.weight * news)
     return found
+
+
+def _begun(one: Complaint, control: Control, lines: int) -> float:
+    """Which share of a complaint is more than the window's first part has of it, by its rate."""
+    early = control.early.get(one.key, 0)
+    # A rate is of no less than that many lines: the first of a fault may lie before its start.
+    of_early = max(control.early_lines, _LEAST_EARLY * lines)
+    return max(0.0, 1 - early * lines / (of_early * one.traces)) if early else 1.0
 
 
 def _dispersion(one: Complaint) -> float:

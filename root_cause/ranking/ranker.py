@@ -156,7 +156,12 @@ def _failures(
     late = [event for event in events if event.timestamp_ms >= begin_ms]
     lines = sum(event.level not in DEBUG_LEVELS for event in late)
     if normal is not None:
-        control = control_of(normal, names)
+        before = [event for event in events if event.timestamp_ms < begin_ms]
+        control = replace(
+            control_of(normal, names),
+            early={one.key: one.traces for one in complaints_of(before, names)},
+            early_lines=sum(event.level not in DEBUG_LEVELS for event in before),
+        )
     else:
         early = learn((event for event in events if event.timestamp_ms < begin_ms), ())
         control = control_of(early, names)

@@ -147,6 +147,29 @@ def test_what_is_there_from_the_window_s_start_and_ends_is_no_evidence() -> None
     assert ranking.suspects == ()
 
 
+def test_what_goes_on_since_the_window_s_start_is_no_evidence() -> None:
+    ambient = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 200_000, 4_000)]
+    fault = [line("store", at_ms, "disk full") for at_ms in range(100_000, 200_000, 20_000)]
+    usual = normal_of_heartbeats()
+    assert rank([*quiet_window(), *ambient], [], usual).inconclusive
+    assert first_of(rank([*quiet_window(), *ambient, *fault], [], usual)) == ["store"]
+
+
+def test_what_becomes_more_frequent_than_at_the_window_s_start_is_evidence() -> None:
+    few = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 100_000, 20_000)]
+    many = [line("api", at_ms, "quota exceeded") for at_ms in range(100_000, 200_000, 1_000)]
+    ranking = rank([*quiet_window(), *few, *many], [], normal_of_heartbeats())
+    assert first_of(ranking) == ["api"]
+
+
+def test_one_line_before_the_known_start_takes_no_fault_away() -> None:
+    errors = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 200_000, 10_000)]
+    start_ms = LATER_MS + 5_000
+    window = [one for one in quiet_window() if one.timestamp_ms >= start_ms]
+    ranking = rank([*window, *errors], [], normal_of_heartbeats(), start_ms)
+    assert first_of(ranking) == ["api"]
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
