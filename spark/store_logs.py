@@ -16,11 +16,19 @@ from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
 from spark.records.log_events import ODD_FIELDS, LogEventReader
-from spark.store.batch import Content
+from spark.store.batch import PROBE_SERVICE, Content
 from spark.store.job import StoreJob, run_until_stopped
 from spark.store.service_activity import ServiceActivityTable, activity_of
 
 JOB: Final = "store_logs"
+
+PROBE: Final = {
+    "log_id": "00000000-0000-4000-8000-000000000000",
+    "timestamp": "1970-01-01T00:00:00Z",
+    "service_name": PROBE_SERVICE,
+    "level": "INFO",
+    "message": "Can log events be stored?",
+}
 
 
 class LogContent:
@@ -53,6 +61,11 @@ class LogContent:
                 for name in ODD_FIELDS
             },
         }
+
+    def probe(self) -> bytes:
+        """See `Content`."""
+        self._activity.hide(PROBE_SERVICE)
+        return orjson.dumps(PROBE)
 
     def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
         """Writes `services` and `log_minutes`; the figures are the fields that were odd."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import orjson
 from cassandra.cluster import Session
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,10 +17,19 @@ from pyspark.sql import functions as F
 from firstcause.dead_letters.headers import SPAN_CONSUMER
 from firstcause.settings import Settings
 from spark.records.span_events import SpanReader
-from spark.store.batch import Content
+from spark.store.batch import PROBE_SERVICE, Content
 from spark.store.job import StoreJob, run_until_stopped
 
 JOB: Final = SPAN_CONSUMER
+
+PROBE: Final = {
+    "trace_id": "f" * 32,
+    "span_id": "f" * 16,
+    "service_name": PROBE_SERVICE,
+    "operation": "Can spans be stored?",
+    "start_ns": 0,
+    "duration_us": 0,
+}
 
 
 class SpanContent:
@@ -41,6 +51,10 @@ class SpanContent:
     def observed(self) -> Mapping[str, Column]:
         """How many spans were read."""
         return {"spans": F.sum(F.size("spans"))}
+
+    def probe(self) -> bytes:
+        """See `Content`."""
+        return orjson.dumps(PROBE)
 
     def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
         """Nothing goes with the spans."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import orjson
 import structlog
@@ -14,9 +15,16 @@ from pyspark.sql import functions as F
 from firstcause.dead_letters import headers
 from firstcause.settings import Settings
 from spark.store.dead_letter_writer import DeadLetterWriter
-from spark.store.halving import HalvingSearch, Position, is_of_data
+from spark.store.failure import is_of_data
+from spark.store.halving import HalvingSearch, Position, run_and_give_up
 from spark.store.positions import is_at, is_within, part_of, position
 from spark.streaming.query import shortest_reason
+
+# Else the table's own lifetime holds.
+TTL_OPTION: Final = "spark.cassandra.output.ttl"
+PROBE_TTL_SECONDS: Final = 60
+# No service has this name.
+PROBE_SERVICE: Final = "firstcause.probe"
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +48,13 @@ class Content(Protocol):
 
     def observed(self) -> Mapping[str, Column]:
         """Aggregates over what `read` returned, by name; `finish` gets them."""
+
+    def probe(self) -> bytes:
+        """The value of a harmless record, which is stored to see that records can be; blocks.
+
+        Whatever the storing of it leaves behind is seen by nobody who reads records. Raises the
+        driver's errors.
+        """
 
     def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
         """Writes what goes with the rows, which are durable now; blocks. May be repeated.
@@ -111,17 +126,28 @@ class StoreBatch:
             store = self._store_read if _can_be_read(read) else self._store
             source = read if store == self._store_read else records
             deadline = time.monotonic() + self._search_seconds
-            try:
-                search.run(
+            run_and_give_up(
+                lambda: search.run(
                     lambda part: store(part_of(source, part), batch_id, is_repeated=True),
+                    lambda: self._probe(records, batch_id),
                     lambda: deadline - time.monotonic(),
-                )
-            finally:
-                self._give_up(records, search, batch_id)
+                ),
+                lambda: self._give_up(records, search, batch_id),
+            )
             self._search = None
         finally:
             read.unpersist()
             records.unpersist()
+
+    def _probe(self, records: DataFrame, batch_id: int) -> None:
+        """Stores the content's probe as a record of the batch; raises when nothing can be."""
+        value = bytearray(self._content.probe())
+        # The epoch, as in the probe: no reading takes it for a record of today.
+        row = (None, value, "probe", 0, 0, datetime.fromtimestamp(0, UTC))
+        names = ["key", "value", "topic", "partition", "offset", "timestamp"]
+        probe = records.sparkSession.createDataFrame([row], records.select(*names).schema)
+        self._store(probe, batch_id, ttl_seconds=PROBE_TTL_SECONDS)
+        log.warning("probe_stored", batch_id=batch_id)
 
     def _give_up(self, records: DataFrame, search: HalvingSearch, batch_id: int) -> None:
         """Makes dead letters of what was found."""
@@ -144,7 +170,12 @@ class StoreBatch:
             search.found.pop(0)
 
     def _store(
-        self, records: DataFrame, batch_id: int, *, is_repeated: bool = False
+        self,
+        records: DataFrame,
+        batch_id: int,
+        *,
+        is_repeated: bool = False,
+        ttl_seconds: int | None = None,
     ) -> dict[str, int]:
         """Stores records of the batch; returns its figures for the log.
 
@@ -157,7 +188,8 @@ class StoreBatch:
             # The barrier that the reader asks for, also where all of the batch is read again.
             return some.observe("read_again", F.count(F.lit(1)).alias("records"))
 
-        return self._write(self._content.read(records), read_again, batch_id, is_repeated)
+        read = self._content.read(records)
+        return self._write(read, read_again, batch_id, is_repeated, ttl_seconds)
 
     def _store_read(
         self, read: DataFrame, batch_id: int, *, is_repeated: bool = False
@@ -171,6 +203,7 @@ class StoreBatch:
         read_again: Callable[[Sequence[Mapping[str, int]]], DataFrame],
         batch_id: int,
         is_repeated: bool,
+        ttl_seconds: int | None = None,
     ) -> dict[str, int]:
         unreadable = F.col("reason").isNotNull()
         # Without a name: a failed pass leaves its observation behind, which would hear the next.
@@ -183,11 +216,13 @@ class StoreBatch:
             F.to_json(F.collect_list(F.when(unreadable, position()))).alias("positions"),
             *(column.alias(name) for name, column in self._content.observed().items()),
         )
+        lifetime = {} if ttl_seconds is None else {TTL_OPTION: str(ttl_seconds)}
         (
             self._content.rows(observed)
             .write.format("org.apache.spark.sql.cassandra")
             .option("keyspace", self._settings.cassandra_keyspace)
             .option("table", self._content.table)
+            .options(**lifetime)
             .mode("append")
             .save()
         )

@@ -6,26 +6,15 @@ record can be stored, so that a search by halves ends with that record alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-# Where nothing of a batch could be stored, the data may not be the reason: a missing table fails
-# each record alike. So many records are given up without a part that could be stored.
-UNWITNESSED_MAX: Final = 3
-# Beyond that, so many records all over the batch are tried before the search gives up.
-WITNESSES_TRIED: Final = 16
+from spark.store.failure import is_of_data
 
-# A service is away or overloaded, or this process is at its end: no record is at fault.
-_NOT_OF_DATA: Final = re.compile(
-    r"(?i)NoHostAvailable|AllNodesFailed|NoNodeAvailable|timed ?out|TimeoutException"
-    r"|UnavailableException|OverloadedException|BootstrappingException|ClosedConnection"
-    r"|HeartbeatException|BusyPool|BusyConnection|open native connection|NotEnoughReplicas"
-    r"|NotLeaderOrFollower|BrokerNotAvailable|NetworkException|DisconnectException"
-    r"|SocketException|ConnectException|OutOfMemoryError|No space left on device"
-    r"|InterruptedException|SparkContext was shut down|stopped SparkContext|Py4JNetworkError"
-)
+# Where nothing of a batch could be stored, the data may not be the reason: a missing table fails
+# each record alike. After so many records that failed alone, the probe decides.
+UNWITNESSED_MAX: Final = 3
 
 
 class Position(NamedTuple):
@@ -60,7 +49,7 @@ class HalvingSearch:
     parts: list[Sequence[Position]]
     found: list[Poison] = field(default_factory=list)
     _unwitnessed: list[Poison] = field(default_factory=list, init=False)
-    _has_stored: bool = field(default=False, init=False)
+    _is_witnessed: bool = field(default=False, init=False)
 
     @classmethod
     def of(cls, positions: Sequence[Position]) -> HalvingSearch:
@@ -70,6 +59,7 @@ class HalvingSearch:
     def run(
         self,
         store: Callable[[Sequence[Position]], object],
+        probe: Callable[[], object],
         seconds_left: Callable[[], float],
     ) -> None:
         """Stores all that is left but the records that end up in `found`.
@@ -77,12 +67,14 @@ class HalvingSearch:
         Args:
             store: stores the records of a part; raises when any of them fails. Storing again
                 what is stored must change nothing.
+            probe: stores a harmless record from outside of the batch in the same way; raises when
+                it fails. Asked only where nothing of the batch could be stored.
             seconds_left: how much time there is, asked before each part.
 
         Raises:
             SearchTimeout: no time is left.
-            Exception: that of `store`, when it does not speak of the data: a service is away, or
-                nothing of the batch can be stored.
+            Exception: that of `store`, when it does not speak of the data; or when the probe
+                fails too, which is then its cause. No record is at fault.
         """
         while self.parts:
             if seconds_left() <= 0:
@@ -94,11 +86,12 @@ class HalvingSearch:
             elif len(part) > 1:
                 self.parts[-1:] = _halves(part)
             else:
-                if not self._has_stored and len(self._unwitnessed) >= UNWITNESSED_MAX:
-                    self._look_for_witness(store, error)
                 self._unwitnessed.append(Poison(part[0], error))
                 self.parts.pop()
-            if self._has_stored or not self.parts:
+                is_due = len(self._unwitnessed) > UNWITNESSED_MAX or not self.parts
+                if is_due and not self._is_witnessed:
+                    self._ask(probe, error)
+            if self._is_witnessed:
                 self.found += self._unwitnessed
                 self._unwitnessed = []
 
@@ -111,22 +104,35 @@ class HalvingSearch:
             if not is_of_data(error):
                 raise
             return error
-        self._has_stored = True
+        self._is_witnessed = True
         return None
 
-    def _look_for_witness(
-        self, store: Callable[[Sequence[Position]], object], error: Exception
-    ) -> None:
-        left = [position for part in self.parts for position in part]
-        for position in left[:: max(1, len(left) // WITNESSES_TRIED)]:
-            if self._try(store, [position]) is None:
-                return
-        raise error
+    def _ask(self, probe: Callable[[], object], error: Exception) -> None:
+        try:
+            probe()
+        except Exception as failed:
+            # They may be stored once what is broken is mended.
+            self.parts += [[poison.position] for poison in reversed(self._unwitnessed)]
+            self._unwitnessed = []
+            raise error from failed
+        self._is_witnessed = True
 
 
-def is_of_data(error: Exception) -> bool:
-    """False when the error says that a service or this process is at fault."""
-    return _NOT_OF_DATA.search(f"{type(error).__name__}: {error}") is None
+def run_and_give_up(run: Callable[[], None], give_up: Callable[[], None]) -> None:
+    """Runs a search, then gives up what it has found, also where it ended with an error.
+
+    Raises:
+        Exception: that of the search, caused by that of giving up if this failed too.
+    """
+    try:
+        run()
+    except Exception as error:
+        try:
+            give_up()
+        except Exception as refused:
+            raise error from refused
+        raise
+    give_up()
 
 
 def _halves(positions: Sequence[Position]) -> list[Sequence[Position]]:

@@ -53,6 +53,16 @@ class ServiceActivityTable:
         )
         self._known: set[tuple[str, datetime]] = set()
 
+    def hide(self, service_name: str) -> None:
+        """Keeps what is written of a service next out of `services`, if its events are old.
+
+        The cell of an event has the event's time, and a deletion of now hides it. Blocks; raises
+        the driver's errors.
+        """
+        self._session.execute("DELETE FROM services WHERE service_name = %s", (service_name,))
+        # So that its next minute is written, whether or not it was before.
+        self._known = {known for known in self._known if known[0] != service_name}
+
     def write(self, activities: Iterable[Activity]) -> None:
         """Writes all; blocks until Cassandra has them.
 

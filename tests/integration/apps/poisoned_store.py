@@ -19,13 +19,15 @@ from spark.store.batch import Content
 from spark.store.job import StoreJob, run_until_stopped
 from spark.store.service_activity import ServiceActivityTable
 
+# As a record may quote an outage.
+EVIL = "evil: java.net.ConnectException: read timed out"
+
 
 class PoisonedContent(store_logs.LogContent):
     def rows(self, read: DataFrame) -> DataFrame:
         message, log_id = F.col("message"), F.col("log_id")
-        broken = F.when(message == "poison: evaluate", F.raise_error(F.lit("evil"))).otherwise(
-            message
-        )
+        evil = F.raise_error(F.lit(EVIL))
+        broken = F.when(message == "poison: evaluate", evil).otherwise(message)
         too_long = F.when(message == "poison: convert", F.concat(log_id, F.lit("\n")))
         return (
             super()

@@ -31,6 +31,9 @@ class RecordingSession:
     def prepare(self, cql: str) -> str:
         return "heard" if "services" in cql else "minute"
 
+    def execute(self, cql: str, values: tuple[Any, ...]) -> None:
+        self.written.append((cql.split(maxsplit=1)[0], values))
+
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> RecordingSession:
@@ -94,3 +97,14 @@ def test_an_event_before_1970_has_a_timestamp_that_cassandra_takes(
     ServiceActivityTable(session).write(activity_of([("payment", old)]))
     [(_, (_, _, micros)), _] = session.written
     assert micros == 1
+
+
+def test_the_minutes_of_a_service_that_is_hidden_are_written_again(
+    session: RecordingSession,
+) -> None:
+    table = ServiceActivityTable(session)
+    table.write([activity(0)])
+    table.hide("payment")
+    table.write([activity(0)])
+    kinds = [kind for kind, _ in session.written]
+    assert kinds == ["heard", "minute", "DELETE", "heard", "minute"]
