@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from dags.supervision import operator as supervision
+from dags.supervision import driver_operator as supervision
 from dags.supervision.driver_operator import StreamingDriverOperator
 from dags.supervision.driver_trigger import record_fields
 from firstcause.local.process_record import ProcessRecord
