@@ -14,7 +14,7 @@ from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.episode import Episode, is_quiet
 from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
-from log_analyzer.incidents.grouping import Newcomer
+from log_analyzer.incidents.grouping.placement import Newcomer
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
