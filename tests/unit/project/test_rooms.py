@@ -18,6 +18,7 @@ FOLDERS = (
     "log_analyzer",
     "log_templates",
     "root_cause",
+    "search",
     "spark",
 )
 MODULES_A_ROOM = 15
