@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements.due import Situation, told_at_first
 from log_analyzer.notify.digests.delivery import Digests
 from log_analyzer.notify.messages.told import Told
