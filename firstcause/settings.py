@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firstcause.ingest_settings import IngestSettings
+from firstcause.search_settings import SearchSettings
 from firstcause.slack_settings import SlackSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(SlackSettings, IngestSettings, BaseSettings):
+class Settings(SlackSettings, IngestSettings, SearchSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -214,6 +215,11 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
     def api_keys_file(self) -> Path:
         """Where API keys are kept, hashed; `firstcause keys` changes it."""
         return self.firstcause_home / "api_keys.json"
+
+    @property
+    def search_dir(self) -> Path:
+        """Where the search index is kept; it can be made again from Cassandra."""
+        return self.firstcause_home / "search"
 
     @property
     def logs_dir(self) -> Path:

@@ -73,6 +73,7 @@ class Installation:
                 "kafka_escalations_topic": f"incident_escalations_{suffix}",
                 "cassandra_keyspace": f"firstcause_{suffix}",
                 "ingest_group": f"ingest_{suffix}",
+                "search_group": f"search_indexer_{suffix}",
                 "analyzer_group": f"batch_consumer_group_{suffix}",
             }
         )
@@ -80,7 +81,9 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge = free_ports(10)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, indexer = (
+        free_ports(11)
+    )
     fields: dict[str, object] = {
         "firstcause_home": home,
         "kafka_bootstrap_servers": f"127.0.0.1:{kafka}",
@@ -93,6 +96,7 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "analyzer_metrics_port": metrics,
         "ingest_http_port": http,
         "ingest_metrics_port": bridge,
+        "search_metrics_port": indexer,
         "local_cassandra_heap": "1024m",
         **overrides,
     }

@@ -17,6 +17,7 @@ from firstcause.local.daemons.cassandra_node import cassandra_service
 from firstcause.local.daemons.ingest import ingest_service
 from firstcause.local.daemons.kafka import kafka_service
 from firstcause.local.daemons.postgres import postgres_service
+from firstcause.local.daemons.search_indexer import search_indexer_service
 from firstcause.local.service import Service, Task
 from firstcause.settings import Settings
 from firstcause.storage import migrations
@@ -33,6 +34,7 @@ SERVICE_NAMES: Final = (
     "airflow-triggerer",
     "analyzer",
     "ingest",
+    "search-indexer",
 )
 
 # Names that stand for several services.
@@ -51,7 +53,8 @@ def local_services(settings: Settings) -> list[Service]:
     if settings.cassandra_is_local:
         services.append(cassandra_service(settings))
     airflow = [postgres_service(settings), *airflow_services(settings)]
-    return [*services, *airflow, analyzer_service(settings), ingest_service(settings)]
+    search = [search_indexer_service(settings)] if settings.search_enabled else []
+    return [*services, *airflow, analyzer_service(settings), ingest_service(settings), *search]
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:

@@ -201,7 +201,15 @@ def test_ports_are_the_settings_defaults_on_loopback(services: dict[str, dict[st
         ("127.0.0.1", default.ingest_http_port),
         ("127.0.0.1", default.ingest_metrics_port),
     ]
-    open_names = {"kafka", "cassandra", "airflow-api-server", "analyzer", "ingest"}
+    assert published(services["search-indexer"]) == [("127.0.0.1", default.search_metrics_port)]
+    open_names = {
+        "kafka",
+        "cassandra",
+        "airflow-api-server",
+        "analyzer",
+        "ingest",
+        "search-indexer",
+    }
     for name in set(services) - open_names:
         assert published(services[name]) == []
 
