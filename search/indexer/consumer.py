@@ -24,7 +24,8 @@ LAG_SECONDS: Final = 2.0
 RETENTION_SECONDS: Final = 600.0
 RETRY_MAX_SECONDS: Final = 10.0
 OFFSET_SECONDS: Final = 10.0
-OFFSET_ATTEMPTS: Final = 6
+OFFSET_ATTEMPTS: Final = 30
+OFFSET_PAUSE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
 
@@ -205,7 +206,9 @@ class IndexConsumer:
             try:
                 return list(consumer.committed(partitions, OFFSET_SECONDS))
             except KafkaException as error:
+                # A group that is new, or whose broker went away, has no coordinator for a moment.
                 _log.warning("offsets_unknown", attempt=attempt + 1, reason=str(error))
+                time.sleep(OFFSET_PAUSE_SECONDS)
         raise FirstcauseError(
             "Kafka does not tell the offsets of the search-indexer: look at `firstcause status`."
         )
