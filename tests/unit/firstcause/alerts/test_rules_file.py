@@ -56,7 +56,7 @@ def file(tmp_path: Path) -> Path:
         ("    measure: {name: error_rate}\n", "", 3, "measure"),
         (
             "kind: baseline\n    severity: high\n    measure: {name: latency_p95_ms}",
-            "kind: sequence\n    within_minutes: 5\n    severity: high\n    steps: [errors, nobody]",
+            "kind: sequence\n    within_minutes: 5\n    severity: low\n    steps: [errors, nobody]",
             12,
             "there is no rule nobody",
         ),
