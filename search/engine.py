@@ -10,7 +10,7 @@ from firstcause.errors import FirstcauseError
 from search.query.tree import Node
 
 MAX_LIMIT: Final = 10_000
-MAX_BUCKETS: Final = 10_000
+MAX_BUCKETS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _PARSER: Final = Lark(
 )
 _ESCAPED: Final = re.compile(r"\\([\s\S])|(\*)")
 _SIGNS: Final = frozenset({"NOT", "MINUS", "_PLUS"})
-_ENDS: Final = frozenset({"WORD", "VALUE", "STRING", "BOUND"})
+_ENDS: Final = frozenset({"WORD", "STRING", "BOUND"})
 
 
 def parse(text: str) -> Node:
