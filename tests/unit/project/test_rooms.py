@@ -11,6 +11,7 @@ from firstcause.settings import PROJECT_ROOT
 
 FOLDERS = (
     "api",
+    "alerting",
     "bench",
     "dags",
     "firstcause",
@@ -19,6 +20,7 @@ FOLDERS = (
     "log_analyzer",
     "log_templates",
     "root_cause",
+    "search",
     "spark",
 )
 MODULES_A_ROOM = 15
