@@ -1,4 +1,4 @@
-"""The job that learns what is normal from the stored logs and spans of some hours.
+"""The batch job that learns normal from the stored logs and spans of some hours.
 
     spark-submit spark/learn_normal.py --range 2026-01-31T10:00:00Z/2026-01-31T11:00:00Z
 
