@@ -167,8 +167,7 @@ class LearnedHourStore:
     ) -> bool:
         """Stores why nothing was learned of the hour that contains `at_ms`; otherwise like `put`.
 
-        Returns False and writes nothing if there was too little to learn, but something was
-        learned of this hour before.
+        Returns False and writes nothing if there was too little, but something was learned before.
         """
         hour_ms = at_ms // HOUR_MS * HOUR_MS
         record = SliceRecord(hour_ms, tuple(stretches), 0, 0, source, why, None, now_ms, {})
