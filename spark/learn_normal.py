@@ -2,9 +2,9 @@
 
     spark-submit spark/learn_normal.py --range 2026-01-31T10:00:00Z/2026-01-31T11:00:00Z
 
-The range is widened to whole, completed hours; with --vouched it is used as given. Each learned hour
-replaces what was learned of that hour before. Then the normal in force is composed again. The job
-may be repeated at any time: equal logs give equal rows.
+The range is widened to whole, completed hours; with --vouched it is used as given. Each learned
+hour replaces what was learned of that hour before. Then the normal in force is composed again. The
+job may be repeated at any time: equal logs give equal rows.
 """
 
 from __future__ import annotations
