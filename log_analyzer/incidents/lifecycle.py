@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -34,6 +34,9 @@ class Outbox(Protocol):
 
         A message that is new is not sent before `not_before_ms` (wall clock).
         """
+
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
+        """`ensure` for several; the event time (ms) of their newest errors says who goes first."""
 
 
 class IncidentLifecycle:

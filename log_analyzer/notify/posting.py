@@ -10,9 +10,10 @@ import structlog
 
 from log_analyzer import metrics
 from log_analyzer.notify.channel import Channel, MaybeSentError, MessageKey, NotSentError, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.incident import Notice
 from log_analyzer.notify.messages.told import NOTHING_TOLD, Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.send_rules import (
     HISTORY_ATTEMPTS,
