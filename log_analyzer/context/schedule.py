@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer.context.selection import groups_of
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.suspects.onset import is_same_onset, onset_ms
 from log_analyzer.suspects.window import AFTER_MS
 

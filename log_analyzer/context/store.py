@@ -11,10 +11,10 @@ import pydantic
 import structlog
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentContext
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.context.schedule import Gathers
-from log_analyzer.incidents.view import IncidentContext
 
 # Of the JSON in `body`; one that an older or newer program wrote is gathered again.
 VERSION: Final = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.suspects.onset import onset_ms
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.context.store import ContextStore
@@ -32,7 +33,6 @@ from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
 from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.incidents.stores.board import BOARD
-from log_analyzer.incidents.view import IncidentView
 
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50

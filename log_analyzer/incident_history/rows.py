@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from firstcause.incidents.records import SentMessage
+from firstcause.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
-from log_analyzer.incidents.records import SentMessage
-from log_analyzer.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 
 # Shared out among the episodes, so that no group hides the others.
 EVIDENCE_OF_A_VIEW: Final = 200

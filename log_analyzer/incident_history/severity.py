@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer.incidents.severity import Signs, severity_now, worst_severity
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.suspects.onset import onset_ms
 
 

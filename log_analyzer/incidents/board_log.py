@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from log_analyzer import metrics
-from log_analyzer.incidents.grouping import Board, BoardRow
+from log_analyzer.incidents.grouping.placement import Board, BoardRow
 
 _log = structlog.get_logger()
 

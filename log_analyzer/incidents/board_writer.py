@@ -25,8 +25,8 @@ from log_analyzer.episodes.trace_links import (
     unpacked,
 )
 from log_analyzer.incidents.board_log import tell_of
-from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
-from log_analyzer.incidents.links import Links
+from log_analyzer.incidents.grouping.placement import Board, Newcomer, place, split_out
+from log_analyzer.incidents.grouping.ties import Links
 from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
 from log_analyzer.incidents.stores.writes import LostRaceError
 

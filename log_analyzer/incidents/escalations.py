@@ -11,9 +11,9 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.incidents.records import Escalation
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
-from log_analyzer.incidents.records import Escalation
 from log_analyzer.incidents.stores.writes import write_all
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.

@@ -14,7 +14,7 @@ from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.episode import Episode, is_quiet
 from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
-from log_analyzer.incidents.grouping import Newcomer
+from log_analyzer.incidents.grouping.placement import Newcomer
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
@@ -30,10 +30,7 @@ class Outbox(Protocol):
     """Where an incident's message waits until it is sent."""
 
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
-        """Makes sure that the incident's message will be sent or updated; idempotent.
-
-        A message that is new is not sent before `not_before_ms` (wall clock).
-        """
+        """Its message will be updated, or sent but not before `not_before_ms`; idempotent."""
 
     def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
         """`ensure` for several; the event time (ms) of their newest errors says who goes first."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.episodes.episode import Severity
+from firstcause.incidents.records import Escalation
+from firstcause.incidents.states import Severity
+from firstcause.incidents.view import ErrorMinute
 from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.incidents.records import Escalation
-from log_analyzer.incidents.view import ErrorMinute
 
 WINDOW_MS: Final = 600_000
 # Errors within the window.

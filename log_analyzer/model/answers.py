@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.model.mistral_client import ModelAnswer
 from log_analyzer.prompting.answer_schema import Confidence, RootCause
 from log_analyzer.redaction.redactor import PLACEHOLDER

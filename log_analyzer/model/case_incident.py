@@ -12,8 +12,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
-from log_analyzer.context.selection import context_log
-from log_analyzer.incidents.view import (
+from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
     Evidence,
@@ -21,6 +20,7 @@ from log_analyzer.incidents.view import (
     IncidentView,
     NormalRanking,
 )
+from log_analyzer.context.selection import context_log
 from log_analyzer.suspects.normal_comparison import suspect_of
 from root_cause.causal_path.path import CausalPath, hop_sentence
 from root_cause.explanation.reasons import reasons

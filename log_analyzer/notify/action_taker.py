@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
-from log_analyzer.handling.human_actions import Action, Split
+from firstcause.incidents.human_actions import Action, Split
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraphStore

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from cassandra.cluster import NoHostAvailable
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel, Posted
 from log_analyzer.notify.digests.delivery import Digests

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements.due import Situation, told_at_first
 from log_analyzer.notify.digests.delivery import Digests
 from log_analyzer.notify.message_row import MessageRow, Waiting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages.incident import (
     DEFAULT_OPTIONS,
     Notice,

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import pydantic
 
 from firstcause.checked_yaml import CheckedYaml, StrictModel
-from log_analyzer.episodes.episode import Severity
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.states import Severity
+from firstcause.incidents.view import IncidentView
 from log_analyzer.report.sections import suspect_names
 
 # A name as Slack allows it, or an id.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
 from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.incident import Notice

@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.report.sections import suspect_names
 
 ROOT_CAUSE: Final = "root_cause.md.j2"

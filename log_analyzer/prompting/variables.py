@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from firstcause.text.event_time import iso
-from firstcause.text.plain_text import plain_line
-from log_analyzer.incidents.view import (
+from firstcause.incidents.view import (
     ContextLog,
     Evidence,
     IncidentContext,
     NormalRanking,
 )
+from firstcause.text.event_time import iso
+from firstcause.text.plain_text import plain_line
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.redaction.redactor import Redacted, neutral
 from log_analyzer.report.redacted_incident import RedactedIncident

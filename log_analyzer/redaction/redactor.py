@@ -15,13 +15,13 @@ from typing import Final, NewType
 
 from log_analyzer.redaction import vendor_tokens
 from log_analyzer.redaction.headers import HEADER_RULES
-from log_analyzer.redaction.named_secrets import PASSWORD_RULES, TOKEN_RULES
 from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
+from log_analyzer.redaction.passwords.behind_names import PASSWORD_RULES, TOKEN_RULES
+from log_analyzer.redaction.passwords.in_sentences import PROSE_RULES
+from log_analyzer.redaction.passwords.in_urls import URL_RULES
 from log_analyzer.redaction.personal_data import ADDRESS_RULES, KEPT_RULES, NAMED_ID_RULES
-from log_analyzer.redaction.prose import PROSE_RULES
 from log_analyzer.redaction.random_keys import KEY_RULES, RANDOM_RULES
 from log_analyzer.redaction.rule import Finder, Rule, Span
-from log_analyzer.redaction.urls import URL_RULES
 
 # Text that holds placeholders only. Made by `Redactor.redact` and from words of our own; what asks
 # for this type can't be given a log line by mistake: mypy refuses.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from firstcause.incidents.view import IncidentView, NormalRanking, Suspect
 from firstcause.text.event_time import clock
-from log_analyzer.incidents.view import IncidentView, NormalRanking, Suspect
 
 REASONS_TOLD: Final = 2
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from log_analyzer.incidents.view import IncidentContext, IncidentView, Suspect
+from firstcause.incidents.view import IncidentContext, IncidentView, Suspect
 from log_analyzer.redaction.redactor import Redacted, Redactor, neutral
 
 # Nobody sees these, and a secret that holds one is not found.

@@ -9,8 +9,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from firstcause.incidents.view import EARLIER_SHOWN, ContextLog, Evidence, IncidentView, Suspect
 from firstcause.text.event_time import clock, iso
-from log_analyzer.incidents.view import EARLIER_SHOWN, ContextLog, Evidence, IncidentView, Suspect
 from log_analyzer.redaction.redactor import neutral
 from log_analyzer.report.causal_path import TITLE, path_lines
 from log_analyzer.report.ranking import ranking_lines

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from firstcause.events.span import Span
+from firstcause.incidents.view import NormalRanking, Suspect
 from firstcause.normal.composed_normal_store import LearnedNormal
-from log_analyzer.incidents.view import NormalRanking, Suspect
 from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
 from log_analyzer.suspects.window_logs import LogReading
 from root_cause.causal_path.finding import path_of

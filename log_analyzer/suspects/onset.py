@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
-from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.suspects.window import AFTER_MS, BEFORE_MS
 
 # So long without an error, and what comes then may have another cause.

@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import ErrorGroup, Evidence
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
 from log_analyzer.incidents.stores.episodes_in_memory import EpisodesInMemory
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.incidents.view import ErrorGroup, Evidence
 from log_analyzer.intake.mining import with_template
 from log_analyzer.suspects.trace_complaint import complaint_of
 from log_templates.miner import TemplateMiner

@@ -14,12 +14,12 @@ from uuid import UUID
 import structlog
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer, Gathered
 from log_analyzer.context.schedule import Gathers, gather_due, standing_of
 from log_analyzer.context.store import ContextStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.notify.message_row import Waiting
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.suspects.normal_comparison import joined_suspects

@@ -22,13 +22,13 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from firstcause.dead_letters import headers as dead_letter
+from firstcause.incidents.view import IncidentView
 from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.output.kafka_producer import connect_producer, produce
 from generators.output.message_batch import MessageBatch, paced
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from tests.hostile import HOSTILE
 from tests.integration.log_analyzer.analyzer_parts import NO_OLD_NEWS
 from tests.stubs.slack import CHANNEL_ID

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentView
 from firstcause.settings import Settings
 from generators.scenario import SCENARIOS_DIR
-from log_analyzer.incidents.view import IncidentView
 from tests.e2e.accounting import (
     AnalyzerProcess,
     all_standing,

@@ -19,7 +19,7 @@ from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.episode import title
 from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.incidents.grouping import Board, BoardRow
+from log_analyzer.incidents.grouping.placement import Board, BoardRow
 from log_analyzer.incidents.stores.writes import Write, write_all
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.

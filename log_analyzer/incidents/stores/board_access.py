@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 from uuid import UUID
 
-from log_analyzer.incidents.grouping import Board, BoardRow
+from log_analyzer.incidents.grouping.placement import Board, BoardRow
 
 # A row told: its id, the episode, packed spans.
 ToldTraces = tuple[UUID, UUID, bytes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from log_analyzer.incidents.grouping import Board, BoardRow
+from log_analyzer.incidents.grouping.placement import Board, BoardRow
 from log_analyzer.incidents.stores.board_access import ToldTraces
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from log_analyzer.episodes.episode import Status
+from firstcause.incidents.states import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements.due import (
     Situation,
     due_announcement,

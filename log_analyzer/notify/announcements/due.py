@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import is_worse
-from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages.culprit import blamed_service
 from log_analyzer.notify.messages.told import Announcement, Kind, Told
 from log_analyzer.suspects.onset import BURST_ERRORS, is_same_onset, onset_ms

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import structlog
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.incidents.severity import is_worse
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.digests.store import DigestStore
 from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.digest import (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from log_analyzer.incidents.view import Analysis, ContextLog, Evidence, IncidentView
+from firstcause.incidents.view import Analysis, ContextLog, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Part,

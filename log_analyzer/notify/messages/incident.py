@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages import culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told

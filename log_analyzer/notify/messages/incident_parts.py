@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.handling.human_actions import (
+from firstcause.incidents.human_actions import (
     ACKNOWLEDGE,
     FEEDBACK_RIGHT,
     FEEDBACK_WRONG,
@@ -23,8 +22,9 @@ from log_analyzer.handling.human_actions import (
     UNACKNOWLEDGE,
     button_value,
 )
+from firstcause.incidents.view import Analysis, Evidence, IncidentView
+from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import Recent, recent
-from log_analyzer.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Button,
     Buttons,

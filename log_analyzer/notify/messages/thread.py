@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from firstcause.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import Recent, is_worse, recent
-from log_analyzer.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Line,

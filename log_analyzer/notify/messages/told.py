@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from log_analyzer.episodes.episode import Severity
+from firstcause.incidents.states import Severity
 
 Kind = Literal["back", "burst", "worse", "resolved", "suspect", "analysis"]
 

@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 from cassandra.cluster import NoHostAvailable
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.channel import (
     Channel,
     MaybeSentError,

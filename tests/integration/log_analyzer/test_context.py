@@ -19,6 +19,7 @@ from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent, read_log_event
+from firstcause.incidents.view import IncidentContext, IncidentView, NormalRanking
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from generators.scenario import scenario_names
@@ -30,7 +31,6 @@ from log_analyzer.context.store import ContextStore
 from log_analyzer.context.windows import MINUTE_MS, MINUTES_BACK, Window
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
-from log_analyzer.incidents.view import IncidentContext, IncidentView, NormalRanking
 from log_analyzer.notify.message_row import Waiting
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.report.deterministic import deterministic_report

@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from cassandra.cluster import Session
 
-from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence, Split
+from firstcause.incidents.human_actions import Acknowledgement, Feedback, Silence, Split
+from firstcause.incidents.view import IncidentView
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.channel_wiring import delivery_to
 from log_analyzer.notify.outbox import MessageOutbox

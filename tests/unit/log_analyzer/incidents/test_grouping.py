@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from log_analyzer.episodes.episode import incident_id
 from log_analyzer.episodes.trace_links import TracePattern
-from log_analyzer.incidents.grouping import Board, Newcomer, place, split_out
-from log_analyzer.incidents.links import (
+from log_analyzer.incidents.grouping.placement import Board, Newcomer, place, split_out
+from log_analyzer.incidents.grouping.ties import (
     AT_ONCE_MS,
     NAMED_ONSET_MS,
     NEAR_ONSET_MS,
     TOGETHER_MS,
     Links,
 )
-from log_analyzer.incidents.trace_votes import TRACE_ONSET_MS
+from log_analyzer.incidents.grouping.trace_votes import TRACE_ONSET_MS
 
 CALLS = frozenset({("api-gateway", "order"), ("order", "payment"), ("api-gateway", "search")})
 START_MS = 1_700_000_000_000

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.channel import NotSentError
 from log_analyzer.notify.delivery import FIRST_NOTICES_A_PASS
 from log_analyzer.notify.messages.content import plain_text

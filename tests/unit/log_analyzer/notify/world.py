@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import MessageKey, Posted, Reply
 from log_analyzer.notify.delivery import Delivery

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
-from log_analyzer.incidents.trace_votes import Failing, Surroundings, votes_of
+from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
 
 NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000

@@ -1,6 +1,6 @@
 """Decides which incident an episode belongs to. Pure.
 
-Incidents are made by the ties of `links`: equals are together, and an episode that
+Incidents are made by the ties of `grouping.ties`: equals are together, and an episode that
 surfaces from others joins one of them, the likeliest, and stays there. What stands on the board
 together stays together, unless somebody holds an episode apart.
 """
@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from log_analyzer.episodes.episode import incident_id, split_incident_id
-from log_analyzer.incidents.links import ORIGIN_SHARE, Links, Origin, Ties
+from log_analyzer.incidents.grouping.ties import ORIGIN_SHARE, Links, Origin, Ties
 
 # A place that an episode surfaced from once or twice is forgotten for one that it does from often.
 FEW_TRACES: Final = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from log_analyzer.redaction.named_secrets import COUNT, MOMENT, is_password
+from log_analyzer.redaction.passwords.behind_names import COUNT, MOMENT, is_password
 from log_analyzer.redaction.rule import Rule, by_pattern, says_nothing
 
 _WORD: Final = r"(?:password|passphrase|passcode|passwd|pwd)"

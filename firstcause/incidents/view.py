@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from log_analyzer.episodes.episode import Severity, Status
-from log_analyzer.incidents.handling import NOT_HANDLED, Handling
-from log_analyzer.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.handling import NOT_HANDLED, Handling
+from firstcause.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.states import Severity, Status
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
 EARLIER_SHOWN: Final = 5

@@ -1,0 +1,1 @@
+"""The rules that find passwords and other secrets: behind names, in sentences, in addresses."""
