@@ -101,9 +101,15 @@ class Threads:
     def in_state(self, state: str) -> list[ReplyRow]:
         return [row for row in self.rows.values() if row.state == state]
 
-    def move(self, row: ReplyRow) -> ReplyRow:
-        self.rows[row.incident_id, row.thread.message_id, row.reply] = row
-        return row
+    def read(self, row: ReplyRow) -> ReplyRow | None:
+        return self.rows.get((row.incident_id, row.thread.message_id, row.reply))
+
+    def move(self, row: ReplyRow) -> ReplyRow | None:
+        key = (row.incident_id, row.thread.message_id, row.reply)
+        if self.rows[key].epoch != row.epoch:
+            return None
+        self.rows[key] = dataclasses.replace(row, epoch=uuid.uuid4())
+        return self.rows[key]
 
     @property
     def names(self) -> list[str]:
@@ -217,13 +223,24 @@ class MemoryChannel:
     def link(self, posted: Posted) -> str:
         return f"https://example.slack.com/{posted.message_id}"
 
-    def reply(self, thread: Posted, _: MessageKey, reply: Reply) -> None:
+    def reply(self, thread: Posted, _: MessageKey, reply: Reply) -> Posted:
         self._fail()
         self.messages[thread.message_id].replies.append(reply)
+        return Posted(f"{thread.message_id}", f"reply {id(reply)}")
 
-    def upload(self, thread: Posted, *_) -> None:
+    def upload(self, thread: Posted, *_) -> Posted:
         self._fail()
         self.messages[thread.message_id].pictures += 1
+        return Posted(f"{thread.message_id}", "picture")
+
+    def remove(self, posted: Posted) -> None:
+        self._fail()
+        if posted.message_id in self.messages:
+            del self.messages[posted.message_id]
+            return
+        thread = self.messages[posted.channel]
+        thread.pictures -= posted.message_id == "picture"
+        thread.replies = [one for one in thread.replies if f"reply {id(one)}" != posted.message_id]
 
     def has_reply(self, thread: Posted, _: MessageKey, name: str) -> bool:
         message = self.messages[thread.message_id]
