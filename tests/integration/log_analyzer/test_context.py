@@ -120,7 +120,7 @@ def a_scenario(name: str) -> tuple[str, list[LogEvent], list[dict[str, object]]]
     """
     day = datetime(2026, 3, 1, 11, 20, tzinfo=UTC) + timedelta(days=scenario_names().index(name))
     stream = EventStream(
-        GeneratorParameters(30, 3_690, scenario=name, start=day, fault_start_seconds=3_605)
+        GeneratorParameters(12, 3_690, scenario=name, start=day, fault_start_seconds=3_605)
     )
     assert stream.scenario is not None
     fault = 60

@@ -19,6 +19,7 @@ FOLDERS = (
     "log_analyzer",
     "log_templates",
     "root_cause",
+    "search",
     "spark",
 )
 MODULES_A_ROOM = 15
