@@ -99,16 +99,18 @@ class Delivery:
         members = set(self._outbox.waiting("digested"))
         watched = [*self._outbox.waiting("live"), *self._outbox.waiting("silenced"), *members]
         self._send_first(self._looks.due(unsent, FIRST_NOTICES_A_PASS))
-        for one in self._looks.due_again(watched, WATCHED_A_PASS):
+        again = self._looks.due_again(watched, WATCHED_A_PASS)
+        for one in again:
             self._looks.begun(one, LOOK_AT_MEMBER_MS if one in members else LOOK_MS)
-            self._looks.attempt(one, partial(self._look_at_sent, one))
+        self._look_at_sent(again)
         for gone in self._looks.forget_others((*unsent, *watched)):
             self._announcer.forget(gone)
 
     def _send_first(self, waiting: list[Waiting]) -> None:
         """Decides about messages that nobody has seen, all together, and sends them."""
-        rows = dict(zip(waiting, self._outbox.read_all([one.key for one in waiting]), strict=True))
-        due = {one: row for one, row in rows.items() if row is not None and self._is_due(row)}
+        for one in waiting:
+            self._looks.seen(one)
+        due = self._due(waiting)
         single = {
             one: row
             for one, row in due.items()
@@ -125,6 +127,10 @@ class Delivery:
                 self._looks.attempt(one, partial(self._sender.reconcile, row))
             elif row.kind in DIGESTS and row.state == "pending":
                 self._looks.attempt(one, partial(self._send_digest, row))
+
+    def _due(self, waiting: list[Waiting]) -> dict[Waiting, MessageRow]:
+        rows = zip(waiting, self._outbox.read_all([one.key for one in waiting]), strict=True)
+        return {one: row for one, row in rows if row is not None and self._is_due(row)}
 
     def _decide(self, row: MessageRow, found: Future[IncidentView | None]) -> Unposted | None:
         view = found.result()
@@ -166,25 +172,30 @@ class Delivery:
         except Exception:  # noqa: BLE001 - each is tried, and told of, by itself
             for one in told:
                 self._looks.attempt(one.waiting, partial(self._first.digest, [one], kind))
+        for one in told:
+            self._looks.wait(one.row.incident_id, LOOK_AT_MEMBER_MS)
 
     def _send_digest(self, row: MessageRow) -> None:
         self._wait(row, self._digests.send(row))
 
-    def _look_at_sent(self, one: Waiting) -> None:
-        row = self._outbox.read(one.key)
-        if row is None or not self._is_due(row):
-            return
-        if row.kind in DIGESTS:
-            if row.state == "live":
-                self._send_digest(row)
-            return
-        view = self._reader.read(row.about)
+    def _look_at_sent(self, waiting: list[Waiting]) -> None:
+        due = self._due(waiting)
+        single = {row.about for row in due.values() if row.kind not in DIGESTS}
+        views = self._reader.read_all(single)
+        for one, row in due.items():
+            if row.kind not in DIGESTS:
+                self._looks.attempt(one, partial(self._look_at_one, row, views[row.about]))
+            elif row.state == "live":
+                self._looks.attempt(one, partial(self._send_digest, row))
+
+    def _look_at_one(self, row: MessageRow, found: Future[IncidentView | None]) -> None:
+        view = found.result()
         if view is None:
             return
         if row.state == "silenced":
-            found = self._first.decide(row, view)
-            if found is not None:
-                self._tell([found])
+            unposted = self._first.decide(row, view)
+            if unposted is not None:
+                self._tell([unposted])
         elif row.state == "digested":
             if self._first.look_at_member(row, view):
                 self._looks.wait(row.incident_id, 0)

@@ -53,9 +53,13 @@ class Looks:
 
     def begun(self, one: Waiting, again_ms: int) -> None:
         """One is looked at now, and after so long again unless something else is said."""
+        self.seen(one)
+        self.wait(one.key, again_ms)
+
+    def seen(self, one: Waiting) -> None:
+        """One is looked at now: what changed before is seen by that."""
         if one.incident_id is not None:
             self._poked.discard(one.incident_id)
-        self.wait(one.key, again_ms)
 
     def wait(self, key: UUID, wait_ms: int) -> None:
         """One is looked at again after so long."""
