@@ -30,6 +30,7 @@ def require_checkout() -> None:
 
 def _assemble() -> None:
     from firstcause.cli import demo, history, keys, migrate, normal, services, spans
+    from firstcause.cli.alerting import rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -41,6 +42,7 @@ def _assemble() -> None:
         migrate,
         history,
         keys,
+        rules,
         spans,
         evaluate,
         evaluations,
