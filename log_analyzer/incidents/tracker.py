@@ -162,11 +162,14 @@ class IncidentTracker:
                 log_ids += store.error_statements(key, partition, entries)
             if change.counted or change.must_write:
                 rows += store.tally_statements(change.episode)
-        incidents: dict[UUID, bool] = {}
+        incidents: set[UUID] = set()
+        happened: dict[UUID, int | None] = {}
         for change in changes.values():
-            if change.episode.incident_id is not None:
-                ensured = incidents.get(change.episode.incident_id, False)
-                incidents[change.episode.incident_id] = ensured or change.must_ensure
+            incident = change.episode.incident_id
+            if incident is not None:
+                incidents.add(incident)
+                if change.must_ensure:
+                    happened[incident] = max(happened.get(incident) or 0, change.episode.last_ms)
             if change.must_open and change.episode.incident_id is not None:
                 arrival_ms = change.episode.last_arrival_ms or self._clock_ms()
                 rows += store.open_statements(change.episode.incident_id, arrival_ms)
@@ -176,10 +179,8 @@ class IncidentTracker:
         for change in changes.values():
             self._end_previous(change)
             metrics.ERRORS_COUNTED.inc(change.counted)
-        not_before_ms = self._clock_ms() + self._gather_ms
-        for incident, must_ensure in incidents.items():
-            if must_ensure:
-                self._outbox.ensure(incident, not_before_ms)
+        self._outbox.ensure_all(happened, self._clock_ms() + self._gather_ms)
+        for incident in incidents:
             self._changed(incident)
 
     def _end_previous(self, change: EpisodeChange) -> None:

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.incident import Notice
-from log_analyzer.notify.outbox import MessageRow
 
 LEASE_MS: Final = 20_000
 # After an uncertain post: time for it to show up in the channel's history.

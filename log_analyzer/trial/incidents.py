@@ -49,6 +49,9 @@ class _NoOutbox:
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
         """Nothing is sent."""
 
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
+        """Nothing is sent."""
+
 
 class _TraceReader:
     """Blames as the gathering of contexts finds them: of evidence, once its traces are stored."""
