@@ -1,4 +1,4 @@
-"""The log event: its fields, and how bytes from the topic are read as one.
+"""The log event: its fields, and how bytes from the topic are parsed.
 
 Two readers must decide alike what is readable: this one (in the analyzer, in tests) and the
 Spark expressions of the store job. An integration test compares them on hostile input.

@@ -1,4 +1,4 @@
-"""Levels of a log event: what loggers of other ecosystems call the six. Pure.
+"""Maps the levels of all common loggers to the six levels of a log event. Pure.
 
 The Spark expressions (`spark/records/log_fields.py`) use the same tables and patterns.
 """

@@ -1,4 +1,4 @@
-"""Ids of traces and spans: their spellings, and the one in which they are stored. Pure.
+"""Normalises ids of traces and spans from their many spellings. Pure.
 
 Stored are 1 to 16 or 32 hexadecimal digits in lower case. An id of 64 bits that was padded to 128
 is stored without the padding, so that both spellings are one trace. The Spark expressions

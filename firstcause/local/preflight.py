@@ -1,4 +1,4 @@
-"""What must be there before anything is started; each lack is one line with its remedy.
+"""Checks what a start needs; each lack is reported in one line with its remedy.
 
 Pure checks over what was found; `inspect_host` does the looking. What must be there before
 Python is (`python3.11`, `make`) is checked by the Makefile.

@@ -1,4 +1,4 @@
-"""The composed normals in Cassandra (migration 0009): the one in force and a few before it."""
+"""Stores the composed normals in Cassandra: the one in force and a few earlier ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides when an incident's context is gathered. Pure."""
+"""Decides when an incident's context is gathered, and gathered again. Pure."""
 
 from __future__ import annotations
 

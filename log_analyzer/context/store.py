@@ -1,4 +1,4 @@
-"""Contexts of incidents in Cassandra, and the claims on gathering them."""
+"""Stores the contexts of incidents in Cassandra, and the claims of who gathers them."""
 
 from __future__ import annotations
 

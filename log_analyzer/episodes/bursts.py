@@ -1,4 +1,4 @@
-"""Where errors that are always there turn into a flood, and where they are all that is left. Pure.
+"""Decides where a flood of errors begins or ends within a constant rate of them. Pure.
 
 A rare error (one every ten minutes) never leaves its group silent for the quiet time. Without a
 border an outage with the same words would be a part of it, and neither would ever end.

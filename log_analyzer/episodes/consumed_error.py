@@ -1,4 +1,4 @@
-"""One error as it is counted, and the group that it belongs to. Pure."""
+"""The data class of an error that is counted, with the group that it belongs to. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of an episode's errors from one Kafka partition, each error once. Pure."""
+"""Counts an episode's errors from one Kafka partition, each error once. Pure."""
 
 from __future__ import annotations
 

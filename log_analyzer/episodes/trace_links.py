@@ -1,4 +1,4 @@
-"""Which episodes share traces, which of them fail deepest there, and who calls whom by errors.
+"""Collects which episodes share traces, which of them fail deepest, and who calls whom.
 
 All of it is a bounded memory of what has come of late; nothing here decides anything. Pure.
 """

@@ -1,4 +1,4 @@
-"""Finds incidents by how their id begins, as people type it."""
+"""Finds incidents by the first characters of their id."""
 
 from __future__ import annotations
 

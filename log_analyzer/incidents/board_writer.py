@@ -1,4 +1,4 @@
-"""Puts episodes on the board and merges incidents there, in step with all other instances.
+"""Places episodes on the board and merges incidents there, consistently across instances.
 
 What ties episodes comes from everybody: each instance tells of the traces that its batches
 brought, and reads what the others tell. It tells before it reads, so of two instances that open

@@ -1,4 +1,4 @@
-"""Escalations: read from their topic, and stored by service, each once."""
+"""Reads escalations from their topic and stores each once, by service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How bad an incident is now, from the rate of its errors and how far they spread. Pure.
+"""Computes an incident's severity from its error rate and its number of services. Pure.
 
 All of it is event time, so a replayed incident has the severities that it had live. It falls as
 well as rises: what counts are the last ten minutes in which the incident is known.

@@ -1,4 +1,4 @@
-"""Errors become episodes, and episodes incidents: the state that the consumer loop keeps.
+"""Turns batches of errors into episodes and incidents; holds the consumer loop's state of them.
 
 The order of what is stored, and why a kill between any two of them loses and doubles nothing:
 

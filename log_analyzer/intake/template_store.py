@@ -1,4 +1,4 @@
-"""Templates that all instances share: what is learned is appended to a log in Cassandra.
+"""Stores learned templates in Cassandra as append-only lists that all instances share.
 
 A message that fits a pattern this process knows costs no I/O. One that fits none reads what
 others have appended to its leaf; if that doesn't fit either, what it teaches is appended as the

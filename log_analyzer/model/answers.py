@@ -1,4 +1,4 @@
-"""What may be made of a model's answer: how sure it may be, and where else it may be used. Pure."""
+"""Limits a model's answer: its confidence, and whether other incidents may reuse it. Pure."""
 
 from __future__ import annotations
 

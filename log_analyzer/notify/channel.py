@@ -1,4 +1,4 @@
-"""A place for incident messages: what delivery needs of it, and how it may fail."""
+"""The protocol of a notification channel, and the errors it raises."""
 
 from __future__ import annotations
 

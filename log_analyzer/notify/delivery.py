@@ -1,4 +1,4 @@
-"""Sends the outbox: the first notice at once, updates with restraint, each message once."""
+"""Delivers the outbox: posts first messages once, and sends updates at a limited rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what becomes of messages that nobody has seen, and posts those that are told."""
+"""Decides whether a first message is posted, held, dropped or put into a digest; posts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox: one row for each incident's message, moved by lightweight transactions only.
+"""The outbox: one row a message, changed by lightweight transactions only.
 
 pending -> sending -> live -> settled; back to pending only when it is sure that no post was
 made, back to live when a settled incident moves again. What is silenced goes from pending to

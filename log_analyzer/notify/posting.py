@@ -1,4 +1,4 @@
-"""Posts, finds again and updates the message of one outbox row: each post once."""
+"""Posts and updates the message of one outbox row, each post once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of prompt templates: which one an incident gets, and where a broken one is broken."""
+"""Reads a folder of prompt templates, chooses an incident's, and locates errors in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not leave for the model: secrets and personal data become stable placeholders.
+"""Replaces secrets and personal data by placeholders that stay the same within a prompt.
 
 `<EMAIL_1>` is the same address wherever it stands in an incident. Timestamps, ids and numbers
 that are none of the known kinds stay whole. It knows patterns, not meaning: names of people and

@@ -1,4 +1,4 @@
-"""An incident's window against normal: whom it names, and how that joins what its traces say.
+"""Converts a ranking against normal, and joins it with the suspects from traces.
 
 Pure; the ranking itself is `root_cause.ranking.ranker`.
 """

@@ -1,4 +1,4 @@
-"""Which incidents the analyzer makes of recorded errors, in event time and without any service."""
+"""Groups recorded errors into incidents as the analyzer does, without services."""
 
 from __future__ import annotations
 

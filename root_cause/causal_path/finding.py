@@ -1,4 +1,4 @@
-"""Finds how a fault came from a service to those that complain. Pure and deterministic."""
+"""Finds the path from a service to those that complain. Pure and deterministic."""
 
 from __future__ import annotations
 

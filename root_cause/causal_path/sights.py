@@ -1,4 +1,4 @@
-"""Which lines or spans of a request show a hop, in the order of time. Pure."""
+"""Chooses the lines or spans of a request that show a hop, in time order. Pure."""
 
 from __future__ import annotations
 

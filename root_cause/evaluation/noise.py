@@ -1,4 +1,4 @@
-"""Fault-free stretches ranked against one another: whoever is named, is named on noise. Pure."""
+"""Ranks fault-free stretches against one another; any named service is a false alarm. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simple rankings of a window that the real one has to beat. Pure; none knows what is normal."""
+"""Ranks a window by simple references that the real ranking has to beat. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a complaint blames: those that it names, those that it waited for, or who complains. Pure.
+"""Attributes each complaint to services: named ones, waited-for ones, or the complaining one. Pure.
 
 A chain of complaints leads somewhere: who is complained of may complain of another in turn, so that
 blame is passed on until it comes to rest (an absorbing random walk over the services).

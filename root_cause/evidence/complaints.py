@@ -1,4 +1,4 @@
-"""What services complain of: errors, and warnings or notes that speak of a peer. Pure."""
+"""Collects the complaints of services: errors, and warnings about a peer. Pure."""
 
 from __future__ import annotations
 

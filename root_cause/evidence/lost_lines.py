@@ -1,4 +1,4 @@
-"""Lines that were lost on their way: told from what goes missing everywhere alike. Pure.
+"""Estimates the share of log lines lost in transport, so that they are no evidence. Pure.
 
 A fault makes lines of one place missing. A shipper that is overrun loses any of them, and what
 comes next comes all the same.

@@ -1,4 +1,4 @@
-"""A piece of evidence: a difference from normal, its weight, and the services it may concern."""
+"""The data class of a piece of evidence: a difference from normal, its weight, its services."""
 
 from __future__ import annotations
 

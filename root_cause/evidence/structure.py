@@ -1,4 +1,4 @@
-"""Structural evidence: events that no longer follow others. Pure."""
+"""Finds structural evidence: events whose usual successor is missing. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence of time: steps and calls that take longer than normal. Pure."""
+"""Finds evidence of time: steps and calls that take longer than normal. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Normal: what services do when nothing is wrong, as counts that add up. Pure.
+"""The counts that are stored when normal is learned: what services do in fault-free time. Pure.
 
-Everything is a whole number, so that merging is associative and commutative to the last digit.
+`root_cause.normal.learner` fills them, and the stores of `firstcause/normal/` keep them for each
+learned hour. All counts are integers, so merging is exactly associative and commutative.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from root_cause.traces.event_key import service_of
 from root_cause.traces.histogram import Histogram
 from root_cause.traces.steps import Context
 
-# Of the meaning of the counts: another version's profile has to be learned again.
+# The version of the counts' meaning: a profile of another version has to be learned again.
 VERSION: Final = 2
 
 

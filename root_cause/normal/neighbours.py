@@ -1,4 +1,4 @@
-"""Pairs of events that follow each other in normal traces, whatever the context. Pure."""
+"""Counts pairs of events that follow each other in normal traces, without context. Pure."""
 
 from __future__ import annotations
 

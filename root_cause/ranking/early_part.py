@@ -1,4 +1,4 @@
-"""The beginning of a window as its control: what is there from the start is not what began. Pure.
+"""Uses the beginning of a window as a control: what is there from the start is no evidence. Pure.
 
 A window begins some time before its incident. What its first part shows as well is no evidence; and
 where nothing was learned as normal, as on the first day, that part is the only normal there is.

@@ -1,4 +1,4 @@
-"""Decides whether this normal applies to the events looked at. Pure."""
+"""Decides whether a normal describes the system that the events come from. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of services, from pieces of evidence that may each speak of several. Pure."""
+"""Computes the scores of services from pieces of evidence, each shared among services. Pure."""
 
 from __future__ import annotations
 

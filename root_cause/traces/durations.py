@@ -1,4 +1,4 @@
-"""Where the time of a trace's spans goes: into a service itself, or between two. Pure.
+"""Splits the time of a trace's spans: inside a service, or between two services. Pure.
 
 Only durations are compared across services, never moments: clocks of two hosts may disagree.
 """

@@ -1,4 +1,4 @@
-"""The steps of a trace: from each event to the next, and whose time lies between. Pure."""
+"""Splits a trace into steps from event to event, with the roles of the services between. Pure."""
 
 from __future__ import annotations
 

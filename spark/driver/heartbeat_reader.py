@@ -1,4 +1,4 @@
-"""The heartbeat of a streaming driver, as its supervisor reads it, and when it is a stall.
+"""Reads the heartbeat of a streaming driver, and decides when the driver has stalled.
 
 A live process is no proof of progress. The driver writes its progress file once a second
 (`spark.driver.heartbeat_writer`); whoever supervises it reads the file as `Progress` and asks

@@ -1,4 +1,4 @@
-"""The command and environment of a job's driver, without Airflow."""
+"""Builds the command and environment of a job's driver, without Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of a log event as Spark expressions: read, or kept as they were sent where they are odd.
+"""Parses fields of a log event with Spark expressions; an invalid value is kept as sent.
 
 Decides as `log_fields`, `log_level` and `trace_ids` of `firstcause.events` do, with their tables
 and patterns. A column that stands for text may be null; none of these raises.

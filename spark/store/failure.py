@@ -1,4 +1,4 @@
-"""Judges whether a failure lies in the data, or in a service or this process.
+"""Decides whether a failure is caused by the data, or by a service or this process.
 
 By the classes of the exceptions, never by what they say: a message may quote the record.
 """

@@ -1,4 +1,4 @@
-"""Finds the records of a batch that can't be stored, by storing ever smaller parts of it. Pure.
+"""Finds the records of a batch that cannot be stored, by binary search. Pure.
 
 A whole batch fails for one record. Where the reason is in the data, the halves that do not hold the
 record can be stored, so that a search by halves ends with that record alone.

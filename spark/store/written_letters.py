@@ -1,4 +1,4 @@
-"""Which of a job's dead letters are in the topic already."""
+"""Reads which dead letters a job has already written to the topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one streaming query for as long as it is wanted.
+"""Runs one streaming query until it is told to stop, and restarts it after outages.
 
 The driver restarts its query by itself while a service is away, within a bound; a driver that
 dies or stalls is its supervisor's business (`dags/supervision`).

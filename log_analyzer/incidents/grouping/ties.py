@@ -1,4 +1,4 @@
-"""What ties episodes to one cause: traces, names in errors, calls, and what begins together. Pure.
+"""Finds the ties between episodes of one cause: traces, names, calls, common beginnings. Pure.
 
 Some ties are between equals; others say that one episode is where another one's failure surfaces:
 

@@ -1,4 +1,4 @@
-"""Where the failures of traces begin: which episode each of them surfaces from. Pure.
+"""Finds where the failures of traces begin, and which episodes surface from there. Pure.
 
 A trace holds errors of several episodes, its leaves are those that nothing else in it explains:
 

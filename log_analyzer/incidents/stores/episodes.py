@@ -1,4 +1,4 @@
-"""What the analyzer keeps in Cassandra about episodes: reading it back, and writing it.
+"""Reads and writes episodes, and the state of their incidents, in Cassandra.
 
 All writes but the opening are plain upserts by identity: doing them again changes nothing.
 Every method blocks, and raises the driver's own errors.

@@ -1,4 +1,4 @@
-"""Episodes in memory, for one process that shares them with nobody and reads none back."""
+"""Keeps episodes in memory, for a single process that reads none back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings the news of an incident into its thread, and its message into further channels."""
+"""Plans replies about changes of an incident, and its messages in further channels."""
 
 from __future__ import annotations
 

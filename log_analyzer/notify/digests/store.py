@@ -1,4 +1,4 @@
-"""Digests in Cassandra: which one is filled now, what each names, and how many were told of late.
+"""Stores digests and their incidents in Cassandra, and counts recent first messages.
 
 Every method blocks and raises the driver's errors.
 """

@@ -1,4 +1,4 @@
-"""Who is to blame for an incident, and the one reason that convinces. Pure."""
+"""Chooses the service to blame in a message, and the reason to show. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see of an incident: one message that reads in ten seconds on a phone. Pure."""
+"""Builds the content of an incident's message. Pure."""
 
 from __future__ import annotations
 

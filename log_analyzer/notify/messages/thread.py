@@ -1,4 +1,4 @@
-"""The replies in an incident's thread: which of a fixed name are due, and what each says. Pure."""
+"""Builds the replies in an incident's thread, and decides which fixed ones are due. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stands in for Slack where there is no token: messages in a file, pictures beside it."""
+"""The channel used without a Slack token: messages go to a file, pictures beside it."""
 
 from __future__ import annotations
 

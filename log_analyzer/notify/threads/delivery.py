@@ -1,4 +1,4 @@
-"""Sends the replies in threads, each once: as `Delivery` does it with messages."""
+"""Sends the replies in threads, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox of threads: one row a reply, moved by lightweight transactions only.
+"""The outbox of threads: one row a reply, changed by lightweight transactions only.
 
 pending -> sending -> sent; back to pending only when it is sure that nothing was posted; failed
 when it was given up.
