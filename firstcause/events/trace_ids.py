@@ -59,7 +59,7 @@ def trace_id_of(text: str) -> str | None:
 
 
 def span_id_of(text: str) -> str | None:
-    """The id of a span as it is stored; None where `text` is none."""
+    """The id of a span in its stored form; None if `text` is not one."""
     return text if _PLAIN.match(text) else _stored(text, ())
 
 

@@ -24,7 +24,7 @@ class Tally:
     batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.
     Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
     `last_fatal_ms` is None without any FATAL error, or where a row of before says only `fatal`.
-    `stored_count` is the number of log ids that the stored row speaks of. `minutes` and
+    `stored_count` is the number of log ids that the stored row counts. `minutes` and
     `overflow_minutes` count by minute since the epoch, as `seen` and `overflow` do whole.
     `fresh` are the log ids, with their minutes, that were added since `end_batch`: an error
     beyond the limit is not among them, since read back it would count twice.

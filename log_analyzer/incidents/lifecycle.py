@@ -205,7 +205,7 @@ class IncidentLifecycle:
         )
 
     def is_resolved(self, incident: UUID | None) -> bool:
-        """True when this process has seen it resolved of late; another may have opened it again."""
+        """True if this process saw it resolved recently; another may have reopened it since."""
         return incident in self._resolved
 
     def mark_open(self, incident: UUID) -> None:

@@ -112,7 +112,7 @@ class MessageSender:
             _log.error("post_may_stand_twice", incident_id=str(row.about), reason=str(error))
 
     def reconcile(self, row: MessageRow) -> None:
-        """Finds out whether a row in "sending" was posted, as far as the channel lets us look."""
+        """Finds out from the channel's history whether a row in "sending" was posted."""
         # A row of an earlier version names no channel: there was one only.
         target = row.channel or self._router.default
         until = self._clock_ms() + LEASE_MS

@@ -209,6 +209,6 @@ class ContextWorker:
         )
 
     def _stored(self, view: IncidentView) -> bool:
-        """True when the store job has come as far as the incident, or was waited for."""
+        """True if the store job has stored the incident's newest evidence, or the wait is over."""
         since_ms = self._waits_since_ms.setdefault(view.incident_id, self._clock_ms())
         return self._clock_ms() - since_ms >= STORED_WAIT_MS or self._gatherer.is_stored(view)

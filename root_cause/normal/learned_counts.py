@@ -25,8 +25,8 @@ class ServiceNormal:
     """The normal of one service; all of it concerns its own events and spans.
 
     Attributes:
-        successors: what came next in each context, and how often.
-        context_traces: in how many traces each context came by.
+        successors: the counts of the next events in each context.
+        context_traces: the number of traces with each context.
         events: how often each of its events came.
         entries: how often each was the first of a span.
         ends: how often each was the last of a trace.
@@ -58,7 +58,7 @@ class Normal:
     traces: int = 0
 
     def of(self, service_name: str) -> ServiceNormal:
-        """A service's normal, to count into; an empty one if it was never heard."""
+        """A service's normal, to count into; an empty one for a new service."""
         found = self.services.get(service_name)
         if found is None:
             found = self.services[service_name] = ServiceNormal()

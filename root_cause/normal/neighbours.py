@@ -37,7 +37,7 @@ class Neighbours:
         self._closing = _closing(normal)
 
     def after(self, key: str) -> Mapping[str, int]:
-        """What came right after an event, and how often."""
+        """The events that came directly after an event, with their counts."""
         return self._after.get(key, _NONE)
 
     def are_known(self, one: str, other: str) -> bool:

@@ -48,7 +48,7 @@ class Duration(NamedTuple):
 
 
 def spans_of_logs(events: Iterable[LogEvent]) -> Iterator[Span]:
-    """Spans as far as logs tell them: events with `latency_ms`, the longest of each span.
+    """Spans from logs: the events with `latency_ms`, the longest of each span.
 
     Without span ids a duration stands for itself, with no callers and no callees.
     """

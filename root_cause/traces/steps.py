@@ -20,7 +20,7 @@ _MOST_CALLERS: Final = 64
 
 
 class Part(StrEnum):
-    """What a service does while time passes."""
+    """The role of a service in a stretch of time."""
 
     CALLER = "caller"
     CALLEE = "callee"

@@ -43,7 +43,7 @@ class Progress:
         """The heartbeat in `path`; None when there is none, or when it is no heartbeat.
 
         A broken file is treated like a missing one: the next heartbeat replaces it within a
-        second, and one that is never replaced is a stall all the same.
+        second; if none does, the driver has stalled.
         """
         try:
             fields = orjson.loads(path.read_bytes())

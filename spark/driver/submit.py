@@ -49,7 +49,7 @@ def spark_jars(settings: Settings) -> list[Path]:
     """The jars that every driver gets.
 
     Raises:
-        FirstcauseError: there are none.
+        FirstcauseError: there are no jars.
     """
     jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
     if not jars:

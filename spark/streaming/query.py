@@ -79,7 +79,7 @@ class ServiceAway(FirstcauseError):
 class Outage:
     """Failures in a row: how long they have lasted, and how long to wait before the next try.
 
-    A query that works ends the outage, so that a quiet topic is none.
+    A query that works ends the outage, even if its topic is quiet.
     """
 
     count: int = 0

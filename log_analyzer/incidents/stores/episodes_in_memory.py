@@ -14,7 +14,7 @@ from log_analyzer.incidents.stores.writes import Write
 
 
 class EpisodesInMemory(EpisodeStore):
-    """What a tracker writes of episodes, as far as it can be asked for.
+    """The episodes that a tracker writes, with the queries that it can ask.
 
     Attributes:
         log_ids: the log ids that each episode has counted, 16 bytes each.

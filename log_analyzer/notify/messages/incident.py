@@ -62,7 +62,7 @@ def render_notice(
 
     Args:
         view: the incident.
-        analysis: what is said about it.
+        analysis: the analysis to show.
         options: of this installation.
         told: what its readers know already; None for a message that stands alone.
     """
