@@ -1,4 +1,4 @@
-"""The one program a person runs. Each folder registers its own commands; imports stay lazy."""
+"""The `firstcause` program. Each folder registers its commands; imports stay lazy."""
 
 from __future__ import annotations
 
