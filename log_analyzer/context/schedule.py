@@ -57,7 +57,7 @@ class Gathers:
 
     @classmethod
     def from_note(cls, count: int, claimed_ms: int, note: str) -> Self:
-        """From what is stored; a note that cannot be read is of another stage."""
+        """Parses the stored note; an unreadable note counts as another stage."""
         found = _NOTE.fullmatch(note)
         if found is None:
             return cls(count, claimed_ms)
@@ -74,7 +74,7 @@ class Gathers:
         return self.is_over == standing.is_over and is_same_onset(self.onset_ms, standing.onset_ms)
 
     def next(self, standing: Standing, now_ms: int) -> Gathers:
-        """One gathering more, of the incident as it stands; not ended yet."""
+        """The state with one more gathering at this stage, which has not ended yet."""
         before = self.before if self.is_of(standing) else self.count
         return Gathers(self.count + 1, now_ms, standing.onset_ms, standing.is_over, before)
 

@@ -144,11 +144,11 @@ class MessageOutbox:
         return list(dict.fromkeys(found))
 
     def read(self, incident: UUID) -> MessageRow | None:
-        """The row as it stands, or None."""
+        """The current row, or None."""
         return self.read_all([incident])[0]
 
     def read_all(self, keys: Sequence[UUID]) -> list[MessageRow | None]:
-        """The rows as they stand, in the order of their keys; None where there is none."""
+        """The current rows, in the order of their keys; None for a missing one."""
         found = rows_of_each(self._session, self._statements["read"], [(key,) for key in keys])
         return [_message_row(rows[0]) if rows and rows[0].state else None for rows in found]
 

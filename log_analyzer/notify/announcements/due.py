@@ -29,7 +29,7 @@ SUSPECT_WAIT_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An incident as it stands, and what goes with it. Times in ms since the epoch, wall clock.
+    """The current state of an incident. Times in ms since the epoch, wall clock.
 
     Attributes:
         view: the incident.

@@ -76,7 +76,7 @@ def to_text(told: Told) -> str:
 
 
 def from_text(text: str | None) -> Told | None:
-    """The state of a row; None where nothing is kept, or a later version wrote it."""
+    """The state of a row; None if it has none, or if a later version wrote it."""
     if not text:
         return None
     try:

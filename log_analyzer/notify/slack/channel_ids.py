@@ -21,7 +21,7 @@ class ChannelIds:
         self._ids: dict[str, str] = {}
 
     def known(self, channel: str) -> str:
-        """The id if it is known already, else what was given."""
+        """The id if it is known already, else the given name or id."""
         return self._ids.get(channel, channel)
 
     def learn(self, channel: str, channel_id: str) -> None:
