@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from firstcause.api_settings import ApiSettings
 from firstcause.ingest_settings import IngestSettings
 from firstcause.search_settings import SearchSettings
 from firstcause.slack_settings import SlackSettings
@@ -22,7 +23,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(SlackSettings, IngestSettings, SearchSettings, BaseSettings):
+class Settings(SlackSettings, IngestSettings, ApiSettings, SearchSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -155,6 +156,11 @@ class Settings(SlackSettings, IngestSettings, SearchSettings, BaseSettings):
         "colon between, one a system; unset: generated ones",
     )
 
+    alert_rules: Path = Field(
+        default=Path("anomaly_rules.yaml"),
+        description="Rules of alerts; a saved change is in force without a restart",
+    )
+
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
     local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
     local_kafka_controller_port: int = Field(
@@ -178,6 +184,7 @@ class Settings(SlackSettings, IngestSettings, SearchSettings, BaseSettings):
         "firstcause_home",
         "jars_dir",
         "prompts_dir",
+        "alert_rules",
         "slack_routes",
         "ingest_sources_file",
         "evaluation_cases_dir",
@@ -205,6 +212,13 @@ class Settings(SlackSettings, IngestSettings, SearchSettings, BaseSettings):
     def cassandra_is_local(self) -> bool:
         """True when Cassandra's first contact point is on loopback, so that `up` starts it."""
         return self.cassandra_hosts[0] in LOOPBACK_HOSTS
+
+    @property
+    def incident_url(self) -> str | None:
+        """The page of an incident with `{incident_id}`; None when no address of it is known."""
+        if self.slack_incident_url or self.api_public_url is None:
+            return self.slack_incident_url
+        return f"{self.api_public_url.rstrip('/')}/ui/incidents/{{incident_id}}"
 
     @property
     def checkpoints_dir(self) -> Path:

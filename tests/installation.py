@@ -81,8 +81,8 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, indexer = (
-        free_ports(11)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, api, indexer = (
+        free_ports(12)
     )
     fields: dict[str, object] = {
         "firstcause_home": home,
@@ -96,6 +96,7 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "analyzer_metrics_port": metrics,
         "ingest_http_port": http,
         "ingest_metrics_port": bridge,
+        "api_port": api,
         "search_metrics_port": indexer,
         "local_cassandra_heap": "1024m",
         **overrides,

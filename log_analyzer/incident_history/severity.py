@@ -1,4 +1,4 @@
-"""Fills in how bad an incident is, from the rest of what is read of it. Pure."""
+"""Computes the severity of an incident that was read. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch of errors not stored yet, and the offsets to commit once it is."""
+"""Holds the errors that are not stored yet, and the offsets to commit once they are."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ class UncommittedBatch:
         self._oldest, self._bytes = None, 0
 
     def committed(self, partitions: Collection[tuple[str, int]]) -> None:
-        """The positions of these partitions are committed as they stand."""
+        """Notes that the current positions of these partitions were committed."""
         for partition in partitions:
             self.positions.pop(partition, None)
 
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
-        """Forgets what belongs to partitions that another instance has now."""
+        """Drops the errors and offsets of partitions that this instance no longer owns."""
 
         def kept(one: ReadError | ReadEscalation) -> bool:
             source = one.source

@@ -1,4 +1,4 @@
-"""The deterministic report: what the rules say of an incident, without any model. Pure."""
+"""Writes the deterministic report of an incident, without a model. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def current_analysis(view: IncidentView, *, model_configured: bool) -> Analysis:
 
 
 def with_originals(analysis: Analysis, *, allowed: bool) -> Analysis:
-    """The analysis with what its placeholders stand for, where a setting allows it.
+    """The analysis with the originals of its placeholders, if a setting allows it.
 
     For what goes to Slack only; credentials and cards never come back.
     """

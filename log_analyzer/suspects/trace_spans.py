@@ -67,7 +67,7 @@ class TraceSpans:
                 self._of_id.setdefault(span.span_id, []).append(span)
 
     def parent(self, span: Span) -> Span | None:
-        """The span that called it; None for the first, and where the caller logged nothing."""
+        """The span that called it; None for the first, or if the caller logged nothing."""
         found = self._of_id.get(span.parent_span_id or "", ())
         return next((one for one in found if one.key != span.key), None)
 

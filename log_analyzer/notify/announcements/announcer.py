@@ -1,4 +1,4 @@
-"""Brings the news of an incident into its thread, and its message into further channels."""
+"""Plans replies about changes of an incident, and its messages in further channels."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from log_analyzer.notify.announcements.due import (
     told_in_silence,
 )
 from log_analyzer.notify.channel import Channel, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.thread import due_parts
 from log_analyzer.notify.messages.told import Announcement, Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.outbox import ThreadOutbox
 
 
 class Announcer:
-    """Decides by the row what its readers know, and plans what they don't.
+    """Plans announcements of what the readers of a row do not know yet.
 
     What is decided is written into the row first (`Told.pending`) and planned in the thread's
     outbox after. So a crash in between loses nothing, and two instances announce nothing twice.
@@ -50,7 +51,7 @@ class Announcer:
     def announce(
         self, row: MessageRow, thread: Posted, view: IncidentView, analysis: Analysis, now_ms: int
     ) -> MessageRow | None:
-        """Plans what is due; the row as it stands then, or None: another has changed it."""
+        """Plans what is due; returns the row after that, or None if another instance changed it."""
         told = row.told
         if told is None:
             # Of before this was kept: taken as told.
@@ -78,7 +79,7 @@ class Announcer:
         return self._carry_out(decided, announcement, thread, now_ms)
 
     def forget(self, key: UUID) -> None:
-        """Drops what is held of a row that is not live any more."""
+        """Drops the state of a row that is no longer live."""
         self._risen_ms.pop(key, None)
 
     def _with_parts(self, about: UUID, thread: Posted, told: Told, situation: Situation) -> Told:

@@ -1,4 +1,4 @@
-"""Which news of an incident its thread gets, and which of them the whole channel. Pure.
+"""Decides which change of an incident to announce next, and whether to the channel. Pure.
 
 Readers were told by the first message, and by each announcement since: what is due follows from
 the difference between that (`Told`) and the incident as it stands.
@@ -29,7 +29,7 @@ SUSPECT_WAIT_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An incident as it stands, and what goes with it. Times in ms since the epoch, wall clock.
+    """The current state of an incident. Times in ms since the epoch, wall clock.
 
     Attributes:
         view: the incident.

@@ -1,4 +1,4 @@
-"""What the readers of one message have been told so far; kept with the message's row. Pure."""
+"""The state of an incident as the readers of a message know it; stored in its row. Pure."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def to_text(told: Told) -> str:
 
 
 def from_text(text: str | None) -> Told | None:
-    """The state of a row; None where nothing is kept, or a later version wrote it."""
+    """The state of a row; None if it has none, or if a later version wrote it."""
     if not text:
         return None
     try:

@@ -201,15 +201,10 @@ def test_ports_are_the_settings_defaults_on_loopback(services: dict[str, dict[st
         ("127.0.0.1", default.ingest_http_port),
         ("127.0.0.1", default.ingest_metrics_port),
     ]
+    assert published(services["api"]) == [("127.0.0.1", default.api_port)]
     assert published(services["search-indexer"]) == [("127.0.0.1", default.search_metrics_port)]
-    open_names = {
-        "kafka",
-        "cassandra",
-        "airflow-api-server",
-        "analyzer",
-        "ingest",
-        "search-indexer",
-    }
+    open_names = {"kafka", "cassandra", "airflow-api-server", "analyzer", "ingest", "api"}
+    open_names.add("search-indexer")
     for name in set(services) - open_names:
         assert published(services[name]) == []
 
