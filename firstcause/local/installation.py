@@ -35,8 +35,8 @@ SERVICE_NAMES: Final = (
     "airflow-triggerer",
     "analyzer",
     "ingest",
-    "api",
     "search-indexer",
+    "api",
 )
 
 # Names that stand for several services.

@@ -196,8 +196,12 @@ class IndexConsumer:
             # None was committed yet: from the earliest on.
             if offset >= 0:
                 one.offset = self._store.first_offset(one.partition, offset)
-            self._positions[one.partition] = max(0, offset)
+            self._positions[one.partition] = max(0, one.offset)
         consumer.assign(partitions)
+        anew = [one for one in partitions if one.offset == 0]
+        if anew:
+            # Before anything is written: a crash must not leave the offsets of an index of before.
+            consumer.commit(offsets=anew, asynchronous=False)
         _log.info("partitions_assigned", partitions=[one.partition for one in partitions])
 
     @staticmethod

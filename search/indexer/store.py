@@ -52,8 +52,8 @@ class IndexStore:
             _log.info("hours_removed", hours=removed)
 
     def first_offset(self, partition: int, committed: int) -> int:
-        """The beginning of the block of offsets that is counted as one."""
-        return block_start(committed)
+        """The beginning of the block of offsets that is counted as one; 0 for a new index."""
+        return 0 if self._writers.is_empty else block_start(committed)
 
     def forget(self, partitions: list[int]) -> None:
         """Drops the counts of blocks that are read from their beginning again."""

@@ -16,6 +16,7 @@ from firstcause.events.log_event import LogEvent
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from search.embedded.engine import EmbeddedEngine
+from search.engine import IndexAwayError
 from search.query.tree import Everything
 
 ALL_TIME = (-(10**15), 10**15)
@@ -103,7 +104,10 @@ def found_ids(settings: Settings) -> Counter[str]:
     found: Counter[str] = Counter()
     cursor = None
     while True:
-        page = engine.search(Everything(), *ALL_TIME, 5_000, cursor)
+        try:
+            page = engine.search(Everything(), *ALL_TIME, 5_000, cursor)
+        except IndexAwayError:
+            return found
         found.update(key.log_id for key in page.keys)
         cursor = page.next_cursor
         if cursor is None:
