@@ -66,6 +66,7 @@ class IndexConsumer:
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._batch = Batch(settings.search_batch_events, settings.search_commit_seconds)
         self._positions: dict[int, int] = {}
+        self._committed: dict[int, int] = {}
         self._blocked_until: float | None = None
         self._failures = 0
         self._lag_at = self._retention_at = -RETENTION_SECONDS
@@ -135,9 +136,13 @@ class IndexConsumer:
         offsets = [
             TopicPartition(self._topic, partition, offset)
             for partition, offset in self._batch.positions.items()
+            # What is read again, from a block's start on, was committed already.
+            if offset > self._committed.get(partition, -1)
         ]
         self._positions.update(self._batch.positions)
         self._batch.clear()
+        if not offsets:
+            return
         try:
             answers = self._consumer.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
@@ -147,6 +152,8 @@ class IndexConsumer:
         for one in answers:
             if one.error is not None:
                 _log.warning("commit_failed", partition=one.partition, reason=str(one.error))
+            else:
+                self._committed[one.partition] = one.offset
 
     def _put(self) -> None:
         with metrics.COMMIT_SECONDS.time():
@@ -190,13 +197,14 @@ class IndexConsumer:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Begins each partition where its counts can be told whole: at its offset or before it."""
-        committed = {one.partition: one.offset for one in self._committed(consumer, partitions)}
+        committed = {one.partition: one.offset for one in self._known_offsets(consumer, partitions)}
         for one in partitions:
             offset = committed[one.partition]
             # None was committed yet: from the earliest on.
             if offset >= 0:
                 one.offset = self._store.first_offset(one.partition, offset)
             self._positions[one.partition] = max(0, one.offset)
+            self._committed[one.partition] = 0 if one.offset == 0 else offset
         consumer.assign(partitions)
         anew = [one for one in partitions if one.offset == 0]
         if anew:
@@ -205,7 +213,9 @@ class IndexConsumer:
         _log.info("partitions_assigned", partitions=[one.partition for one in partitions])
 
     @staticmethod
-    def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    def _known_offsets(
+        consumer: Consumer, partitions: list[TopicPartition]
+    ) -> list[TopicPartition]:
         for attempt in range(OFFSET_ATTEMPTS):
             try:
                 return list(consumer.committed(partitions, OFFSET_SECONDS))

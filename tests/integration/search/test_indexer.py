@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections import Counter
-from dataclasses import replace
 from subprocess import CompletedProcess
 from uuid import UUID
 
@@ -22,7 +20,6 @@ from search.patterns.store import PatternStore
 from tests.command_line import firstcause
 from tests.installation import free_ports
 from tests.integration.search.indexer_process import (
-    WAIT_SECONDS,
     as_message,
     await_caught_up,
     behind,
@@ -168,19 +165,3 @@ def test_patterns_and_their_difference_in_the_terminal(
     changed = run(search_settings, product_env, "patterns", "diff", "--from", "20h", "--json")
     assert changed.returncode == 0, changed.stderr
     assert all("change" in orjson.loads(line) for line in changed.stdout.splitlines())
-
-
-def test_an_index_that_was_removed_is_made_again(
-    search_settings: Settings, product_env: dict[str, str], indexed: list[LogEvent]
-) -> None:
-    shutil.rmtree(search_settings.search_dir)
-    sent = 1
-    send(search_settings, [as_message(replace(indexed[0], log_id=str(UUID(int=sent))))])
-    with indexer(search_settings, product_env) as process:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(found_ids(search_settings)) < EVENTS + sent:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-    found = found_ids(search_settings)
-    assert found - Counter([str(UUID(int=sent))]) == Counter(event.log_id for event in indexed)
