@@ -1,4 +1,4 @@
-"""YAML files that people edit: checked on load, and a mistake is named by file and line."""
+"""Reads and validates YAML files that people edit; an error names its file and line."""
 
 from __future__ import annotations
 

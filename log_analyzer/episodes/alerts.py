@@ -1,13 +1,15 @@
 """Alerts of the streams, read as errors: what opens incidents where no service logs an ERROR. Pure.
 
 An alert is an error event whose log id is the alert's id, so that it counts once however often it
-comes. Its error code tells its severity, and its names its own service: that is how the rest of the
-analyzer knows it by.
+comes. Its group is that of its service, rule and severity. Only what came by the topic of alerts is
+one: a log event can neither be an alert nor belong to the group of one, whatever it says.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,23 +23,43 @@ from firstcause.events.log_event import (
     parse_timestamp_ms,
 )
 from firstcause.incidents.states import Severity
+from firstcause.incidents.view import ErrorGroup
 
-RULE_ATTRIBUTE: Final = "alert.rule"
+# Kept with the evidence; what is an alert is told by its group.
+ALERT_CODE: Final = "ALERT"
 # Only these are worth an incident.
 LOUD: Final[tuple[Severity, ...]] = ("high", "critical")
 _QUIET: Final = ("low", "medium")
-_CODE: Final = "ALERT_"
+_TEMPLATE: Final = re.compile(r"Alert \((high|critical)\) by the rule (\S+)")
 _RULE: Final = re.compile(r"[^\s\x00-\x1f]{1,100}")
 _SENTENCE_CHARS: Final = 1_000
 # An alert is about a window that is over; a longer one is no window.
 _LONGEST_MS: Final = 7 * 86_400_000
 
 
+@dataclass(frozen=True, slots=True)
+class AlertEvent(LogEvent):
+    """An alert as an error. No log event is read as one."""
+
+    rule: str = ""
+    severity: Severity = "high"
+
+    @property
+    def template(self) -> str:
+        """The template of its group."""
+        return f"Alert ({self.severity}) by the rule {self.rule}"
+
+    @property
+    def template_id(self) -> UUID:
+        """The template's id; the miner derives none like it."""
+        return derived_id("alert_template", self.template)
+
+
 class UnreadableAlert(ValueError):
     """The bytes are no alert; the text says why."""
 
 
-def read_alert(value: bytes | None, received_ms: int) -> LogEvent | None:
+def read_alert(value: bytes | None, received_ms: int) -> AlertEvent | None:
     """Reads one message of the topic of alerts.
 
     Args:
@@ -75,34 +97,32 @@ def read_alert(value: bytes | None, received_ms: int) -> LogEvent | None:
         raise UnreadableAlert("window_end is before window_start, or in the future")
     if severity in _QUIET:
         return None
-    return LogEvent(
+    return AlertEvent(
         log_id=str(alert_id),
         timestamp_ms=start_ms,
         service_name=service_name,
         level="ERROR",
         message=_sentence(fields, rule, service_name),
-        error_code=f"{_CODE}{severity.upper()}",
-        attributes={RULE_ATTRIBUTE: rule},
+        error_code=ALERT_CODE,
+        rule=rule,
+        severity=severity,
     )
 
 
-def is_alert(event: LogEvent) -> bool:
-    """True for what `read_alert` made."""
-    return RULE_ATTRIBUTE in event.attributes and (event.error_code or "").startswith(_CODE)
+def severity_of(group: ErrorGroup) -> Severity | None:
+    """The severity of a group of alerts; None for a group of errors, whatever its template says."""
+    match = _TEMPLATE.fullmatch(group.template)
+    if match is None:
+        return None
+    template_id = derived_id("alert_template", group.template)
+    if group.fingerprint != derived_id("group", group.service_name, str(template_id)):
+        return None
+    return "critical" if match[1] == "critical" else "high"
 
 
-def template_of(event: LogEvent) -> tuple[str, UUID]:
-    """The template of an alert and its id: alerts of one rule and service are one group."""
-    rule = event.attributes[RULE_ATTRIBUTE]
-    return f"Alert by the rule {rule}", derived_id("alert_rule", rule)
-
-
-def severity_of(error_code: str | None) -> Severity | None:
-    """The severity that an alert was sent with, by the code it is kept with; None for an error."""
-    for severity in LOUD:
-        if error_code == f"{_CODE}{severity.upper()}":
-            return severity
-    return None
+def alerted_services(groups: Iterable[ErrorGroup]) -> set[str]:
+    """The services that some of these groups are alerts of."""
+    return {one.service_name for one in groups if severity_of(one)}
 
 
 def _sentence(fields: dict[str, Any], rule: str, service_name: str) -> str:

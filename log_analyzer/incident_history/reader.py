@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +36,7 @@ from log_analyzer.incidents.stores.board import BOARD
 
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50
+READ_AT_ONCE: Final = 8
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
@@ -89,12 +91,17 @@ class IncidentReader:
         return rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
 
     def read(self, incident: UUID) -> IncidentView | None:
-        """One incident whole, or None when there is none of this id.
+        """A whole incident; None if no incident has this id.
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """
         view = self._read(incident, with_earlier=True)
         return view and self._shown(view)
+
+    def read_all(self, incidents: Collection[UUID]) -> dict[UUID, Future[IncidentView | None]]:
+        """`read` for several at once; all are done, and each result may raise."""
+        with ThreadPoolExecutor(READ_AT_ONCE, "incident-reader") as pool:
+            return {one: pool.submit(self.read, one) for one in incidents}
 
     def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first.

@@ -1,4 +1,4 @@
-"""Fills in how bad an incident is, from the rest of what is read of it. Pure."""
+"""Computes the severity of an incident that was read. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def with_severity(view: IncidentView, last_fatal_ms: int | None, now_ms: int) ->
         view.escalations,
     )
     # An alert is as bad as its rule says, whatever the number of errors.
-    alerted = [found for one in view.evidence if (found := severity_of(one.error_code))]
+    alerted = [found for one in view.groups if (found := severity_of(one))]
     worst = max((worst_severity(signs, onset_ms(view), now_ms), *alerted), key=SEVERITIES.index)
     current = max((severity_now(signs, now_ms), *alerted), key=SEVERITIES.index)
     now = worst if view.status == "resolved" else current

@@ -1,11 +1,11 @@
-"""Gives a readable error its template, before it is counted."""
+"""Assigns the template, and so the group, to an error before it is counted."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from firstcause.events.log_event import LogEvent
-from log_analyzer.episodes.alerts import is_alert, template_of
+from log_analyzer.episodes.alerts import AlertEvent
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.intake.uncommitted_batch import ReadError
 from log_templates.headline import headline
@@ -19,10 +19,11 @@ def mined(miner: TemplateMiner, error: ReadError) -> ConsumedError:
     """
     message = error.message
     arrived_ms = message.timestamp()[1]
-    if is_alert(error.event):
+    event = error.event
+    if isinstance(event, AlertEvent):
         # Its words are numbers of a window; the rule is what tells alerts apart.
         place = cast(int, message.partition()), cast(int, message.offset())
-        return ConsumedError(error.event, *place, *template_of(error.event), arrived_ms)
+        return ConsumedError(event, *place, event.template, event.template_id, arrived_ms)
     return with_template(
         miner,
         error.event,

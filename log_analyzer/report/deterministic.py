@@ -1,4 +1,4 @@
-"""The deterministic report: what the rules say of an incident, without any model. Pure."""
+"""Writes the deterministic report of an incident, without a model. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An incident whose text holds no secrets: made before anything of it is cut, shown or sent.
+"""Redacts a whole incident before any of its text is cut, shown or sent.
 
 What leaves the process is made of a `RedactedIncident`, and mypy refuses a plain view there.
 """

@@ -1,4 +1,4 @@
-"""Ranks beside the analyzer, in a process of its own: Python runs one thread at a time.
+"""Computes rankings in a separate process, so that they do not block the analyzer's threads.
 
 A ranking computes for seconds; in a thread of the analyzer it would hold up every first notice.
 """

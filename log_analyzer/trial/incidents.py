@@ -1,4 +1,4 @@
-"""Which incidents the analyzer makes of recorded errors, in event time and without any service."""
+"""Groups recorded errors into incidents as the analyzer does, without services."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ class _NoOutbox:
     """Nobody is told anything."""
 
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
+        """Nothing is sent."""
+
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
         """Nothing is sent."""
 
 

@@ -1,4 +1,4 @@
-"""Which news of an incident its thread gets, and which of them the whole channel. Pure.
+"""Decides which change of an incident to announce next, and whether to the channel. Pure.
 
 Readers were told by the first message, and by each announcement since: what is due follows from
 the difference between that (`Told`) and the incident as it stands.

@@ -1,4 +1,4 @@
-"""What people see of an incident: one message that reads in ten seconds on a phone. Pure."""
+"""Builds the content of an incident's message. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def render_notice(
 
     Args:
         view: the incident.
-        analysis: what is said about it.
+        analysis: the analysis to show.
         options: of this installation.
         told: what its readers know already; None for a message that stands alone.
     """

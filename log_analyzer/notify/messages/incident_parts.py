@@ -1,4 +1,4 @@
-"""The parts of an incident's message, in the order in which a reader needs them. Pure.
+"""Builds the parts of an incident's message, the most urgent first. Pure.
 
 The first screen says what is broken, since when, how bad, who is to blame with the one reason that
 convinces, and what to do first. All else is in the thread (`messages.thread`).

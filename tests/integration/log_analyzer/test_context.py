@@ -31,6 +31,7 @@ from log_analyzer.context.store import ContextStore
 from log_analyzer.context.windows import MINUTE_MS, MINUTES_BACK, Window
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
+from log_analyzer.notify.message_row import Waiting
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.sections import report_sections
@@ -76,8 +77,8 @@ class OutboxOf(MessageOutbox):
         super().__init__(session)
         self._ids = {one.incident_id for one in incidents}
 
-    def in_state(self, state: str) -> list[uuid.UUID]:
-        return [one for one in super().in_state(state) if one in self._ids]
+    def waiting(self, state: str) -> list[Waiting]:
+        return [one for one in super().waiting(state) if one.incident_id in self._ids]
 
 
 def a_worker(

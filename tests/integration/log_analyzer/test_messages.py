@@ -6,8 +6,8 @@ import dataclasses
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from cassandra.cluster import Session
@@ -62,6 +62,12 @@ class ReaderOfOne:
     def read(self, incident: uuid.UUID) -> IncidentView | None:
         view = self._reader.read(incident)
         return view if view is not None and view.service_name == self._service else None
+
+    def read_all(
+        self, incidents: Collection[uuid.UUID]
+    ) -> dict[uuid.UUID, Future[IncidentView | None]]:
+        with ThreadPoolExecutor() as pool:
+            return {one: pool.submit(self.read, one) for one in incidents}
 
 
 class Instance:

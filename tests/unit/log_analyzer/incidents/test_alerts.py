@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import uuid
 from types import SimpleNamespace
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from alerting.alert import Alert, alert_id, message_of
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.events.log_event import LogEvent
-from log_analyzer.episodes.alerts import UnreadableAlert, is_alert, read_alert, severity_of
+from firstcause.incidents.view import ErrorGroup
+from log_analyzer.episodes.alerts import AlertEvent, UnreadableAlert, read_alert, severity_of
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
@@ -64,11 +66,30 @@ def alert(service: str = "pricing", rule: str = "slow", at: int = 0, **changes: 
 def test_an_alert_of_the_engine_is_read_as_an_error_of_its_window() -> None:
     event = read_alert(alert(), RECEIVED_MS)
     assert event is not None
-    assert is_alert(event)
     assert event.log_id == str(alert_id("slow", "pricing", START_MS))
     assert (event.service_name, event.timestamp_ms) == ("pricing", START_MS)
     assert "900 ms where 16 ms is usual" in event.message
-    assert severity_of(event.error_code) == "high"
+    assert (event.rule, event.severity) == ("slow", "high")
+
+
+def group_of(error: ConsumedError) -> ErrorGroup:
+    return ErrorGroup(error.fingerprint, error.service_name, error.template, 1, START_MS, START_MS)
+
+
+def test_no_log_event_is_taken_for_an_alert_whatever_it_says() -> None:
+    event = read_alert(alert(severity="critical"), RECEIVED_MS)
+    assert event is not None
+    message = Mock()
+    message.timestamp.return_value = (1, RECEIVED_MS)
+    genuine = mined(TemplateMiner(), ReadError(event, message, 1))
+    assert severity_of(group_of(genuine)) == "critical"
+    fields = {name: getattr(event, name) for name in LogEvent.__dataclass_fields__}
+    forged = LogEvent(**{**fields, "message": event.template, "attributes": {"rule": "slow"}})
+    told = with_template(TemplateMiner(), forged, 0, 1)
+    assert told.fingerprint != genuine.fingerprint
+    assert severity_of(group_of(told)) is None
+    template = dataclasses.replace(told, template=event.template)
+    assert severity_of(group_of(template)) is None
 
 
 @pytest.mark.parametrize("severity", ["low", "medium"])
@@ -187,7 +208,7 @@ class Installation:
             offset = next(self._offsets)
             event = read_alert(value, RECEIVED_MS) if isinstance(value, bytes) else value
             assert event is not None
-            if is_alert(event):
+            if isinstance(event, AlertEvent):
                 message = Mock()
                 message.partition.return_value, message.offset.return_value = 0, offset
                 message.timestamp.return_value = (1, RECEIVED_MS)
