@@ -73,7 +73,7 @@ class LogConsumer:
         self.alive_at = monotonic()
 
     def run(self, stopping: threading.Event) -> None:
-        """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
+        """Runs until `stopping`; then stores and commits its batch, and leaves the group."""
         self._consumer.subscribe(
             self._topics,
             on_assign=self._on_assign,

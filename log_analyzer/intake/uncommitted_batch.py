@@ -133,12 +133,12 @@ class UncommittedBatch:
         self._oldest, self._bytes = None, 0
 
     def committed(self, partitions: Collection[tuple[str, int]]) -> None:
-        """The positions of these partitions are committed as they stand."""
+        """Notes that the current positions of these partitions were committed."""
         for partition in partitions:
             self.positions.pop(partition, None)
 
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
-        """Forgets what belongs to partitions that another instance has now."""
+        """Drops the errors and offsets of partitions that this instance no longer owns."""
 
         def kept(one: ReadError | ReadEscalation | UnreadableMessage) -> bool:
             source = one.source
