@@ -61,7 +61,7 @@ class IncidentLifecycle:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        # Recently resolved; with the event time (ms) of its last error if a later episode resolved it.
+        # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
