@@ -58,7 +58,7 @@ def local_services(settings: Settings) -> list[Service]:
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:
-    """What must be done on the way up of these services: each task once what it needs answers."""
+    """The tasks of a start of these services: each runs once its dependencies answer."""
     names = {service.name for service in services}
     wanted = frozenset().union(*(service.depends_on for service in services))
     tasks = [

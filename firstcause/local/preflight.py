@@ -132,7 +132,7 @@ def java_major(version_output: str) -> int | None:
 
 
 def check(settings: Settings, services: Sequence[Service]) -> None:
-    """Checks what is needed to start those services that do not run yet. Blocks for a second.
+    """Checks the requirements of the services that do not run yet. Blocks for a second.
 
     Raises:
         FirstcauseError: something is missing; each lack is one line. Nothing was started.

@@ -55,7 +55,7 @@ class MessageSender:
         self._clock_ms = clock_ms
 
     def post(self, row: MessageRow, notice: Notice, target: str, told: Told) -> int:
-        """Posts what was never posted; returns 0, or how long (ms) the channel has no turn.
+        """Posts a message for the first time; returns 0, or the ms until the channel is ready.
 
         Args:
             row: pending, or silenced.
@@ -198,7 +198,7 @@ class MessageSender:
         if error.refusal == "channel_closed":
             self._router.avoid(target, self._clock_ms())
             if row.kind == "linked":
-                # The first message tells all the same.
+                # The first message exists anyway.
                 _log.error("linked_channel_closed", incident_id=str(row.about), channel=target)
                 self._outbox.move(replace(row, state="settled", last_error=str(error)))
                 return

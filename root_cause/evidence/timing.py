@@ -55,7 +55,7 @@ class UsualTimes:
         self._calls = {key: merged(found) for key, found in calls.items()}
 
     def of(self, key: TimeKey) -> Histogram:
-        """Normal times to compare with; fewer than wanted where nothing comes near."""
+        """The normal times to compare with; too few if nothing similar is known."""
         part = self._normal.services.get(owner_of(key))
         times = part.times.get(key, {}) if part is not None else {}
         if key.stretch != Stretch.NET or sum(times.values()) >= _LEAST_SAMPLES:
