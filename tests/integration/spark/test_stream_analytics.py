@@ -93,7 +93,7 @@ def test_every_window_is_that_of_a_recomputation_late_events_and_kills_included(
         **product_env,
         "FIRSTCAUSE_HOME": str(tmp_path),
         "WINDOW_TRIGGER_SECONDS": "0.5",
-        "SPARK_MAX_EVENTS_PER_BATCH": str(EVENTS // 10),
+        "SPARK_MAX_EVENTS_PER_BATCH": str(EVENTS // 5),
     }
     own = settings.model_copy(update={"firstcause_home": tmp_path})
     driver = StoreDriver(own, env, job=WINDOWS_JOB)
