@@ -1,4 +1,4 @@
-"""Incidents for other programs: reading them, what is told of them, and people's actions."""
+"""Gives other programs access to incidents: reading, the text of notices, people's actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs other than the analyzer read of incidents and do with them: a protocol.
+"""The protocol by which other programs read incidents and act on them.
 
 `log_analyzer` implements it; the read API is given an implementation and imports nothing of it.
 """

@@ -94,8 +94,9 @@ def standing_of(view: IncidentView, now_ms: int) -> Standing:
 def gather_due(gathers: Gathers, standing: Standing, now_ms: int) -> bool:
     """True when an incident's context is to be gathered, for the first time or again.
 
-    Again when its fault has begun anew, when the time to compare is over, when it has grown, or
-    when the last gathering did not end well: at most each 30 s, and 6 times a stage.
+    It is gathered again when a new onset is found, when the window of the comparison has ended,
+    when the incident has grown, or when the last gathering failed: at most once in 30 s, and 6
+    times a stage.
     """
     if gathers.count == 0:
         return True

@@ -1,4 +1,4 @@
-"""When each message is looked at again; one that fails waits, and holds up none behind it."""
+"""Schedules when each message is looked at again; a failing one waits and delays no other."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class TraceSpans:
 
     @property
     def calls(self) -> Mapping[Call, int]:
-        """Calls between two services, and when (event time, ms) the callee was last heard."""
+        """Calls between two services, and the time (event time, ms) of the callee's last line."""
         seen: dict[Call, int] = {}
         for span in self.spans.values():
             parent = self.parent(span)

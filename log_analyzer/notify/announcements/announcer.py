@@ -27,8 +27,8 @@ from log_analyzer.notify.threads.outbox import ThreadOutbox
 class Announcer:
     """Plans announcements of what the readers of a row do not know yet.
 
-    What is decided is written into the row first (`Told.pending`) and planned in the thread's
-    outbox after. So a crash in between loses nothing, and two instances announce nothing twice.
+    A decision is first written into the row (`Told.pending`), then planned in the thread's outbox.
+    So a crash in between loses nothing, and two instances announce nothing twice.
     Methods block and raise the driver's errors.
     """
 

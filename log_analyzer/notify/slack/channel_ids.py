@@ -1,4 +1,4 @@
-"""The ids of Slack's channels by their names, which its history is read by."""
+"""Finds the ids of Slack's channels by their names; reading a history needs the id."""
 
 from __future__ import annotations
 
