@@ -20,16 +20,16 @@ _FAR_MICROS: Final = 2**61
 
 _CQL: Final = {
     "count": "INSERT INTO pattern_counts (service_name, hour, minute, template_id, partition, "
-    "block, count) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "text": "INSERT INTO service_patterns (service_name, template_id, text, level) "
+    "block, log_count) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "text": "INSERT INTO service_patterns (service_name, template_id, template_text, level) "
     "VALUES (?, ?, ?, ?)",
     "first": "INSERT INTO service_patterns (service_name, template_id, first_seen) "
     "VALUES (?, ?, ?) USING TIMESTAMP ?",
     "last": "INSERT INTO service_patterns (service_name, template_id, last_seen) "
     "VALUES (?, ?, ?) USING TIMESTAMP ?",
-    "counts": "SELECT service_name, minute, template_id, count FROM pattern_counts "
+    "counts": "SELECT service_name, minute, template_id, log_count FROM pattern_counts "
     "WHERE service_name = ? AND hour = ? AND minute >= ? AND minute < ?",
-    "patterns": "SELECT service_name, template_id, text, level, first_seen, last_seen "
+    "patterns": "SELECT service_name, template_id, template_text, level, first_seen, last_seen "
     "FROM service_patterns WHERE service_name = ?",
 }
 
@@ -87,7 +87,7 @@ class PatternStore:
         found: Counter[tuple[str, UUID]] = Counter()
         for rows in rows_of_each(self._session, self._statements["counts"], asked):
             for row in rows:
-                found[row.service_name, row.template_id] += row.count
+                found[row.service_name, row.template_id] += row.log_count
         return found
 
     def patterns(self, services: list[str]) -> dict[tuple[str, UUID], Pattern]:
@@ -97,7 +97,7 @@ class PatternStore:
             (row.service_name, row.template_id): Pattern(
                 row.service_name,
                 row.template_id,
-                row.text or "",
+                row.template_text or "",
                 row.level or "",
                 ms_from_datetime(row.first_seen),
                 ms_from_datetime(row.last_seen),
