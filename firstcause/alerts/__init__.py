@@ -1,1 +1,1 @@
-"""Alerts: the files of rules and objectives, and what is stored of alerts."""
+"""The files of alert rules and their tests, and what is stored of alerts."""

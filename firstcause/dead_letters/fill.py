@@ -1,4 +1,4 @@
-"""How full the dead-letter topic is: measured by a store job, read by whoever shows it."""
+"""Stores and reads how full the dead-letter topic is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_fill(settings: Settings, fill: DeadLetterFill) -> None:
 
 
 def read_fill(settings: Settings) -> DeadLetterFill | None:
-    """The newest measurement; None before the first, or where its file is broken."""
+    """The newest measurement; None before the first, or if its file is broken."""
     try:
         fields = orjson.loads(_path(settings).read_bytes())
         return DeadLetterFill(int(fields["used_bytes"]), int(fields["bound_bytes"]))

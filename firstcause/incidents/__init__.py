@@ -1,1 +1,1 @@
-"""Incidents as all parts know them: the data of one whole, and what people do with it."""
+"""The data of an incident, and of what people do with it, as all parts share it."""

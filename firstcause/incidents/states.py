@@ -1,4 +1,4 @@
-"""The words for how an incident stands and how bad it is."""
+"""The values of an incident's status and severity."""
 
 from __future__ import annotations
 

@@ -93,11 +93,11 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class NormalRanking:
-    """What came of ranking all evidence of an incident's time.
+    """The result of ranking all evidence of an incident's window.
 
     Attributes:
         culprit: the service that stands out so clearly that it is named; None is inconclusive.
-        suspects: all of whom anything speaks, the most likely first.
+        suspects: all services with evidence, the most likely first.
         fits_normal: False when nearly all was new, so that only what services complain of counted.
         normal_version, learned_ms: which normal, and when it was composed (wall clock). Empty and 0
             where none was learned yet: then the time was compared with its own beginning.
@@ -133,7 +133,7 @@ class NormalRanking:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened; `log_id` where one log line shows it."""
+    """One event of the timeline; `log_id` if one log line shows it."""
 
     timestamp_ms: int
     service_name: str
@@ -224,6 +224,6 @@ class IncidentView:
 
     @property
     def stored_analysis(self) -> Analysis | None:
-        """The model's last answer, or the last word on why there is none; None before either."""
+        """The model's last answer, or the last reason why there is none; None before both."""
         answers = [one for one in self.analyses if one.source == "mistral"] or self.analyses
         return max(answers, key=lambda one: one.analysed_ms, default=None)

@@ -1,4 +1,4 @@
-"""Makes the topics that are missing, and holds those that are there against the plan."""
+"""Creates missing topics, and checks existing ones against the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str]:
-    """Makes the topics that are missing; warns where one that is there differs from the plan.
+    """Creates missing topics; warns if an existing one differs from the plan.
 
     `sources` are further topics, of records in other formats.
 

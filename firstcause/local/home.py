@@ -1,4 +1,4 @@
-"""Which of the folders below FIRSTCAUSE_HOME are ours, so that nobody else's are ever touched."""
+"""Decides which folders below FIRSTCAUSE_HOME are ours, so that no others are removed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def claim(home: Path) -> None:
 
 
 def wipe(home: Path) -> list[str]:
-    """Removes what is ours; returns what was there before firstcause and is left.
+    """Removes our files; returns what was there before firstcause, which is kept.
 
     The jars stay.
 

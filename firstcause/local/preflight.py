@@ -1,4 +1,4 @@
-"""What must be there before anything is started; each lack is one line with its remedy.
+"""Checks what a start needs; each lack is reported in one line with its remedy.
 
 Pure checks over what was found; `inspect_host` does the looking. What must be there before
 Python is (`python3.11`, `make`) is checked by the Makefile.
@@ -35,6 +35,7 @@ MEMORY_NEEDED_BYTES: Final = {
     "airflow-triggerer": 200 * 2**20,
     "analyzer": 150 * 2**20,
     "ingest": 150 * 2**20,
+    "api": 150 * 2**20,
 }
 # What a Spark driver takes beside its heap: the JVM itself and the Python process.
 DRIVER_OVERHEAD_BYTES: Final = 512 * 2**20
@@ -43,7 +44,7 @@ DISK_NEEDED_BYTES: Final = 2 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class PortUse:
-    """A port that somebody else has: by whom is empty when the system does not tell."""
+    """A port that another process uses; its name is empty if the system does not show it."""
 
     service: str
     setting: str
@@ -131,7 +132,7 @@ def java_major(version_output: str) -> int | None:
 
 
 def check(settings: Settings, services: Sequence[Service]) -> None:
-    """Checks what is needed to start those services that do not run yet. Blocks for a second.
+    """Checks the requirements of the services that do not run yet. Blocks for a second.
 
     Raises:
         FirstcauseError: something is missing; each lack is one line. Nothing was started.
@@ -211,7 +212,7 @@ def _can_bind(port: int) -> bool:
 
 
 def _listening_processes() -> dict[int, str]:
-    """Who listens where, as far as the system tells this user."""
+    """The listening processes that the system shows to this user, by port."""
     owners = {}
     for process in psutil.process_iter(["name"]):
         try:

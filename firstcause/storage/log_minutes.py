@@ -19,7 +19,7 @@ ServiceMinute = tuple[str, datetime]
 
 
 class LogMinutes:
-    """The minutes in which services logged. Keep one where it is asked again and again."""
+    """Reads the minutes in which services logged. Reuse one object for repeated queries."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -53,7 +53,7 @@ class LogMinutes:
 
 
 def minutes_between(session: Session, start_ms: int, end_ms: int) -> list[ServiceMinute]:
-    """The minutes in which each service logged, as far as they touch a time. Blocks.
+    """The minutes of a time range in which each service logged. Blocks.
 
     Raises:
         DriverException, NoHostAvailable: the driver's.

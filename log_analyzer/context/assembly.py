@@ -1,4 +1,4 @@
-"""Assembles an incident's context from what was read. Pure."""
+"""Assembles an incident's context from the logs and traces that were read. Pure."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def make_context(
     samples: Sequence[ServiceSamples],
     gathered_ms: int,
 ) -> IncidentContext:
-    """The context that follows from what was read; the same whatever the order of arrival."""
-    # Where the store job stands: what came later is not missing, it is not stored yet.
+    """The context of the logs and traces that were read; their order does not matter."""
+    # The position of the store job: later logs are not missing, they are not stored yet.
     stored_ms = max(
         (
             log.timestamp_ms

@@ -1,4 +1,4 @@
-"""Decides when an incident's context is gathered. Pure."""
+"""Decides when an incident's context is gathered, and gathered again. Pure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NOTE: Final = re.compile(r"(\d+)@(\d+)(!?): (.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an incident has come.
+    """The stage and the size of an incident, as gathering depends on them.
 
     Attributes:
-        onset_ms: since when its present fault goes on (event time).
-        is_over: the time that is compared with normal is over, and its logs are stored.
+        onset_ms: the start of its present fault (event time).
+        is_over: the window of the comparison with normal has ended, and its logs are stored.
         size: its services, its groups, the size of its error count.
     """
 
@@ -37,7 +37,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Gathers:
-    """How often an incident's context was gathered, when last, and how the incident stood then.
+    """How often an incident's context was gathered, when last, and the incident's stage then.
 
     Attributes:
         count: gatherings in all.
@@ -57,7 +57,7 @@ class Gathers:
 
     @classmethod
     def from_note(cls, count: int, claimed_ms: int, note: str) -> Self:
-        """From what is stored; a note that cannot be read is of another stage."""
+        """Parses the stored note; an unreadable note counts as another stage."""
         found = _NOTE.fullmatch(note)
         if found is None:
             return cls(count, claimed_ms)
@@ -74,13 +74,13 @@ class Gathers:
         return self.is_over == standing.is_over and is_same_onset(self.onset_ms, standing.onset_ms)
 
     def next(self, standing: Standing, now_ms: int) -> Gathers:
-        """One gathering more, of the incident as it stands; not ended yet."""
+        """The state with one more gathering at this stage, which has not ended yet."""
         before = self.before if self.is_of(standing) else self.count
         return Gathers(self.count + 1, now_ms, standing.onset_ms, standing.is_over, before)
 
 
 def standing_of(view: IncidentView, now_ms: int) -> Standing:
-    """How far an incident has come by now (wall clock)."""
+    """The stage and the size of an incident at a time (wall clock)."""
     since_ms = onset_ms(view)
     magnitude = int(math.log10(max(1, view.error_count)))
     services = ",".join(sorted({*view.services, *(one.service_name for one in groups_of(view))}))
@@ -94,8 +94,9 @@ def standing_of(view: IncidentView, now_ms: int) -> Standing:
 def gather_due(gathers: Gathers, standing: Standing, now_ms: int) -> bool:
     """True when an incident's context is to be gathered, for the first time or again.
 
-    Again when its fault has begun anew, when the time to compare is over, when it has grown, or
-    when the last gathering did not end well: at most each 30 s, and 6 times a stage.
+    It is gathered again when a new onset is found, when the window of the comparison has ended,
+    when the incident has grown, or when the last gathering failed: at most once in 30 s, and 6
+    times a stage.
     """
     if gathers.count == 0:
         return True

@@ -1,4 +1,4 @@
-"""Contexts of incidents in Cassandra, and the claims on gathering them."""
+"""Stores the contexts of incidents in Cassandra, and the claims of who gathers them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ContextStore:
         return self._session.execute(self._statements[name], values)
 
     def read(self, incident: UUID) -> IncidentContext | None:
-        """The newest context of an incident; None when there is none that can be read."""
+        """The newest context of an incident; None if none can be read."""
         row = self._execute("read", incident).one()
         if row is None or row.body is None:
             return None

@@ -1,4 +1,4 @@
-"""Groups, episodes and incidents: what they are made of, and the decisions about one of them. Pure.
+"""The data classes of groups and episodes, the ids, and decisions about one of them. Pure.
 
 A group is a service and a message template. An episode is a session of one group in event time:
 its errors with no gap longer than the quiet time; an error within the quiet time of an episode,

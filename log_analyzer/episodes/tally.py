@@ -1,4 +1,4 @@
-"""Counts of an episode's errors from one Kafka partition, each error once. Pure."""
+"""Counts an episode's errors from one Kafka partition, each error once. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MINUTE_MS: Final = 60_000
 
 @dataclass(slots=True)
 class Tally:
-    """What one Kafka partition has brought to an episode. Times in ms since the epoch.
+    """The errors of an episode from one Kafka partition. Times in ms since the epoch.
 
     `overflow` counts beyond `REMEMBERED_LOG_IDS`. `high_offset` is the last offset of earlier
     batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.
     Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
     `last_fatal_ms` is None without any FATAL error, or where a row of before says only `fatal`.
-    `stored_count` is the number of log ids that the stored row speaks of. `minutes` and
+    `stored_count` is the number of log ids that the stored row counts. `minutes` and
     `overflow_minutes` count by minute since the epoch, as `seen` and `overflow` do whole.
     `fresh` are the log ids, with their minutes, that were added since `end_batch`: an error
     beyond the limit is not among them, since read back it would count twice.

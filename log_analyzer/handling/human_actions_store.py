@@ -1,4 +1,4 @@
-"""The actions of people in Cassandra: plain upserts, the last one wins."""
+"""Stores the actions of people in Cassandra: plain upserts, the last one wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads earlier incidents of the same groups, with what was said of them then."""
+"""Reads earlier incidents of the same groups, with their analyses and feedback."""
 
 from __future__ import annotations
 

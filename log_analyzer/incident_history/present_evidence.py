@@ -1,4 +1,4 @@
-"""Which of an incident's errors come first: those of the fault as it is now. Pure."""
+"""Orders an incident's errors: those of its present fault come first. Pure."""
 
 from __future__ import annotations
 

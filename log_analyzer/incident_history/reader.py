@@ -91,7 +91,7 @@ class IncidentReader:
         return rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
 
     def read(self, incident: UUID) -> IncidentView | None:
-        """One incident whole, or None when there is none of this id.
+        """A whole incident; None if no incident has this id.
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """

@@ -1,4 +1,4 @@
-"""Escalations: read from their topic, and stored by service, each once."""
+"""Reads escalations from their topic and stores each once, by service."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_escalation(value: bytes | None, received_ms: int) -> ConsumedEscalation
             last alert's time decides which of two versions stays, so it would stay for good.
 
     Raises:
-        UnreadableEscalation: it is none. Nothing else is raised, whatever the bytes.
+        UnreadableEscalation: it is not an escalation. Nothing else is raised, for any bytes.
     """
     try:
         fields = orjson.loads(value or b"")

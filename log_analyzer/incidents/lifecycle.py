@@ -61,7 +61,7 @@ class IncidentLifecycle:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        # Resolved of late; with the event time (ms) of its last error where a later episode did it.
+        # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
@@ -129,7 +129,7 @@ class IncidentLifecycle:
         )
 
     def merge(self) -> None:
-        """Takes over what others placed, and merges incidents that prove to share a cause."""
+        """Reads what other instances placed, and merges incidents that share a cause."""
         self.merged(self._placer.refresh())
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
@@ -153,14 +153,14 @@ class IncidentLifecycle:
             self._changed(younger)
 
     def resolve_quiet(self) -> None:
-        """Resolves what has been quiet by the wall clock, also of instances that are gone."""
+        """Resolves incidents that are quiet by the wall clock, also those of dead instances."""
         now_ms = self._clock_ms()
         open_ids = self._store.open_incidents()
         metrics.INCIDENTS_OPEN.set(len(open_ids))
         for incident in open_ids:
             silent_since_ms = self._silent_since(incident, now_ms, self._quiet_ms)
             if silent_since_ms is not None:
-                # What came in the second half of the silence is newer than this decision.
+                # An error from the second half of the silence is newer than this decision.
                 self._resolve(incident, now_ms, silent_since_ms + self._quiet_ms // 2)
         live = self._placer.live()
         over = live - set(open_ids)
@@ -205,7 +205,7 @@ class IncidentLifecycle:
         )
 
     def is_resolved(self, incident: UUID | None) -> bool:
-        """True when this process has seen it resolved of late; another may have opened it again."""
+        """True if this process saw it resolved recently; another may have reopened it since."""
         return incident in self._resolved
 
     def mark_open(self, incident: UUID) -> None:
@@ -213,7 +213,7 @@ class IncidentLifecycle:
         self._resolved.pop(incident, None)
 
     def forget(self) -> None:
-        """Drops what it knows of states; others may change them."""
+        """Drops the known states; other instances may change them."""
         self._resolved.clear()
 
     def _note_resolved(self, incident: UUID) -> None:

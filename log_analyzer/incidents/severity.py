@@ -1,4 +1,4 @@
-"""How bad an incident is now, from the rate of its errors and how far they spread. Pure.
+"""Computes an incident's severity from its error rate and its number of services. Pure.
 
 All of it is event time, so a replayed incident has the severities that it had live. It falls as
 well as rises: what counts are the last ten minutes in which the incident is known.
@@ -29,10 +29,10 @@ _CRITICAL: Final = SEVERITIES.index("critical")
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the severity is told by. Times in ms since the epoch (event time).
+    """What the severity depends on. Times in ms since the epoch (event time).
 
-    `last_fatal_ms` is when the last FATAL error came, None without any. `error_count` stands in
-    for minutes where none are kept.
+    `last_fatal_ms` is when the last FATAL error came, None without any. `error_count` is
+    used if no minutes are stored.
     """
 
     minutes: Sequence[ErrorMinute]
@@ -59,7 +59,7 @@ class Recent:
 
 
 def level(errors: int, services: int, *, fatal: bool = False, escalated: bool = False) -> Severity:
-    """The severity of so many errors and services within `WINDOW_MS`.
+    """The severity for a number of errors and services within `WINDOW_MS`.
 
     10 errors are medium, 100 high; 1,000 in three services and more are critical, and so is any
     FATAL. Three services are one step worse, though not critical by that alone. An escalation is
@@ -99,7 +99,7 @@ def end_of_window(signs: Signs, now_ms: int) -> int:
 
 
 def severity_now(signs: Signs, now_ms: int) -> Severity:
-    """How bad it is at the end of what is known of the incident."""
+    """The severity at the end of the incident's known errors."""
     if not signs.minutes:
         return level(
             signs.error_count,

@@ -1,4 +1,4 @@
-"""Processes one batch: errors and escalations into incidents, or onto the dead-letter topic."""
+"""Stores one batch of errors and escalations; what fails goes to the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ class BatchProcessor:
                     if not self._processed([error]):
                         self._dead_letters.put(error.source, headers.PROCESSING_FAILED)
             self._store_escalations(batch.escalations)
+            for one in batch.unreadable:
+                self._dead_letters.put(one.source, one.reason)
         metrics.BATCH_ERRORS.observe(len(errors))
         batch.stored()
 

@@ -1,4 +1,4 @@
-"""Analyses in Cassandra, and the claims on making them."""
+"""Stores analyses in Cassandra, and the claims of who makes them."""
 
 from __future__ import annotations
 

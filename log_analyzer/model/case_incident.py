@@ -1,4 +1,4 @@
-"""A ranked window of events as an incident, so that the model can be asked about it. Pure.
+"""Turns a ranked window of events into an incident, to ask the model about it. Pure.
 
 Nothing of a label gets in: what the model sees is the ranking and lines of the window.
 """

@@ -45,7 +45,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a question. `again_ms`: the state was not answered; ask again after so long."""
+    """The result of a question. `again_ms`: there was no answer; ask again after this time."""
 
     analysis: Analysis
     again_ms: int | None = None

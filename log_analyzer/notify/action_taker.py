@@ -1,4 +1,4 @@
-"""Does what people ask for, by a button or a command."""
+"""Executes the actions that people request by a button or a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends the outbox: the first notice at once, updates with restraint, each message once."""
+"""Delivers the outbox: posts first messages once, and sends updates at a limited rate."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Delivery:
         self._looks.poke(incident)
 
     def run_once(self) -> None:
-        """Sends what is due. Raises only when Cassandra is away; nothing is lost by that.
+        """Sends what is due. Raises only if Cassandra is away; nothing is lost then.
 
         What is news goes first, then the backlog: digests, and what a crash left.
         """

@@ -1,4 +1,4 @@
-"""Decides what becomes of messages that nobody has seen, and posts those that are told."""
+"""Decides whether a first message is posted, held, dropped or put into a digest; posts it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Unposted:
 
     @property
     def is_news(self) -> bool:
-        """False for a message in a further channel, and for one that is posted anew."""
+        """False for a message in a further channel, and for one that is posted again."""
         return self.row.kind == "incident" and not _is_anew(self.row)
 
     @property

@@ -1,4 +1,4 @@
-"""Posts, finds again and updates the message of one outbox row: each post once."""
+"""Posts and updates the message of one outbox row, each post once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MessageSender:
         self._clock_ms = clock_ms
 
     def post(self, row: MessageRow, notice: Notice, target: str, told: Told) -> int:
-        """Posts what was never posted; returns 0, or how long (ms) the channel has no turn.
+        """Posts a message for the first time; returns 0, or the ms until the channel is ready.
 
         Args:
             row: pending, or silenced.
@@ -112,7 +112,7 @@ class MessageSender:
             _log.error("post_may_stand_twice", incident_id=str(row.about), reason=str(error))
 
     def reconcile(self, row: MessageRow) -> None:
-        """Finds out whether a row in "sending" was posted, as far as the channel lets us look."""
+        """Finds out from the channel's history whether a row in "sending" was posted."""
         # A row of an earlier version names no channel: there was one only.
         target = row.channel or self._router.default
         until = self._clock_ms() + LEASE_MS
@@ -198,7 +198,7 @@ class MessageSender:
         if error.refusal == "channel_closed":
             self._router.avoid(target, self._clock_ms())
             if row.kind == "linked":
-                # The first message tells all the same.
+                # The first message exists anyway.
                 _log.error("linked_channel_closed", incident_id=str(row.about), channel=target)
                 self._outbox.move(replace(row, state="settled", last_error=str(error)))
                 return

@@ -1,4 +1,4 @@
-"""How this installation shows incidents: with which analysis, options and originals. Pure."""
+"""Renders an incident's message as the settings say: analysis, options, originals. Pure."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Router:
         self._avoided_until_ms: dict[str, int] = {}
 
     def avoid(self, channel: str, now_ms: int) -> None:
-        """A channel does not take messages: for ten minutes `default` stands in for it."""
+        """A channel does not accept messages: `default` replaces it for ten minutes."""
         self._avoided_until_ms[channel] = now_ms + AVOID_MS
 
     def channel_of(self, view: IncidentView, now_ms: int) -> str:

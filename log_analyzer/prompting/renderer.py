@@ -1,4 +1,4 @@
-"""Prompt templates that people edit: read again when they change, never trusted to work."""
+"""Renders prompts from edited templates; falls back to the last version that worked."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What must not leave for the model: secrets and personal data become stable placeholders.
+"""Replaces secrets and personal data by placeholders that stay the same within a prompt.
 
-`<EMAIL_1>` is the same address wherever it stands in an incident. Timestamps, ids and numbers
-that are none of the known kinds stay whole. It knows patterns, not meaning: names of people and
-passwords without a word that says so are not found.
+`<EMAIL_1>` is the same address everywhere in an incident. Timestamps, ids and numbers of no known
+kind are kept. The rules know patterns, not meaning: they do not find names of people, nor
+passwords without a word that announces them.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Redactor:
         return Redacted(whole[: crossed.start() if crossed else limit])
 
     def restore(self, text: str, *, allowed: bool) -> str:
-        """`text` with what stood there, where a setting allows it; credentials never come back.
+        """`text` with the original values, if a setting allows it; credentials are never restored.
 
         For what goes to Slack only, never for a model. A placeholder of nobody's stays.
         """
@@ -149,7 +149,7 @@ def redact(text: str) -> Redacted:
 
 
 def cut_apart(text: str, limit: int) -> str:
-    """At most `limit` characters of `text`, cut where that hides no secret from a later redaction.
+    """At most `limit` characters of `text`, cut so that a later redaction still finds secrets.
 
     A secret is kept whole, with what shows it to be one, or not at all.
     """

@@ -1,4 +1,4 @@
-"""What a rule of redaction is, and the judgements that several rules share. Pure.
+"""The data class of a redaction rule, and checks that several rules share. Pure.
 
 A rule finds the places of one form of secret or personal value. Its `example` marks what has to
 go with « and »; its `counter_example` looks alike and has to stay whole. The tests run both, so a
@@ -98,7 +98,7 @@ def entropy_bits(text: str) -> float:
 
 
 def says_nothing(value: str) -> bool:
-    """True for a word about a secret (`expired`, `null`), and for what is masked already."""
+    """True for a word about a secret (`expired`, `null`), and for an already masked value."""
     return value.strip(".:!?,;").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
 
 

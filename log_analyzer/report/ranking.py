@@ -11,13 +11,13 @@ REASONS_TOLD: Final = 2
 
 
 def ranking_of(view: IncidentView) -> NormalRanking | None:
-    """The incident's ranking where it has suspects; None before there is one."""
+    """The incident's ranking if it has suspects; None before there is one."""
     found = view.context.ranking if view.context else None
     return found if found is not None and found.suspects else None
 
 
 def cause_by_ranking(ranking: NormalRanking, traced: Suspect) -> str:
-    """Why the first suspect is it: what speaks of it, and what the traces say of it.
+    """Why the first suspect is suspected: its evidence, and its findings from traces.
 
     Args:
         ranking: with a suspect at least.

@@ -1,4 +1,4 @@
-"""An incident whose text holds no secrets: made before anything of it is cut, shown or sent.
+"""Redacts a whole incident before any of its text is cut, shown or sent.
 
 What leaves the process is made of a `RedactedIncident`, and mypy refuses a plain view there.
 """
@@ -64,7 +64,7 @@ def redacted_incident(view: IncidentView) -> RedactedIncident:
 
 
 def shown_incident(view: IncidentView, *, personal: bool) -> IncidentView:
-    """The incident as a channel shows it: credentials never, personal data where it is allowed."""
+    """The incident as a channel shows it: no credentials, personal data only if allowed."""
     redacted = redacted_incident(view)
     if not personal:
         return redacted.view

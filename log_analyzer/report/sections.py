@@ -1,6 +1,6 @@
 """The deterministic report in full, as titled lines of plain text. Pure.
 
-Text from logs stands in it as it came: who shows it makes it safe for the place.
+Text from logs is unchanged in it: whoever shows it makes it safe for that place.
 """
 
 from __future__ import annotations

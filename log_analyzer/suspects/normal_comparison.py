@@ -1,4 +1,4 @@
-"""An incident's window against normal: whom it names, and how that joins what its traces say.
+"""Converts a ranking against normal, and joins it with the suspects from traces.
 
 Pure; the ranking itself is `root_cause.ranking.ranker`.
 """
@@ -76,7 +76,7 @@ def ranked(
 def joined_suspects(
     ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
 ) -> tuple[Suspect, ...]:
-    """All suspects once: in the order of the ranking, then those that only traces tell of.
+    """All suspects, each once: in the order of the ranking, then those from traces only.
 
     Each has the reasons of both. Before there is a ranking they are those of the traces.
     """

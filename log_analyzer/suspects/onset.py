@@ -1,7 +1,7 @@
-"""Since when the present fault of an incident goes on. Pure.
+"""Finds the onset: the start of the present fault of an incident. Pure.
 
-An incident may outlast its first fault: its errors come back after a pause, or a few that are
-always there turn into a flood. What is compared with normal is the time around the latest of these.
+An incident may outlast its first fault: its errors return after a pause, or a constant background
+of errors becomes a flood. The time around the latest such onset is compared with normal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
 from log_analyzer.suspects.window import AFTER_MS, BEFORE_MS
 
-# So long without an error, and what comes then may have another cause.
+# After so long without an error, the next one may have another cause.
 PAUSE_MS: Final = 900_000
 # So many errors in the time that is looked at after an onset, and ten times as many as before.
 BURST_ERRORS: Final = 10
@@ -24,7 +24,7 @@ SAME_ONSET_MS: Final = 60_000
 
 
 def onset_ms(view: IncidentView) -> int:
-    """When an incident began, or began anew (event time, ms): after a pause, or as a burst.
+    """The start of the incident's present fault (event time, ms): after a pause, or as a burst.
 
     Of a new beginning it is the first error that the incident keeps as evidence, else the minute.
     """
@@ -44,12 +44,12 @@ def onset_ms(view: IncidentView) -> int:
 
 
 def ranked_onset_ms(ranking: NormalRanking) -> int:
-    """The beginning that a ranking is about."""
+    """The onset that a ranking is based on."""
     return ranking.start_ms + BEFORE_MS
 
 
 def is_same_onset(one_ms: int, other_ms: int) -> bool:
-    """True for two readings of one beginning."""
+    """True if both times are the same onset."""
     return abs(one_ms - other_ms) <= SAME_ONSET_MS
 
 

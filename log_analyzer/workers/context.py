@@ -46,7 +46,7 @@ class Ranker(Protocol):
         """The ranking to come. Raises the driver's errors; the future's are `NO_RANKING`."""
 
     def kill(self) -> None:
-        """Ends what is worked on; its future raises one of `NO_RANKING`."""
+        """Kills the current ranking; its future raises one of `NO_RANKING`."""
 
 
 @dataclass(slots=True)
@@ -209,6 +209,6 @@ class ContextWorker:
         )
 
     def _stored(self, view: IncidentView) -> bool:
-        """True when the store job has come as far as the incident, or was waited for."""
+        """True if the store job has stored the incident's newest evidence, or the wait is over."""
         since_ms = self._waits_since_ms.setdefault(view.incident_id, self._clock_ms())
         return self._clock_ms() - since_ms >= STORED_WAIT_MS or self._gatherer.is_stored(view)

@@ -1,7 +1,7 @@
-"""Whom a complaint blames: those that it names, those that it waited for, or who complains. Pure.
+"""Attributes each complaint to services: named ones, waited-for ones, or the complaining one. Pure.
 
-A chain of complaints leads somewhere: who is complained of may complain of another in turn, so that
-blame is passed on until it comes to rest (an absorbing random walk over the services).
+Complaints form chains: a blamed service may itself complain of another one. So blame is passed on
+until it comes to rest (an absorbing random walk over the services).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Traces = Mapping[str, Sequence[LogEvent]]
 _NAMED: Final = 0.75
 # To one that it does not name, but that it waited for: less, for it is not certain who that was.
 _WAITED_FOR: Final = 0.6
-# To one that is named, or failed deeper, where nothing is said of a peer's answer.
+# To one that is named, or failed deeper, if the line does not report a peer's answer.
 _MENTIONED: Final = 0.5
 # A fainter complaint is no reason to take a request for failed.
 _FAILS: Final = 0.1
@@ -40,10 +40,10 @@ _NOBODY: Final = ""
 def blames_of(
     complaints: Sequence[Complaint], weights: Sequence[float], traces: Traces
 ) -> list[Blame]:
-    """Whom each complaint blames, in shares that sum to one at most.
+    """The services that each complaint blames, in shares that sum to at most one.
 
-    What is missing is the share of a peer that gave no answer, if the complaint does not name it
-    and it said nothing: of whom that is, the complaint tells nothing.
+    The missing share belongs to a peer that gave no answer, that the complaint does not name, and
+    that logged nothing: it is unknown which service that is.
 
     Args:
         complaints: of a window.
@@ -124,7 +124,7 @@ def _blame(
 
 
 def _spoke_meanwhile(trace: Sequence[LogEvent], complaint: LogEvent) -> list[str]:
-    """Who spoke in a trace since the complaining service last did: it waited for one of them."""
+    """The services that logged since the complaining service's last line: it waited for one."""
     spoke: dict[str, None] = {}
     for event in reversed(trace):
         if event.timestamp_ms > complaint.timestamp_ms or event is complaint:
@@ -142,7 +142,7 @@ def _levels(
     blames: Sequence[Blame],
     calls: Iterable[tuple[str, str]],
 ) -> Levels:
-    """How far each service fails with each partner; those that work fail by nothing."""
+    """How strongly each service fails with each partner; 0 for calls that work."""
     found: list[tuple[float, tuple[Role, ...]]] = [(0.0, call_roles(*call)) for call in calls]
     for one, weight, blame in zip(complaints, weights, blames, strict=True):
         for name, share in blame.items():
@@ -152,7 +152,7 @@ def _levels(
 
 
 def _calls(trace: Sequence[LogEvent]) -> Iterator[tuple[str, str]]:
-    """Who called whom, as far as the order of lines tells."""
+    """Pairs of caller and callee, from the order of the lines."""
     seen: set[str] = set()
     last = None
     for event in trace:
@@ -165,7 +165,7 @@ def _calls(trace: Sequence[LogEvent]) -> Iterator[tuple[str, str]]:
 
 
 def _spread(service: str, blame: Blame, levels: Levels) -> Blame:
-    """Blame by what the other partners of both say: who fails one partner alone is not it."""
+    """Adjusts blame by the other partners of both sides: failing only one partner counts less."""
     given = {name: share for name, share in blame.items() if name != service}
     if not given:
         return blame

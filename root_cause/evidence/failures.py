@@ -1,4 +1,4 @@
-"""Evidence of what services complain of: how far it is from what fault-free time knows. Pure."""
+"""Turns complaints into evidence, weighted by how new they are compared with normal. Pure."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _onsets(
 
 
 def _early(one: Complaint, blame: Blame, onsets: Mapping[str, int]) -> float:
-    """How much of a complaint speaks of anybody; less of itself, if others failed before."""
+    """The share of a complaint that counts; its own part counts less if others failed before."""
     before = sum(
         at_ms < one.first_ms - _SAME_MS
         for name, at_ms in onsets.items()

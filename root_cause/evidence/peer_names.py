@@ -1,4 +1,4 @@
-"""Which other services a message names: by name, by address, or by what their clients are called.
+"""Finds the other services that a message names: by name, address, or client class.
 
 Pure. Names of services are data; nothing here knows any of them.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 
-# A stack trace behind the message speaks of the code, not of a peer.
+# A stack trace after the message names code, not a peer.
 _HEAD_CHARS: Final = 600
 # What a service's name may end with, or a client's class: it says nothing of which service it is.
 _KIND: Final = r"(?:service|svc|server|client|api|proxy|stub|host|backend)"

@@ -1,4 +1,4 @@
-"""Structural evidence: events that no longer follow others. Pure."""
+"""Finds structural evidence: events whose usual successor is missing. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _LOG_IDS: Final = 3
 
 
 class Example(NamedTuple):
-    """One case of what came.
+    """One example of a successor.
 
     Attributes:
         at_ms, log_id: of the event that shows it.
         gap_ms: how long it took to come.
-        own_next: what came next in the span of the event before; END for nothing.
+        own_next: the next event in the span of the event before; END for none.
         opens: it is the first event of its span.
     """
 
@@ -53,7 +53,7 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Outcomes:
-    """What came in one context: counts by successor, the traces, and examples of each."""
+    """The successors in one context: their counts, their traces, and examples of each."""
 
     counts: dict[str, float] = field(default_factory=dict)
     traces: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Regularity:
         return slow_limit_ms(times)[1] if times else 0.0
 
     def outcomes(self, context: Context) -> tuple[Mapping[str, int], int]:
-        """What came in a context, and in how many traces."""
+        """The successors in a context, and the number of traces."""
         part = self._normal.services.get(service_of(context[2]))
         if part is None:
             return {}, 0
@@ -108,10 +108,10 @@ def structural_evidence(
     losses: Losses,
     named: Mapping[str, str],
 ) -> list[Piece]:
-    """Where something else follows than usual, the strongest finding for each such change.
+    """Finds contexts whose successors changed; one piece for each change, the strongest.
 
     Args:
-        observed: what came in each context of the window.
+        observed: the successors in each context of the window.
         error_shares: in which share of the window's traces errors of a kind came.
         regularity: what is normal.
         losses: how much of it lost lines explain.
@@ -220,7 +220,7 @@ def _changes(
 
 
 def _turn(caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity) -> Turn:
-    """How what came instead came, by the majority of its examples."""
+    """Describes the broken transition, by the majority of its examples."""
     examples = outcomes.examples.get(finding.instead, [])
     limit_ms = regularity.usual_ms(finding.here, finding.expected)
     most = len(examples) / 2

@@ -1,4 +1,4 @@
-"""Evidence of time: steps and calls that take longer than normal. Pure."""
+"""Finds evidence of time: steps and calls that take longer than normal. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class UsualTimes:
         self._calls = {key: merged(found) for key, found in calls.items()}
 
     def of(self, key: TimeKey) -> Histogram:
-        """Normal times to compare with; fewer than wanted where nothing comes near."""
+        """The normal times to compare with; too few if nothing similar is known."""
         part = self._normal.services.get(owner_of(key))
         times = part.times.get(key, {}) if part is not None else {}
         if key.stretch != Stretch.NET or sum(times.values()) >= _LEAST_SAMPLES:
@@ -71,10 +71,10 @@ def slow_evidence(
     roles: Mapping[TimeKey, tuple[Role, ...]],
     usual: UsualTimes,
 ) -> list[Piece]:
-    """What takes longer than usual, each blamed on the services that may have spent the time.
+    """Finds times that are longer than usual; each blames the services that may have spent it.
 
-    A service is likely to be the one as far as what it does with its other partners in the same
-    part is slow too: a slow callee is slow for all its callers.
+    A service is the likelier, the slower it is with its other partners in the same role: a slow
+    callee is slow for all its callers.
     """
     found = {key: slow for key, samples in window.items() if (slow := _slow(key, samples, usual))}
     levels = levels_of((weight, roles[key]) for key, (weight, _) in found.items())

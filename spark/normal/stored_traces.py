@@ -1,4 +1,4 @@
-"""Stored logs and spans of quiet times as rows of Spark, and as traces again in its workers.
+"""Reads stored logs and spans of quiet times with Spark, and groups them by trace in its workers.
 
 Read by primary key: `log_minutes` says which partitions of `logs` and `spans` there are, and the
 connector's direct join asks for these alone.
@@ -100,7 +100,7 @@ def stored_rows(
 
 
 def without_endless_traces(rows: DataFrame) -> DataFrame:
-    """The same rows, where each row of an id that is no trace's stands for itself. Blocks.
+    """The same rows; rows of an id that is not a trace's lose it and count singly. Blocks.
 
     An id that a source never changes would put all that it logs into one worker.
     """

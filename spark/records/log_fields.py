@@ -1,4 +1,4 @@
-"""Fields of a log event as Spark expressions: read, or kept as they were sent where they are odd.
+"""Parses fields of a log event with Spark expressions; an invalid value is kept as sent.
 
 Decides as `log_fields`, `log_level` and `trace_ids` of `firstcause.events` do, with their tables
 and patterns. A column that stands for text may be null; none of these raises.
@@ -17,7 +17,7 @@ from spark.records.json_records import STRICT_JSON, trimmed
 
 
 def told(text: Column) -> Column:
-    """`text`, and null where it is empty."""
+    """`text`, or null if it is empty."""
     return F.when(text != "", text)
 
 
@@ -84,7 +84,7 @@ def number(text: Column) -> Column:
 
 
 def attributes(text: Column) -> Column:
-    """See `log_fields.read_attributes`; null where it is absent, empty or odd."""
+    """See `log_fields.read_attributes`; null if absent, empty or invalid."""
     json_array = F.concat(F.lit("["), text, F.lit("]"))
     objects = F.from_json(json_array, "array<map<string,string>>", STRICT_JSON)
     found = F.when(F.size(objects) == 1, objects.getItem(0))
@@ -95,7 +95,7 @@ def attributes(text: Column) -> Column:
 def with_odd(known: Column, odd: Mapping[str, Column]) -> Column:
     """The attributes `known` (a map or null) and, under its field's name, each that is not null.
 
-    What was odd stands in the place of an attribute that has the field's name.
+    An invalid value replaces an attribute that has the field's name.
     """
     pairs = F.array(
         *(F.struct(F.lit(name).alias("key"), text.alias("value")) for name, text in odd.items())

@@ -1,7 +1,7 @@
-"""Finds the records of a batch that can't be stored, by storing ever smaller parts of it. Pure.
+"""Finds the records of a batch that cannot be stored, by binary search. Pure.
 
-A whole batch fails for one record. Where the reason is in the data, the halves that do not hold the
-record can be stored, so that a search by halves ends with that record alone.
+One record makes its whole batch fail. If the cause is in the data, halves without that record can
+be stored. So a binary search ends with that record alone.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Poison:
 
 
 class SearchTimeout(RuntimeError):
-    """The time was over before all was stored or found; the search can go on where it stopped."""
+    """The time ended before the search did; it can continue where it stopped."""
 
 
 @dataclass(slots=True)
 class HalvingSearch:
-    """The search in one batch; what it has stored and found stays known when a run of it fails.
+    """The search in one batch; it keeps what it has stored and found if a run fails.
 
     Attributes:
         parts: what is left to store, the next one last; each in order and of records that are next
@@ -73,8 +73,8 @@ class HalvingSearch:
 
         Raises:
             SearchTimeout: no time is left.
-            Exception: that of `store`, when it does not speak of the data; or when the probe
-                fails too, which is then its cause. No record is at fault.
+            Exception: that of `store`, if the data did not cause it, or if the probe fails too
+                (the probe's error is then its cause). No record is at fault.
         """
         while self.parts:
             if seconds_left() <= 0:
@@ -119,7 +119,7 @@ class HalvingSearch:
 
 
 def run_and_give_up(run: Callable[[], None], give_up: Callable[[], None]) -> None:
-    """Runs a search, then gives up what it has found, also where it ended with an error.
+    """Runs a search, then gives up the records found, even if the search ended with an error.
 
     Raises:
         Exception: that of the search, caused by that of giving up if this failed too.

@@ -1,7 +1,7 @@
-"""A job that stores a Kafka topic in a table of Cassandra: its start, its query, its end.
+"""Runs a job that stores a Kafka topic in a table of Cassandra: start, query, end.
 
-Rows and dead letters are done before Spark commits a batch, and both may be repeated: rows are
-upserts by identity, dead letters are known by source position.
+Rows and dead letters are written before Spark commits a batch. Both may be repeated: rows are
+upserts by identity, and dead letters are recognised by their source position.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def start_query(
 def connect_when_there(
     settings: Settings, job: StoreJob, progress: ProgressFile, stop: threading.Event
 ) -> tuple[Session, Callable[[], Content]] | None:
-    """Opens Cassandra and prepares what is written; None when `stop` was set while it waited.
+    """Connects to Cassandra and prepares the statements; None if `stop` was set while waiting.
 
     Blocks while Cassandra is away or has no tables yet, 15 minutes at the most, and keeps the
     heartbeat fresh meanwhile.
@@ -134,7 +134,7 @@ def check_cassandra(session: Session) -> None:
 
 
 def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event) -> None:
-    """Runs the job; see `streaming.run` for how it ends and what it raises."""
+    """Runs the job; `spark.streaming.query.run` says how it ends and what it raises."""
     checkpoint = settings.checkpoints_dir / job.name
     with CheckpointLock(checkpoint):
         progress = ProgressFile(progress_path(settings, job.name), job.name)

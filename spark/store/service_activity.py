@@ -1,4 +1,4 @@
-"""Upserts which services exist, when each was last heard, and in which minutes it logged."""
+"""Upserts the services, the time of each one's last event, and the minutes in which it logged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ServiceActivityTable:
         self._session = session
         # The event time is the cell's own timestamp: a late event never moves last_heard back.
         self._heard = session.prepare(
-            # 30 days, as its logs: else names of pods that are no more pile up for ever.
+            # 30 days, as its logs: otherwise the names of old pods would pile up.
             "INSERT INTO services (service_name, last_heard) VALUES (?, ?) "
             "USING TTL 2592000 AND TIMESTAMP ?"
         )
@@ -54,7 +54,7 @@ class ServiceActivityTable:
         self._known: set[tuple[str, datetime]] = set()
 
     def hide(self, service_name: str) -> None:
-        """Keeps what is written of a service next out of `services`, if its events are old.
+        """Hides the next rows of a service from `services`, if its events are old.
 
         The cell of an event has the event's time, and a deletion of now hides it. Blocks; raises
         the driver's errors.

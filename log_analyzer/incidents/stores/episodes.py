@@ -1,4 +1,4 @@
-"""What the analyzer keeps in Cassandra about episodes: reading it back, and writing it.
+"""Reads and writes episodes, and the state of their incidents, in Cassandra.
 
 All writes but the opening are plain upserts by identity: doing them again changes nothing.
 Every method blocks, and raises the driver's own errors.
@@ -108,7 +108,7 @@ class EpisodeStore:
         return opened if self._session.execute(batch).was_applied else None
 
     def load(self, blank: Episode) -> Episode:
-        """`blank` filled with what is stored of it: its incident, tallies and evidence.
+        """`blank`, filled with its stored incident, tallies and evidence.
 
         `incident_id` is the one it was last written with; that may have been merged since.
         """

@@ -1,4 +1,4 @@
-"""What is read back of an incident: its row, and when its errors happened. Pure data."""
+"""The data classes of an incident's row and of the times of its errors. Pure data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells many incidents as one: old news, and floods of new ones."""
+"""Puts old incidents and floods of new ones into digests, and sends these."""
 
 from __future__ import annotations
 

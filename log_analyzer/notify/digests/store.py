@@ -1,4 +1,4 @@
-"""Digests in Cassandra: which one is filled now, what each names, and how many were told of late.
+"""Stores digests and their incidents in Cassandra, and counts recent first messages.
 
 Every method blocks and raises the driver's errors.
 """
@@ -45,7 +45,7 @@ class DigestStore:
         return self._session.execute(self._statements[name], values)
 
     def current(self, kind: DigestKind) -> UUID | None:
-        """The digest of this kind that was begun last; None before the first."""
+        """The newest digest of this kind; None before the first."""
         row = self._execute("current", kind).one()
         return row.digest_id if row else None
 

@@ -1,4 +1,4 @@
-"""A message as plain data, for any channel: nothing in it is Slack's. Pure.
+"""The data classes of a message, independent of any channel. Pure.
 
 A plain `str` is wording of ours. Whatever a log, a model or a person may have chosen is `Quoted`,
 `Strong` or `Code`: the channel's renderer makes it harmless and cuts it.
@@ -40,7 +40,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time, ms since the epoch, shown in the reader's time zone where the channel can.
+    """A time, ms since the epoch, shown in the reader's time zone if the channel can.
 
     `with_day` adds the date; without it the time has seconds.
     """
@@ -87,7 +87,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Something to click: `action` names what it does, `value` what it does it to."""
+    """A button: `action` names what it does, `value` the object that it acts on."""
 
     action: str
     label: str

@@ -1,4 +1,4 @@
-"""Who is to blame for an incident, and the one reason that convinces. Pure."""
+"""Chooses the service to blame in a message, and the reason to show. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATH_SHOWN: Final = 6
 
 
 def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[Part]:
-    """Who is to blame, how sure that is, and the one reason that convinces."""
+    """The suspect, the confidence, and the reason to show."""
     by_rules, blamed = suspect_names(view)[0], blamed_service(view, analysis)
     head: list[Span] = [Strong(f"Suspect: {blamed or 'unnamed'}", REASON_CHARS)]
     head += [" (", Quoted(analysis.confidence), f", {author(analysis)})"]
@@ -45,14 +45,14 @@ def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[P
 
 
 def blamed_service(view: IncidentView, analysis: Analysis) -> str:
-    """Whom the analysis blames, if the incident knows that service; else the first suspect."""
+    """The service that the analysis blames, if the incident knows it; else the first suspect."""
     names = suspect_names(view)
     known = {view.service_name, *view.services, *names}
     return analysis.culprit_service if analysis.culprit_service in known else names[0]
 
 
 def author(analysis: Analysis) -> str:
-    """Who says so."""
+    """The source of the blame."""
     return "says Mistral" if analysis.source == "mistral" else "by the rules"
 
 
@@ -111,5 +111,5 @@ def _path(view: IncidentView, blamed: str) -> list[Span]:
 
 
 def _without_brackets(text: str) -> str:
-    """A sentence without what stands in brackets: figures and log ids."""
+    """A sentence without the text in brackets: figures and log ids."""
     return re.sub(r"\s*\([^()]*\)", "", text) or text

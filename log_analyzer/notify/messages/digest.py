@@ -1,4 +1,4 @@
-"""A digest: one message that names many incidents, the whole list in its thread. Pure."""
+"""Builds the content of a digest and of the pages in its thread. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see of an incident: one message that reads in ten seconds on a phone. Pure."""
+"""Builds the content of an incident's message. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.messages import culprit, incident_parts
+from log_analyzer.notify.messages import alerts, culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
 from log_analyzer.report.sections import suspect_names
@@ -62,7 +62,7 @@ def render_notice(
 
     Args:
         view: the incident.
-        analysis: what is said about it.
+        analysis: the analysis to show.
         options: of this installation.
         told: what its readers know already; None for a message that stands alone.
     """
@@ -98,6 +98,7 @@ def _whole(
     parts = (
         [_headline(view)],
         incident_parts.facts(view),
+        alerts.alerts(view),
         culprit.suspect(view, analysis, told),
         incident_parts.what_to_do(view, analysis),
         incident_parts.earlier(view),

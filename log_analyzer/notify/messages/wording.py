@@ -1,4 +1,4 @@
-"""Wording that messages share: rates, spans of time, names. Pure."""
+"""Words rates, durations and names for messages. Pure."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def duration(span_ms: int) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """The word for so many of it."""
+    """The singular or plural of a word, by its count."""
     return word if count == 1 else f"{word}s"

@@ -1,4 +1,4 @@
-"""Stands in for Slack where there is no token: messages in a file, pictures beside it."""
+"""The channel used without a Slack token: messages go to a file, pictures beside it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class PreviewChannel:
         self._show(key.about, note, False)
 
     def holds(self, channel: str) -> bool:
-        """Any: what was sent to Slack stays there while the token is missing; see `Channel`."""
+        """True for any channel: what Slack has stays there without a token; see `Channel`."""
         return bool(channel)
 
     def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:

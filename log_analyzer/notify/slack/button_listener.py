@@ -1,4 +1,4 @@
-"""Clicks on the buttons of messages, through Slack's Socket Mode."""
+"""Receives clicks on the buttons of messages through Slack's Socket Mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack's Web API as a place for incident messages."""
+"""The Slack channel: posts, updates and finds messages through Slack's Web API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line for those who run Firstcause, such as that the storage of logs has stopped."""
+"""Posts a line to the operators, such as that the storage of logs has stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 60.0
 
 
 def post_operations_message(settings: Settings, text: str) -> bool:
-    """Posts to `SLACK_CHANNEL`; False where no token is set. Blocks for a minute at the most.
+    """Posts to `SLACK_CHANNEL`; False if no token is set. Blocks for at most a minute.
 
     Posts again only when it is sure that the message was not posted.
 
