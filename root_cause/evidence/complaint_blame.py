@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
 from root_cause.evidence.attribution import Levels, call_roles, levels_of, spread
 from root_cause.evidence.complaints import PEER_WEIGHT, Complaint
+from root_cause.evidence.piece import Piece
 from root_cause.traces.steps import Role
 
 Blame = Mapping[str, float]
@@ -39,8 +41,10 @@ _NOBODY: Final = ""
 
 def blames_of(
     complaints: Sequence[Complaint], weights: Sequence[float], traces: Traces
-) -> list[Blame]:
+) -> tuple[list[Blame], dict[str, Blame]]:
     """Whom each complaint blames, in shares that sum to one at most.
+
+    Besides, for each service that complains, where blame for it comes to rest.
 
     What is missing is the share of a peer that gave no answer, if the complaint does not name it
     and it said nothing: of whom that is, the complaint tells nothing.
@@ -60,10 +64,26 @@ def blames_of(
         for one, blame in zip(complaints, first, strict=True)
     ]
     rest = _where_it_rests(complaints, weights, spread_out)
-    return [
+    passed = [
         _passed_on(one.service_name, blame, rest)
         for one, blame in zip(complaints, spread_out, strict=True)
     ]
+    return passed, rest
+
+
+def explained(pieces: Iterable[Piece], rest: Mapping[str, Blame]) -> list[Piece]:
+    """Pieces of structure and time, passed on to those of whom their suspects complain.
+
+    Who says that another failed it goes other ways, and waits, for that reason.
+    """
+    found = []
+    for piece in pieces:
+        blame: dict[str, float] = defaultdict(float)
+        for name, share in piece.blame.items():
+            for last, part in rest.get(name, {name: 1.0}).items():
+                blame[last if last != _NOBODY else name] += share * part
+        found.append(replace(piece, blame=blame))
+    return found
 
 
 def _failing(

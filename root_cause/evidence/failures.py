@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
 from root_cause.evidence.complaints import ERROR_WEIGHT, Complaint
@@ -53,6 +53,18 @@ class Control:
     early_lines: int = 0
 
 
+class FailureEvidence(NamedTuple):
+    """What services complain of.
+
+    Attributes:
+        pieces: one for each complaint that is news.
+        rest: for each service that complains, where blame for it comes to rest.
+    """
+
+    pieces: list[Piece]
+    rest: Mapping[str, Blame]
+
+
 def control_of(normal: Normal, names: PeerNames) -> Control:
     """What normal knows of complaints."""
     keys: dict[str, int] = {}
@@ -71,7 +83,7 @@ def control_of(normal: Normal, names: PeerNames) -> Control:
 
 def failure_evidence(
     complaints: Sequence[Complaint], traces: Traces, control: Control, names: PeerNames, lines: int
-) -> list[Piece]:
+) -> FailureEvidence:
     """A piece for each complaint that is rarer, or not there, in fault-free time.
 
     Args:
@@ -82,9 +94,9 @@ def failure_evidence(
         lines: of the window, as `control` counts them.
     """
     weights = _weights(complaints, control, names, lines)
-    blames = blames_of(complaints, weights, traces)
+    blames, rest = blames_of(complaints, weights, traces)
     onsets = _onsets(complaints, weights, blames)
-    return [
+    pieces = [
         Piece(
             _SCALE * weight * (_OWN_CODE if one.is_own else 1) * _early(one, blame, onsets),
             blame,
@@ -104,6 +116,7 @@ def failure_evidence(
         for one, weight, blame in zip(complaints, weights, blames, strict=True)
         if weight > 0
     ]
+    return FailureEvidence(pieces, rest)
 
 
 def _weights(
