@@ -1,4 +1,4 @@
-"""YAML files that people edit: checked on load, and a mistake is named by file and line."""
+"""Reads and validates YAML files that people edit; an error names its file and line."""
 
 from __future__ import annotations
 
@@ -61,9 +61,23 @@ class CheckedYaml:
             mistakes = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
             first = mistakes[0]
             # pydantic marks a bad mapping key with a last part of its own.
-            place = tuple(part for part in first["loc"] if part != "[key]")
+            loc = tuple(part for part in first["loc"] if part != "[key]")
+            if first["type"].startswith("union_tag"):
+                loc = (*loc, str(first["ctx"]["discriminator"]).strip("'"))
+            place = self._place(loc)
             name = ".".join(map(str, place)) or "the file"
             raise self.mistake(place, f"{name}: {first['msg']}") from error
+
+    def _place(self, loc: YamlPath) -> YamlPath:
+        """Where an error is in the file; a missing key is the last part, and stays.
+
+        pydantic also names the kind that it chose among several, which is no key.
+        """
+        place: YamlPath = ()
+        for part in loc:
+            if (*place, part) in self._lines:
+                place = (*place, part)
+        return place if not loc or place[-1:] == loc[-1:] else (*place, loc[-1])
 
     def _read(self, node: yaml.Node, at: YamlPath) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""`.env.example`: every setting with its default, made from the settings themselves.
+"""Writes `.env.example`: every setting with its default.
 
 `python -m firstcause.env_example > .env.example` writes it anew.
 """

@@ -154,6 +154,11 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
         "colon between, one a system; unset: generated ones",
     )
 
+    alert_rules: Path = Field(
+        default=Path("anomaly_rules.yaml"),
+        description="Rules of alerts; a saved change is in force without a restart",
+    )
+
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
     local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
     local_kafka_controller_port: int = Field(
@@ -177,6 +182,7 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
         "firstcause_home",
         "jars_dir",
         "prompts_dir",
+        "alert_rules",
         "slack_routes",
         "ingest_sources_file",
         "evaluation_cases_dir",

@@ -1,4 +1,4 @@
-"""The settings of what goes to Slack; a part of `Settings`."""
+"""The settings of Slack; a part of `Settings`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analyzer's Prometheus metrics: each named and explained here, nowhere else."""
+"""The analyzer's Prometheus metrics, with their names and help texts."""
 
 from __future__ import annotations
 

@@ -125,6 +125,7 @@ class Analyzer:
             reader=reader,
             owner=owner,
             ranker=ranking,
+            old_after_ms=settings.analyzer_old_news_seconds * 1_000,
             changed=messaging.changed,
         )
         self._start("context", partial(run_passes, "context", contexts.run_once))

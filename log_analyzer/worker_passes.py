@@ -1,4 +1,4 @@
-"""Runs background work in repeated passes; what is due stands in Cassandra, so a pass may fail."""
+"""Runs background work in repeated passes; a failed pass is retried by the next one."""
 
 from __future__ import annotations
 

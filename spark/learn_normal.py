@@ -1,10 +1,10 @@
-"""The job that learns what is normal from the stored logs and spans of some hours.
+"""The batch job that learns normal from the stored logs and spans of some hours.
 
     spark-submit spark/learn_normal.py --range 2026-01-31T10:00:00Z/2026-01-31T11:00:00Z
 
-Times are widened to whole hours that are over; with --vouched they are taken as they are. Each hour
-is a slice that replaces what was learned of that hour before; then the normal in force is composed
-anew. All of it may be repeated at any time: equal logs make equal rows.
+The range is widened to whole, completed hours; with --vouched it is used as given. Each learned
+hour replaces what was learned of that hour before. Then the normal in force is composed again. The
+job may be repeated at any time: equal logs give equal rows.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ PROBE: Final = {
 
 
 class LogContent:
-    """Log events, one a record; with them which services were heard in which minutes."""
+    """The content of the store job: log events, one a record, and the activity of services."""
 
     table = "logs"
 
@@ -49,7 +49,7 @@ class LogContent:
         return read.where(F.col("reason").isNull()).select("event.*")
 
     def observed(self) -> Mapping[str, Column]:
-        """The services that were heard in each second; how often each field was odd."""
+        """The services that logged in each second; the count of invalid values of each field."""
         second = F.unix_timestamp(F.col("event.timestamp")).alias("second")
         heard = F.struct(F.col("event.service_name"), second)
         # As text, since py4j hands arrays over as objects of the JVM.

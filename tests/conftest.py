@@ -6,8 +6,8 @@ Unit tests need none of them. For tests with real services:
   other), with Kafka and Cassandra answering.
   Its ports are its own, its home is temporary, its jars are the project's (`JARS_DIR`).
 - `airflow_services` (session): the same installation, with Airflow's four processes as well.
-- `settings` (module): that installation's settings, with topics and a keyspace that are fresh,
-  made and migrated. Give it to the code under test.
+- `settings` (module): that installation's settings, with fresh topics, and a keyspace that is
+  migrated and empty. Give it to the code under test.
 - `product_env` (module): the environment for a process of the product (a Spark driver, the
   analyzer, `firstcause ...`) with exactly these settings; add stub addresses to it.
 - `session` (module): CQL in the keyspace of `settings`.
@@ -35,6 +35,7 @@ from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from tests.installation import Installation, new_installation
+from tests.keyspace import empty_keyspace
 
 # How fast the machine is, is no property of what is tested.
 hypothesis.settings.register_profile(
@@ -70,11 +71,20 @@ def airflow_services(services: Installation) -> Installation:
     return services
 
 
-@pytest.fixture(scope="module")
-def settings(services: Installation) -> Settings:
+@pytest.fixture(scope="session")
+def migrated_keyspace(services: Installation) -> str:
+    """One keyspace for all modules of this process: to migrate it takes ten times its emptying."""
     fresh = services.fresh_names()
-    ensure_topics(fresh)
     migrate(fresh)
+    return fresh.cassandra_keyspace
+
+
+@pytest.fixture(scope="module")
+def settings(services: Installation, migrated_keyspace: str) -> Settings:
+    names = {"cassandra_keyspace": migrated_keyspace}
+    fresh = services.fresh_names().model_copy(update=names)
+    ensure_topics(fresh)
+    empty_keyspace(fresh)
     return fresh
 
 

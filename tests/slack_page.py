@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.records import EarlierIncident, Escalation
-from log_analyzer.incidents.view import (
+from firstcause.incidents.handling import Handling
+from firstcause.incidents.records import EarlierIncident, Escalation
+from firstcause.incidents.view import (
     Analysis,
     ErrorGroup,
     ErrorMinute,

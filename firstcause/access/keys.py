@@ -1,4 +1,4 @@
-"""API keys: made once, stored hashed in a file, checked in constant time.
+"""Makes, stores (hashed, in a file) and checks API keys; checks take constant time.
 
 A key is 32 random bytes, so one round of SHA-256 is enough: there is nothing to guess
 (NIST SP 800-63B, 5.1.2.2, asks for a slow hash of secrets that people choose).

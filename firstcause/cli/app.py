@@ -1,4 +1,4 @@
-"""The one program a person runs. Each folder registers its own commands; imports stay lazy."""
+"""The `firstcause` program. Each folder registers its commands; imports stay lazy."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def require_checkout() -> None:
 
 def _assemble() -> None:
     from firstcause.cli import demo, history, keys, migrate, normal, services, spans
+    from firstcause.cli.alerting import rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -41,6 +42,7 @@ def _assemble() -> None:
         migrate,
         history,
         keys,
+        rules,
         spans,
         evaluate,
         evaluations,

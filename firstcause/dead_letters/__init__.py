@@ -1,1 +1,1 @@
-"""Dead letters: their headers, what can be mended in one, and sending them back."""
+"""Dead letters: their headers, their repairs, and their replay."""

@@ -1,4 +1,4 @@
-"""How full the dead-letter topic is: measured by a store job, read by whoever shows it."""
+"""Stores and reads how full the dead-letter topic is."""
 
 from __future__ import annotations
 

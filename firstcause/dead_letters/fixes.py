@@ -1,4 +1,4 @@
-"""Repairs of a dead letter before it is sent again. Pure.
+"""Repairs a dead letter before it is sent again. Pure.
 
 A fix changes only what is wrong; what it cannot mend it leaves alone, and the letter then
 stays a dead letter.

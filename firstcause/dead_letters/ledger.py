@@ -1,4 +1,4 @@
-"""What was sent back of the dead letters, and how far an unfinished replay had come.
+"""Reads which dead letters were sent back, and the position of an unfinished replay.
 
 Kept in a compacted topic beside the dead letters, which the replay writes in the same Kafka
 transaction as what it sends. A reader has it in a file of its own, since a topic of millions of

@@ -1,4 +1,4 @@
-"""Sends letters back a Kafka transaction at a time, each with its notes for the ledger."""
+"""Sends letters back in Kafka transactions, each with its notes for the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a replay of dead letters is asked for, and what it answers. Pure."""
+"""The data classes of a replay: its request and its summary. Pure."""
 
 from __future__ import annotations
 

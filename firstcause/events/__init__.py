@@ -1,1 +1,1 @@
-"""The log event and the span: their fields, and how bytes of a topic are read as one."""
+"""The log event and the span: their fields, and how bytes from a topic are parsed."""

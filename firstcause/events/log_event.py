@@ -1,4 +1,4 @@
-"""The log event: its fields, and how bytes from the topic are read as one.
+"""The log event: its fields, and how bytes from the topic are parsed.
 
 Two readers must decide alike what is readable: this one (in the analyzer, in tests) and the
 Spark expressions of the store job. An integration test compares them on hostile input.
@@ -178,7 +178,7 @@ def _required(fields: dict[str, Any]) -> list[str]:
 
 
 def parse_timestamp_ms(text: str) -> int | None:
-    """RFC 3339 text with an offset as ms since the epoch (rounded down); None if it is none."""
+    """RFC 3339 text with an offset as ms since the epoch (rounded down); None if invalid."""
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         return None

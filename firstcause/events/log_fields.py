@@ -1,4 +1,4 @@
-"""Optional fields of a log event: read, or kept as they were sent where they are odd.
+"""Parses optional fields of a log event; an invalid value is kept as it was sent.
 
 Each function takes a field of parsed JSON, None where it is absent. What can't be read goes as
 text into `odd`, under the field's name. Nothing is raised. The Spark expressions

@@ -1,4 +1,4 @@
-"""Levels of a log event: what loggers of other ecosystems call the six. Pure.
+"""Maps the levels of all common loggers to the six levels of a log event. Pure.
 
 The Spark expressions (`spark/records/log_fields.py`) use the same tables and patterns.
 """
@@ -75,7 +75,7 @@ def level_of(word: str) -> str | None:
 
 
 def guessed_level(word: str, message: str, exception: str | None) -> str:
-    """ERROR or INFO for a log whose level is told by an unknown `word`.
+    """ERROR or INFO for a log event whose level is the unknown `word`.
 
     ERROR where it has an exception, or where the word or the message names a failure.
     """

@@ -62,7 +62,7 @@ def json_object(value: bytes | None) -> dict[str, Any]:
     """The JSON object that a message value is; None is a tombstone.
 
     Raises:
-        UnreadableBytes: it is none. Nothing else is raised, whatever the bytes.
+        UnreadableBytes: it is not a JSON object. Nothing else is raised, for any bytes.
     """
     if value is None:
         raise UnreadableBytes(BytesFault.TOMBSTONE)
@@ -81,7 +81,7 @@ def json_object(value: bytes | None) -> dict[str, Any]:
 
 
 def json_object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that is written in `text`; None when it is none. Raises nothing."""
+    """The JSON object in `text`; None if `text` is not one. Raises nothing."""
     try:
         return json_object(text.encode("utf-8", "surrogatepass"))
     except UnreadableBytes:

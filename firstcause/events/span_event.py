@@ -1,4 +1,4 @@
-"""Spans: how bytes from the topic `spans` are read as finished spans.
+"""Parses bytes from the topic `spans` as finished spans.
 
 A message is one span as a flat JSON object (the fields of `Span`), or an OTLP/JSON request
 (`ExportTraceServiceRequest`, opentelemetry-proto, docs/specification.md, "JSON Protobuf

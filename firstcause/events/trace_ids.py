@@ -1,4 +1,4 @@
-"""Ids of traces and spans: their spellings, and the one in which they are stored. Pure.
+"""Normalises ids of traces and spans from their many spellings. Pure.
 
 Stored are 1 to 16 or 32 hexadecimal digits in lower case. An id of 64 bits that was padded to 128
 is stored without the padding, so that both spellings are one trace. The Spark expressions
@@ -59,7 +59,7 @@ def trace_id_of(text: str) -> str | None:
 
 
 def span_id_of(text: str) -> str | None:
-    """The id of a span as it is stored; None where `text` is none."""
+    """The id of a span in its stored form; None if `text` is not one."""
     return text if _PLAIN.match(text) else _stored(text, ())
 
 

@@ -1,1 +1,1 @@
-"""Kafka: the topics, and what one holds now."""
+"""Kafka: creates the topics, and reads a topic up to its current end."""

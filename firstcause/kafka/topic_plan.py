@@ -1,4 +1,4 @@
-"""The topics: which there are, and how each is set up. Pure."""
+"""The list of topics with their configuration. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a topic from its beginning to its present end, and stops."""
+"""Reads a topic from its beginning to its current end, and stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the topics that are missing, and holds those that are there against the plan."""
+"""Creates missing topics, and checks existing ones against the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the containers of docker-compose.yml run: `python -m firstcause.local.container ...`.
+"""The entry point of the containers of docker-compose.yml: `python -m firstcause.local.container`.
 
 Airflow's configuration is the one of the local services, made by the same function; variables
 named AIRFLOW__ that the container sets itself come first.

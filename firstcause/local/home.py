@@ -1,4 +1,4 @@
-"""Which of the folders below FIRSTCAUSE_HOME are ours, so that nobody else's are ever touched."""
+"""Decides which folders below FIRSTCAUSE_HOME are ours, so that no others are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services and tasks of one installation, and the lock of who may change it."""
+"""The services and tasks of one installation, and the lock that allows one change at a time."""
 
 from __future__ import annotations
 

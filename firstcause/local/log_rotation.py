@@ -1,4 +1,4 @@
-"""Log files that stay within bounds, also while their process goes on writing."""
+"""Limits the size of log files while their processes keep writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be there before anything is started; each lack is one line with its remedy.
+"""Checks what a start needs; each lack is reported in one line with its remedy.
 
 Pure checks over what was found; `inspect_host` does the looking. What must be there before
 Python is (`python3.11`, `make`) is checked by the Makefile.
@@ -43,7 +43,7 @@ DISK_NEEDED_BYTES: Final = 2 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class PortUse:
-    """A port that somebody else has: by whom is empty when the system does not tell."""
+    """A port that another process uses; its name is empty if the system does not show it."""
 
     service: str
     setting: str
@@ -211,7 +211,7 @@ def _can_bind(port: int) -> bool:
 
 
 def _listening_processes() -> dict[int, str]:
-    """Who listens where, as far as the system tells this user."""
+    """The listening processes that the system shows to this user, by port."""
     owners = {}
     for process in psutil.process_iter(["name"]):
         try:

@@ -1,4 +1,4 @@
-"""A detached process and the file that remembers it after its launcher is gone.
+"""Starts a detached process, and records it in a file so that it is found again.
 
 The pid alone proves nothing: after a reboot, or on another machine, it may be anybody's. A process
 is ours only while its pid and its start (host, boot, kernel ticks) match. Wall clock times do not

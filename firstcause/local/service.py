@@ -94,7 +94,7 @@ def render_config(template: Path, target: Path, values: Mapping[str, object]) ->
 def last_log_lines(log_file: Path, count: int, *, after_bytes: int = 0) -> list[str]:
     """The last lines of a log that have a word; none when there is no log yet.
 
-    `after_bytes` is where to begin: what an earlier process wrote is no news of this one.
+    `after_bytes` is where to begin: earlier lines were written by another process.
     """
     try:
         with log_file.open("rb") as log:

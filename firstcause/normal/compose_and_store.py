@@ -15,25 +15,25 @@ from root_cause.normal.learned_counts import Normal
 
 log = structlog.get_logger(__name__)
 
-# Of the rules of composition: others make another version of the same slices.
+# The version of the composition rules: other rules give another version of the same hours.
 RULES: Final = b"1"
-# Slices are replaced while they are read only where two learn at the same time.
+# Learned hours are replaced during reading only if two processes learn at the same time.
 ATTEMPTS: Final = 3
 
 
 def compose_in_force(
     slices: LearnedHourStore, normals: ComposedNormalStore
 ) -> NormalVersion | None:
-    """Composes all that is learned and puts it in force; None while nothing is learned.
+    """Composes the learned hours and puts the result in force; None if nothing is learned.
 
-    Blocks: reads at most 288 slices, a service at a time, so that memory holds one service's. The
-    version's name derives from the slices: where it is in force already nothing is written. A
-    repetition after a crash writes the same rows. Where another process replaces slices meanwhile
-    it begins anew, so that a version holds exactly what its name says.
+    Blocks: reads at most 288 learned hours, one service at a time, so memory holds one service.
+    The version's name derives from its learned hours: if it is in force already, nothing is
+    written. A repetition after a crash writes the same rows. If another process replaces learned
+    hours meanwhile, this starts again, so that a version contains exactly what its name says.
 
     Raises:
         DriverException, NoHostAvailable: the driver's; what was in force stays in force.
-        FirstcauseError: a slice cannot be read, or slices were replaced at each attempt.
+        FirstcauseError: a learned hour cannot be read, or was replaced in each attempt.
     """
     for _ in range(ATTEMPTS):
         hours = _chosen(slices)
@@ -67,7 +67,7 @@ def _write_rows(
     hours: list[LearnedHour],
     slots: list[str],
 ) -> bool:
-    """Writes a version's rows, service by service; False when a slice has gone meanwhile."""
+    """Writes a version's rows, service by service; False if a learned hour was removed."""
     hours_of: dict[str, list[LearnedHour]] = {}
     for hour in hours:
         names = slices.services(hour)

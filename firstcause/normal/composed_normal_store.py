@@ -1,4 +1,4 @@
-"""The composed normals in Cassandra (migration 0009): the one in force and a few before it."""
+"""Stores the composed normals in Cassandra: the one in force and a few earlier ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ComposedNormalStore:
         self._last: tuple[str, str, Normal] | None = None
 
     def versions(self, timeout_seconds: float | None = None) -> list[NormalVersion]:
-        """The stored versions, newest first, as far as their counts mean what they mean now."""
+        """The stored versions whose counts have the current version, newest first."""
         rows = self._execute("versions", timeout_seconds=timeout_seconds)
         return [_version(row) for row in rows if is_current(row.version)]
 

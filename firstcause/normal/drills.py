@@ -1,4 +1,4 @@
-"""Fault drills in Cassandra, so that no hour with an injected fault is learned."""
+"""Stores fault drills in Cassandra, so that no hour with an injected fault is learned."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ _NS_PER_MS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What came of some files.
+    """The result of learning from files.
 
     Attributes:
-        slices: one for each hour that has traces.
-        outdated: those of them that no composition takes any more: newer hours are enough.
+        slices: the learned hours, one for each hour that has traces.
+        outdated: those of them that composition no longer uses, because newer hours are enough.
         version: the normal in force now.
     """
 
@@ -41,7 +41,7 @@ class Learned:
 def learn_files(
     session: Session, logs: Sequence[Path], spans: Sequence[Path], *, shift_to_now: bool
 ) -> Learned:
-    """Learns the recordings as slices of the hours of their events, and composes.
+    """Learns each hour of the recorded events, and composes normal anew.
 
     Each hour replaces what was learned of it before. Holds all of it in memory. May be repeated.
 

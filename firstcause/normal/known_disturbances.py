@@ -1,4 +1,4 @@
-"""All known disturbances of a time: incidents and drills."""
+"""Collects the known disturbances of a time: incidents and drills."""
 
 from __future__ import annotations
 

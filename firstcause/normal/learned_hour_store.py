@@ -1,4 +1,4 @@
-"""The learned hours ("slices") in Cassandra (migration 0009)."""
+"""Stores the learned hours in Cassandra (tables `normal_hours`, `normal_slices`)."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class SliceRecord:
     """One hour: what was learned of it, or why nothing was.
 
     Attributes:
-        hour_ms: its beginning (event time).
+        hour_ms: its start (event time).
         stretches: the quiet times that were learned from.
         events: log events in traces that start in them.
         source: `FROM_LOGS`, `VOUCHED_FOR`, or the name of a file.
-        refused: why nothing was learned, for people; None where something was.
-        revision: names the slice's rows; None where it was refused.
+        refused: why nothing was learned, for people; None if something was.
+        revision: identifies the rows of the learned hour; None if it was refused.
         learned_at_ms: wall clock.
     """
 
@@ -66,7 +66,7 @@ class SliceRecord:
 
     @property
     def learned(self) -> LearnedHour | None:
-        """The hour as composition wants it; None if refused, or of counts of another meaning."""
+        """The hour as composition takes it; None if refused, or of another version of counts."""
         if self.revision is None or not is_current(self.revision):
             return None
         return LearnedHour(self.hour_ms, self.revision, self.mix)
@@ -75,18 +75,18 @@ class SliceRecord:
     def is_final(self) -> bool:
         """False when it has to be learned again.
 
-        There was too little to learn, and more logs may have come since; or counts of another
-        meaning were learned.
+        There was too little to learn, and more logs may have come since; or its counts have
+        another version.
         """
         if self.revision is not None:
             return is_current(self.revision)
         return self.refused is None or not self.refused.startswith(TOO_LITTLE)
 
     def replaces(self, known: SliceRecord | None) -> bool:
-        """True where it takes the place of what is known of its hour.
+        """True if this record has to be written in place of `known`, the stored one of its hour.
 
-        Not where it says the same; and that there is too little, as when the logs are deleted by
-        now, is no reason to forget what was learned.
+        False if both are equal. False too if there is too little to learn now, for example because
+        the logs have expired: what was learned before is kept.
         """
         if known is None:
             return True
@@ -96,39 +96,39 @@ class SliceRecord:
 
 
 def is_current(revision: str) -> bool:
-    """True when counts under this revision mean what they mean now."""
+    """True if the counts of this revision have the current version."""
     return revision.startswith(f"{VERSION}-")
 
 
 def digest(parts: Iterable[bytes]) -> str:
-    """A short name for these bytes in this order, with the version of what counts mean."""
+    """A short digest of these bytes in this order, with the version of the counts."""
     content = hashlib.sha256()
     for part in parts:
         content.update(len(part).to_bytes(8, "big") + part)
     return f"{VERSION}-{content.hexdigest()[:16]}"
 
 
-# Where the counts of an hour come from: what a person vouched for is not learned again.
+# The source of an hour's counts. An hour that a person vouched for is not learned again.
 FROM_LOGS: Final = "logs"
 VOUCHED_FOR: Final = "logs, vouched for"
 
 
 class LearnedHourStore:
-    """Writes and reads slices. All methods block and raise the driver's errors."""
+    """Writes and reads learned hours. All methods block and raise the driver's errors."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
 
     def records(self, days: int = 60) -> list[SliceRecord]:
-        """The hours of the newest days that have any, newest first."""
+        """The hours of the newest `days` days that have any, newest first."""
         found = []
         for day in self._session.execute(self._statements["days"], (days,)):
             found += [_record(row) for row in self._execute("of_day", day.day)]
         return sorted(found, key=lambda one: -one.hour_ms)
 
     def record(self, at_ms: int) -> SliceRecord | None:
-        """What is known of the hour that holds `at_ms`."""
+        """The stored record of the hour that contains `at_ms`; None if there is none."""
         hour = datetime_from_ms(at_ms // HOUR_MS * HOUR_MS)
         rows = self._execute("hour", hour.date(), hour)
         return _record(rows[0]) if rows else None
@@ -142,9 +142,9 @@ class LearnedHourStore:
         source: str,
         now_ms: int,
     ) -> bool:
-        """Stores what was learned of the hour that holds `at_ms`, in place of what was before.
+        """Stores what was learned of the hour that contains `at_ms`; replaces an earlier result.
 
-        Returns False when it was stored already, exactly so; then nothing is written. A repetition
+        Returns False if exactly this was stored already; then nothing is written. A repetition
         after a crash writes the same rows.
         """
         rows = encode(normal)
@@ -165,21 +165,21 @@ class LearnedHourStore:
     def refuse(
         self, at_ms: int, stretches: Sequence[TimeRange], why: str, source: str, now_ms: int
     ) -> bool:
-        """Notes why nothing was learned of the hour that holds `at_ms`; as `put` besides.
+        """Stores why nothing was learned of the hour that contains `at_ms`; otherwise like `put`.
 
-        That there was too little is not noted where something was learned before: returns False.
+        Returns False and writes nothing if there was too little, but something was learned before.
         """
         hour_ms = at_ms // HOUR_MS * HOUR_MS
         record = SliceRecord(hour_ms, tuple(stretches), 0, 0, source, why, None, now_ms, {})
         return self._replace(record, {})
 
     def services(self, hour: LearnedHour) -> list[str]:
-        """The names of the rows of a slice, "" among them."""
+        """The service names of the rows of a learned hour; "" is the row of the totals."""
         rows = self._execute("names", datetime_from_ms(hour.hour_ms), hour.revision)
         return [row.service_name for row in rows]
 
     def profiles(self, hours: Sequence[LearnedHour], name: str) -> list[bytes | None]:
-        """The row of one service in each of these slices; None where it has none."""
+        """The row of one service in each of these learned hours; None if it has none."""
         keys = [(datetime_from_ms(hour.hour_ms), hour.revision, name) for hour in hours]
         found = rows_of_each(self._session, self._statements["row"], keys)
         return [rows[0].profile if rows else None for rows in found]

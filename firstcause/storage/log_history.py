@@ -99,7 +99,7 @@ class LogHistory:
         return sorted(rows, key=lambda row: (row["timestamp"], str(row["log_id"])))
 
     def services(self) -> dict[str, datetime]:
-        """When each service was last heard (event time, UTC), by name."""
+        """The time of each service's last log event (event time, UTC), by name."""
         rows = self._session.execute("SELECT service_name, last_heard FROM services")
         return {row.service_name: row.last_heard.replace(tzinfo=UTC) for row in rows}
 

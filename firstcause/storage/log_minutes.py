@@ -53,7 +53,7 @@ class LogMinutes:
 
 
 def minutes_between(session: Session, start_ms: int, end_ms: int) -> list[ServiceMinute]:
-    """The minutes in which each service logged, as far as they touch a time. Blocks.
+    """The minutes of a time range in which each service logged. Blocks.
 
     Raises:
         DriverException, NoHostAvailable: the driver's.

@@ -1,4 +1,4 @@
-"""Numbered CQL migrations: each applied once, in order, its checksum kept."""
+"""Applies numbered CQL migrations: each once, in order, checked by checksum."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Text that people type or read in a terminal."""
+"""Text that people type, or read in a terminal or a message."""

@@ -12,8 +12,8 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import IncidentView
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.report.sections import suspect_names
 
 POLL_SECONDS: Final = 1.0

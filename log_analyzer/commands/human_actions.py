@@ -9,8 +9,8 @@ from uuid import UUID
 import typer
 
 if TYPE_CHECKING:
-    from log_analyzer.handling.human_actions import Action
-    from log_analyzer.incidents.view import IncidentView
+    from firstcause.incidents.human_actions import Action
+    from firstcause.incidents.view import IncidentView
 
 LONGEST_SILENCE = timedelta(days=90)
 
@@ -35,7 +35,7 @@ def acknowledge(
     by: By = "",
 ) -> None:
     """Tell the others that you take care of an incident."""
-    from log_analyzer.handling.human_actions import Acknowledgement, AcknowledgementUndone
+    from firstcause.incidents.human_actions import Acknowledgement, AcknowledgementUndone
 
     person, key = _person(by), incident_id(incident)
     if undo:
@@ -48,7 +48,7 @@ def acknowledge(
 
 def resolve(incident: IncidentId, by: By = "") -> None:
     """Say that an incident is over; errors that go on for five minutes more open it again."""
-    from log_analyzer.handling.human_actions import Resolution
+    from firstcause.incidents.human_actions import Resolution
 
     person = _person(by)
     _apply(Resolution(incident_id(incident), person, _now_ms()))
@@ -61,7 +61,7 @@ def split(
     by: By = "",
 ) -> None:
     """Part a service's errors from an incident; they become one of their own."""
-    from log_analyzer.handling.human_actions import Split
+    from firstcause.incidents.human_actions import Split
 
     _apply(Split(incident_id(incident), _person(by), _now_ms(), service))
     typer.echo(f"{service} is an incident of its own: see `firstcause incidents`.")
@@ -74,8 +74,8 @@ def silence(
     by: By = "",
 ) -> None:
     """Post nothing about new incidents of the same errors for a time; they are stored."""
+    from firstcause.incidents.human_actions import Silence
     from firstcause.text.typed_time import parse_span
-    from log_analyzer.handling.human_actions import Silence
     from log_analyzer.notify.messages.content import Moment
 
     try:
@@ -96,8 +96,8 @@ def feedback(
     by: By = "",
 ) -> None:
     """Say whether the analysis that an incident shows now is right."""
+    from firstcause.incidents.human_actions import Feedback
     from firstcause.settings import load_settings
-    from log_analyzer.handling.human_actions import Feedback
     from log_analyzer.report.deterministic import current_analysis
 
     if verdict not in ("right", "wrong"):
@@ -145,9 +145,9 @@ def incident_id(text: str) -> UUID:
 
 def _apply(action: Action) -> None:
     from firstcause.errors import FirstcauseError
+    from firstcause.incidents.human_actions import Split
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
-    from log_analyzer.handling.human_actions import Split
     from log_analyzer.notify.action_taker import ActionTaker
 
     with cassandra.session(load_settings()) as session:
@@ -182,8 +182,8 @@ def _unknown(key: UUID) -> Exception:
 def _person(by: str) -> str:
     from getpass import getuser
 
+    from firstcause.incidents.human_actions import PERSON_CHARS
     from firstcause.text.plain_text import plain_line
-    from log_analyzer.handling.human_actions import PERSON_CHARS
 
     return plain_line(by or getuser(), PERSON_CHARS)
 

@@ -14,8 +14,8 @@ from log_analyzer.commands import human_actions
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from firstcause.incidents.view import IncidentView
     from log_analyzer.incident_history.reader import IncidentReader
-    from log_analyzer.incidents.view import IncidentView
 
 _SHOW = "show"
 

@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
+    from firstcause.incidents.view import IncidentView
     from firstcause.settings import Settings
-    from log_analyzer.incidents.view import IncidentView
     from log_analyzer.prompting.renderer import Prompt
 
 app = typer.Typer(

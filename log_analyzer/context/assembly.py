@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import IncidentContext, Suspect
 from log_analyzer.context.selection import learned, logs_before, trace_logs
 from log_analyzer.context.template_rates import new_logs, rate_changes, usual
 from log_analyzer.context.windows import LogSample
-from log_analyzer.incidents.view import IncidentContext, Suspect
 
 SUSPECTS_SAMPLED: Final = 3
 

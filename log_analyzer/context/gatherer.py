@@ -11,6 +11,7 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import IncidentContext, IncidentView, Suspect
 from firstcause.storage.cassandra import AWAY
 from log_analyzer.context.assembly import SUSPECTS_SAMPLED, ServiceSamples, make_context
 from log_analyzer.context.log_reader import ContextLogReader
@@ -18,7 +19,6 @@ from log_analyzer.context.selection import choose_traces, groups_of, with_eviden
 from log_analyzer.context.windows import window_before, window_since, windows_of_the_hour_before
 from log_analyzer.incidents.call_graph import Call, CallGraph, CallGraphStore
 from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
-from log_analyzer.incidents.view import IncidentContext, IncidentView, Suspect
 from log_analyzer.suspects.onset import onset_ms
 from log_analyzer.suspects.trace_complaint import complaint_of
 from log_analyzer.suspects.trace_spans import calls_of

@@ -11,11 +11,11 @@ from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import Evidence
 from firstcause.storage.cassandra import pages_in_time, prepare_all
 from firstcause.storage.log_partition import SHARDS, shard_of
 from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.context.windows import MINUTE_MS, LogSample, Window, sampled
-from log_analyzer.incidents.view import Evidence
 from log_analyzer.suspects.stored_event import stored_event
 
 TRACE_ROWS: Final = 200

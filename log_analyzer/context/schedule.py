@@ -1,4 +1,4 @@
-"""Decides when an incident's context is gathered. Pure."""
+"""Decides when an incident's context is gathered, and gathered again. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer.context.selection import groups_of
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.suspects.onset import is_same_onset, onset_ms
 from log_analyzer.suspects.window import AFTER_MS
 
@@ -22,11 +22,11 @@ _NOTE: Final = re.compile(r"(\d+)@(\d+)(!?): (.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an incident has come.
+    """The stage and the size of an incident, as gathering depends on them.
 
     Attributes:
-        onset_ms: since when its present fault goes on (event time).
-        is_over: the time that is compared with normal is over, and its logs are stored.
+        onset_ms: the start of its present fault (event time).
+        is_over: the window of the comparison with normal has ended, and its logs are stored.
         size: its services, its groups, the size of its error count.
     """
 
@@ -37,7 +37,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Gathers:
-    """How often an incident's context was gathered, when last, and how the incident stood then.
+    """How often an incident's context was gathered, when last, and the incident's stage then.
 
     Attributes:
         count: gatherings in all.
@@ -80,7 +80,7 @@ class Gathers:
 
 
 def standing_of(view: IncidentView, now_ms: int) -> Standing:
-    """How far an incident has come by now (wall clock)."""
+    """The stage and the size of an incident at a time (wall clock)."""
     since_ms = onset_ms(view)
     magnitude = int(math.log10(max(1, view.error_count)))
     services = ",".join(sorted({*view.services, *(one.service_name for one in groups_of(view))}))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from firstcause.events.log_event import LEVELS, LogEvent
-from log_analyzer.incidents.view import ContextLog, ErrorGroup, Evidence, IncidentView
+from firstcause.incidents.view import ContextLog, ErrorGroup, Evidence, IncidentView
 from log_analyzer.redaction.redactor import cut_apart
 from log_templates.miner import TemplateMiner
 

@@ -1,4 +1,4 @@
-"""Contexts of incidents in Cassandra, and the claims on gathering them."""
+"""Stores the contexts of incidents in Cassandra, and the claims of who gathers them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pydantic
 import structlog
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentContext
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.context.schedule import Gathers
-from log_analyzer.incidents.view import IncidentContext
 
 # Of the JSON in `body`; one that an older or newer program wrote is gathered again.
 VERSION: Final = 1
@@ -46,7 +46,7 @@ class ContextStore:
         return self._session.execute(self._statements[name], values)
 
     def read(self, incident: UUID) -> IncidentContext | None:
-        """The newest context of an incident; None when there is none that can be read."""
+        """The newest context of an incident; None if none can be read."""
         row = self._execute("read", incident).one()
         if row is None or row.body is None:
             return None

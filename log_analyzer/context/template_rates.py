@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import RateChange, TimelineEntry
 from log_analyzer.context.windows import LogSample
-from log_analyzer.incidents.view import RateChange, TimelineEntry
 from log_analyzer.redaction.redactor import cut_apart
 from log_templates.miner import TemplateMiner
 

@@ -1,4 +1,4 @@
-"""The windows of event time that are read of a service, and their samples. Pure."""
+"""Chooses the windows of event time to read of a service, and holds their samples. Pure."""
 
 from __future__ import annotations
 

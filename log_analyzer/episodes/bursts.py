@@ -1,7 +1,7 @@
-"""Where errors that are always there turn into a flood, and where they are all that is left. Pure.
+"""Decides where a flood of errors begins or ends within a constant rate of them. Pure.
 
-A rare error (one every ten minutes) never leaves its group silent for the quiet time. Without a
-border an outage with the same words would be a part of it, and neither would ever end.
+An error every ten minutes never leaves its group silent for the quiet time. Without a separation
+an outage with the same template would belong to its episode, and the episode would never end.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def beginning_at(
     known: Iterable[Episode],
     quiet_ms: int,
 ) -> Beginning | None:
-    """Whether an error that its episode reaches begins another one all the same.
+    """Whether an error within the quiet time of its episode begins another episode.
 
     Args:
-        episode: the one that reaches as far as the error; its tallies are loaded.
+        episode: the one whose quiet time includes the error; its tallies are loaded.
         moments: event times of the errors of the batch, ascending, in ms.
         place: the error's place among them.
         known: the group's episodes that are at hand.

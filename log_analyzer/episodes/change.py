@@ -1,4 +1,4 @@
-"""The pending changes of an episode by one batch, until they are stored."""
+"""Collects the changes that one batch makes to an episode, until they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One error as it is counted, and the group that it belongs to. Pure."""
+"""The data class of an error that is counted, with the group that it belongs to. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ConsumedError:
 
     @property
     def moment_ms(self) -> int:
-        """When it happened, as far as groups go: its event time, but not after its arrival.
+        """The time that grouping uses: the event time, but not later than the arrival.
 
         What is stamped ahead of its arrival (local time as UTC, a clock that jumped) happened when
         it came. Otherwise one such error would begin a later session, and end the running one.

@@ -1,4 +1,4 @@
-"""Groups, episodes and incidents: what they are made of, and the decisions about one of them. Pure.
+"""The data classes of groups and episodes, the ids, and decisions about one of them. Pure.
 
 A group is a service and a message template. An episode is a session of one group in event time:
 its errors with no gap longer than the quiet time; an error within the quiet time of an episode,
@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from log_analyzer.episodes.tally import Tally
 from log_analyzer.redaction.redactor import cut_apart
-
-Status = Literal["open", "resolved"]
-Severity = Literal["critical", "high", "medium", "low"]
 
 EVIDENCE_LIMIT: Final = 40
 TITLE_CHARS: Final = 120

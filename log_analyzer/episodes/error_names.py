@@ -1,4 +1,4 @@
-"""Which services, hosts and resources an error names. Pure; forms and positions, no vocabulary."""
+"""Finds the services, hosts and resources that an error names, by form and position. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of an episode's errors from one Kafka partition, each error once. Pure."""
+"""Counts an episode's errors from one Kafka partition, each error once. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Tally:
     `overflow` counts beyond `REMEMBERED_LOG_IDS`. `high_offset` is the last offset of earlier
     batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.
     Only a tally whose log ids are `loaded` may count or be written: it is the owner's.
-    `stored_count` is the number of log ids that the stored row speaks of. `minutes` and
+    `last_fatal_ms` is None without any FATAL error, or where a row of before says only `fatal`.
+    `stored_count` is the number of log ids that the stored row counts. `minutes` and
     `overflow_minutes` count by minute since the epoch, as `seen` and `overflow` do whole.
     `fresh` are the log ids, with their minutes, that were added since `end_batch`: an error
     beyond the limit is not among them, since read back it would count twice.
@@ -39,6 +40,7 @@ class Tally:
     last_ms: int | None = None
     last_arrival_ms: int = 0
     fatal: bool = False
+    last_fatal_ms: int | None = None
     minutes: Counter[int] = field(default_factory=Counter)
     overflow_minutes: Counter[int] = field(default_factory=Counter)
     fresh: list[tuple[bytes, int]] = field(default_factory=list)
@@ -64,6 +66,7 @@ class Tally:
             self.last_ms = moment
         if error.event.level == "FATAL":
             self.fatal = True
+            self.last_fatal_ms = max(self.last_fatal_ms or moment, moment)
         key = error.log_key
         if key in self.seen:
             return False

@@ -1,6 +1,6 @@
-"""Which episodes share traces, which of them fail deepest there, and who calls whom by errors.
+"""Collects which episodes share traces, which of them fail deepest, and who calls whom.
 
-All of it is a bounded memory of what has come of late; nothing here decides anything. Pure.
+A bounded memory of recent batches, without any decisions. Pure.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CALLS_KEPT: Final = 10_000
 class TraceSpan(NamedTuple):
     """The span in which an error happened, and when (event time).
 
-    `span` and `parent` are `SPAN_BYTES`; zeros are none.
+    `span` and `parent` have `SPAN_BYTES`; zeros mean no id.
     """
 
     trace: bytes
@@ -46,7 +46,7 @@ class TraceSpan(NamedTuple):
 
 
 class TracePattern(NamedTuple):
-    """What one trace shows, as far as it is the same for many.
+    """The shape of a trace's failures; many traces have the same one.
 
     Attributes:
         episodes: those whose errors it holds.
@@ -93,7 +93,7 @@ def unpacked(blob: bytes) -> list[TraceSpan]:
 
 
 class TraceLinks:
-    """The traces of the episodes, as far as this process has heard. Not for two threads."""
+    """The traces of the episodes that this process knows of. Not thread-safe."""
 
     def __init__(self) -> None:
         # By trace: which episode failed in which span; the parent of the span, and when.
@@ -179,7 +179,7 @@ class ErrorCalls:
 
     @property
     def calls(self) -> Set[tuple[str, str]]:
-        """Pairs of caller and callee, those seen of late."""
+        """Pairs of caller and callee that were seen recently."""
         return self._calls.keys()
 
     def add(self, service: str, spans: Iterable[TraceSpan]) -> None:

@@ -1,4 +1,4 @@
-"""The actions of people in Cassandra: plain upserts, the last one wins."""
+"""Stores the actions of people in Cassandra: plain upserts, the last one wins."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
-from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import datetime_from_ms, optional_ms
-from log_analyzer.handling.human_actions import (
+from firstcause.incidents.handling import Handling
+from firstcause.incidents.human_actions import (
     Acknowledgement,
     AcknowledgementUndone,
     Action,
@@ -19,7 +18,8 @@ from log_analyzer.handling.human_actions import (
     Resolution,
     Silence,
 )
-from log_analyzer.incidents.handling import Handling
+from firstcause.storage.cassandra import prepare_all, rows_of_each
+from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.stores.writes import Write, write_all
 

@@ -1,1 +1,1 @@
-"""Incidents read whole from Cassandra, the same for all doors."""
+"""Reads whole incidents from Cassandra, the same for all interfaces."""

@@ -1,4 +1,4 @@
-"""Reads earlier incidents of the same groups, with what was said of them then."""
+"""Reads earlier incidents of the same groups, with their analyses and feedback."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.view import EARLIER_SHOWN, IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms
-from log_analyzer.incidents.records import EarlierIncident
-from log_analyzer.incidents.view import EARLIER_SHOWN, IncidentView
 from log_analyzer.report.sections import suspect_names
 
 # Earlier incidents are looked for by so many groups of an incident.

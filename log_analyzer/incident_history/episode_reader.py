@@ -1,4 +1,4 @@
-"""Reads the episodes of an incident; one that returns for months costs little more than its newest.
+"""Reads the episodes of an incident, and caches the finished ones for a time.
 
 Every method blocks and raises what its queries raise.
 """

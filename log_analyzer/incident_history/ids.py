@@ -1,4 +1,4 @@
-"""Finds incidents by how their id begins, as people type it."""
+"""Finds incidents by the first characters of their id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CQL: Final = {
 
 
 def read_prefix(text: str) -> str | None:
-    """The beginning of an id as it is written; None for what is none."""
+    """The beginning of an id in normal form; None if the text is not one."""
     prefix = text.strip().lower()
     fits = re.fullmatch(r"[0-9a-f-]+", prefix) and len(prefix) >= LEAST_CHARS
     return prefix if fits else None

@@ -1,10 +1,10 @@
-"""Which of an incident's errors come first: those of the fault as it is now. Pure."""
+"""Orders an incident's errors: those of its present fault come first. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.suspects.onset import onset_ms
 
 

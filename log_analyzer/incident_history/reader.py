@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.context.store import ContextStore
@@ -31,10 +33,10 @@ from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
 from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
 from log_analyzer.incidents.stores.board import BOARD
-from log_analyzer.incidents.view import IncidentView
 
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50
+READ_AT_ONCE: Final = 8
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
@@ -89,12 +91,17 @@ class IncidentReader:
         return rows_of_each(self._session, self._statements[name], [(key,) for key in keys])
 
     def read(self, incident: UUID) -> IncidentView | None:
-        """One incident whole, or None when there is none of this id.
+        """A whole incident; None if no incident has this id.
 
         One that was merged has `merged_into`, and shows what it was by itself.
         """
         view = self._read(incident, with_earlier=True)
         return view and self._shown(view)
+
+    def read_all(self, incidents: Collection[UUID]) -> dict[UUID, Future[IncidentView | None]]:
+        """`read` for several at once; all are done, and each result may raise."""
+        with ThreadPoolExecutor(READ_AT_ONCE, "incident-reader") as pool:
+            return {one: pool.submit(self.read, one) for one in incidents}
 
     def since(self, start: datetime, *, merged: bool = False) -> Iterator[IncidentView]:
         """Incidents opened at or after `start` (event time), newest first.

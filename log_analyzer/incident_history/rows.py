@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from firstcause.incidents.records import SentMessage
+from firstcause.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
-from log_analyzer.incidents.records import SentMessage
-from log_analyzer.incidents.view import Analysis, ErrorGroup, ErrorMinute, Evidence
 
 # Shared out among the episodes, so that no group hides the others.
 EVIDENCE_OF_A_VIEW: Final = 200
@@ -47,12 +47,14 @@ class EpisodeRows:
 
     @property
     def last_fatal_ms(self) -> int | None:
-        """Event time of its last FATAL error, as far as that is kept; None without any.
+        """Event time of its last FATAL error; None without any.
 
-        Where not all of its errors are kept as evidence, its last error may have been that.
+        A tally of before this was kept says only that there was one. Then it is the last that is
+        kept as evidence; where not all errors are kept the last error may have been that.
         """
-        if not any(one.fatal for one in self.tallies):
-            return None
+        known = max(_times(self.tallies, "last_fatal"), default=None)
+        if all(one.last_fatal is not None for one in self.tallies if one.fatal):
+            return known
         kept = [optional_ms(one.timestamp) or 0 for one in self.evidence if one.level == "FATAL"]
         return max(kept) if kept and len(self.evidence) >= self.count else self.last_ms
 

@@ -1,11 +1,11 @@
-"""Fills in how bad an incident is, from the rest of what is read of it. Pure."""
+"""Computes the severity of an incident that was read. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer.incidents.severity import Signs, severity_now, worst_severity
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.suspects.onset import onset_ms
 
 

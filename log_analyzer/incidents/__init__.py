@@ -1,1 +1,1 @@
-"""Which episodes are one incident, and how incidents open, merge, resolve and reopen."""
+"""Decides which episodes are one incident, and opens, merges, resolves and reopens incidents."""

@@ -1,4 +1,4 @@
-"""Tells the log and the metrics what a change of the board means."""
+"""Logs and counts the changes of the board."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Puts episodes on the board and merges incidents there, in step with all other instances.
+"""Places episodes on the board and merges incidents there, consistently across instances.
 
-What ties episodes comes from everybody: each instance tells of the traces that its batches
-brought, and reads what the others tell. It tells before it reads, so of two instances that open
-an episode at the same time at least one sees the tie; and whoever loses the race for the board's
-next revision reads it again and decides anew.
+All instances share the traces that tie episodes: each publishes those of its batches and reads
+those of the others. It publishes before it reads. So if two instances open episodes at the same
+time, at least one of them sees the tie. An instance that loses the race for the board's next
+revision reads the board again and decides again.
 """
 
 from __future__ import annotations
@@ -87,18 +87,18 @@ class BoardWriter:
         return self._board.incident_of(episode)
 
     def incidents_of(self, service_name: str) -> set[UUID]:
-        """The incidents on the board that a service fails in."""
+        """The incidents on the board in which a service fails."""
         rows = self._board.rows.values()
         return {row.incident_id for row in rows if row.service_name == service_name}
 
     def services(self) -> set[str]:
-        """The services that are known: by their logs of late, by their errors, or by calls."""
+        """The known services: from recent logs, from errors, and from calls."""
         self._read_surroundings()
         known = {row.service_name for row in self._board.rows.values()}
         return known.union(self._known_services, *self._calls)
 
     def publish_traces(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
-        """Tells all instances which spans of which traces a batch has brought.
+        """Publishes to all instances the traces of a batch, with the spans of its errors.
 
         Args:
             traces: by episode, its service and the spans in which its errors happened.
@@ -119,7 +119,7 @@ class BoardWriter:
         return self._settle(newcomers) if newcomers else set()
 
     def refresh(self) -> set[Merge]:
-        """Takes over what others did, and merges what proves to be one cause. Returns merges."""
+        """Reads what other instances did, and merges incidents of one cause. Returns merges."""
         self._listen()
         merges: set[Merge] = set()
         if self._store.revision() != self._board.revision:

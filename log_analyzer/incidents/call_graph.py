@@ -1,4 +1,4 @@
-"""The call graph of services, learned from parent and child spans, and its table."""
+"""Learns which service calls which from parent and child spans, and stores it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ NAMED_ERRORS: Final = 20
 
 
 class EpisodeCounter:
-    """The groups of late and their episodes, in bounded memory. Owned by one thread; blocks.
+    """Recently used groups and their episodes, in bounded memory. Owned by one thread; blocks.
 
     It only counts in memory: what a batch changes is stored by its caller, or forgotten by it.
 
@@ -140,7 +140,7 @@ class EpisodeCounter:
         known: dict[UUID, Episode],
         own: dict[UUID, EpisodeChange],
     ) -> EpisodeChange:
-        """Opens an episode beside another one that reaches as far as here."""
+        """Opens an episode beside another one whose quiet time includes it."""
         for _ in range(OPENING_ATTEMPTS):
             opened = self._store.open(error, self._store.revision(error.fingerprint))
             if opened is not None:

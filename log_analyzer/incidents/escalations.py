@@ -1,4 +1,4 @@
-"""Escalations: read from their topic, and stored by service, each once."""
+"""Reads escalations from their topic and stores each once, by service."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import orjson
 from cassandra.cluster import Session
 
 from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.incidents.records import Escalation
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
-from log_analyzer.incidents.records import Escalation
 from log_analyzer.incidents.stores.writes import write_all
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.
@@ -58,7 +58,7 @@ def read_escalation(value: bytes | None, received_ms: int) -> ConsumedEscalation
             last alert's time decides which of two versions stays, so it would stay for good.
 
     Raises:
-        UnreadableEscalation: it is none. Nothing else is raised, whatever the bytes.
+        UnreadableEscalation: it is not an escalation. Nothing else is raised, for any bytes.
     """
     try:
         fields = orjson.loads(value or b"")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -30,10 +30,10 @@ class Outbox(Protocol):
     """Where an incident's message waits until it is sent."""
 
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
-        """Makes sure that the incident's message will be sent or updated; idempotent.
+        """Its message will be updated, or sent but not before `not_before_ms`; idempotent."""
 
-        A message that is new is not sent before `not_before_ms` (wall clock).
-        """
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
+        """`ensure` for several; the event time (ms) of their newest errors says who goes first."""
 
 
 class IncidentLifecycle:
@@ -205,7 +205,7 @@ class IncidentLifecycle:
         )
 
     def is_resolved(self, incident: UUID | None) -> bool:
-        """True when this process has seen it resolved of late; another may have opened it again."""
+        """True if this process saw it resolved recently; another may have reopened it since."""
         return incident in self._resolved
 
     def mark_open(self, incident: UUID) -> None:

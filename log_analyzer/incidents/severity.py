@@ -1,4 +1,4 @@
-"""How bad an incident is now, from the rate of its errors and how far they spread. Pure.
+"""Computes an incident's severity from its error rate and its number of services. Pure.
 
 All of it is event time, so a replayed incident has the severities that it had live. It falls as
 well as rises: what counts are the last ten minutes in which the incident is known.
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.episodes.episode import Severity
+from firstcause.incidents.records import Escalation
+from firstcause.incidents.states import Severity
+from firstcause.incidents.view import ErrorMinute
 from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.incidents.records import Escalation
-from log_analyzer.incidents.view import ErrorMinute
 
 WINDOW_MS: Final = 600_000
 # Errors within the window.
@@ -29,10 +29,10 @@ _CRITICAL: Final = SEVERITIES.index("critical")
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the severity is told by. Times in ms since the epoch (event time).
+    """What the severity depends on. Times in ms since the epoch (event time).
 
-    `last_fatal_ms` is when the last FATAL error came, None without any. `error_count` stands in
-    for minutes where none are kept.
+    `last_fatal_ms` is when the last FATAL error came, None without any. `error_count` is
+    used if no minutes are stored.
     """
 
     minutes: Sequence[ErrorMinute]

@@ -1,15 +1,15 @@
-"""Errors become episodes, and episodes incidents: the state that the consumer loop keeps.
+"""Turns batches of errors into episodes and incidents; holds the consumer loop's state of them.
 
-The order of what is stored, and why a kill between any two of them loses and doubles nothing:
+The order of writes, and why a kill between any two of them loses nothing and duplicates nothing:
 
-1. an episode is opened (transaction on its group): it is found again, and still has no incident
-2. the batch's traces are told: they expire, and tell the same again
-3. the episode is placed (transaction on the board): the decision stands there for whoever looks
-4. what follows from the board is published: incident, episode, membership; any instance does it
-5. evidence, 6. log ids, 7. tallies: an error whose id is stored is not looked at again; a tally
-   never speaks of more than is remembered; both are mended by what is redelivered
-8. the outbox is told, 9. the offset is committed. Until then Kafka sends the batch again, and an
-   episode that is read back has its incident opened and its message ensured again
+1. Open the episode (transaction on its group). It is found again, and has no incident yet.
+2. Publish the batch's traces. They expire; publishing them again changes nothing.
+3. Place the episode (transaction on the board). Any instance can read the decision there.
+4. Write the rows derived from the board: incident, episode, membership. Any instance may do it.
+5. Evidence, 6. log ids, 7. tallies. An error whose id is stored is skipped. A tally never counts
+   more than the stored log ids. Redelivered messages complete both.
+8. Write the outbox. 9. Commit the offset. Until then Kafka sends the batch again. An episode that
+   is read back has its incident opened and its message ensured again.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class IncidentTracker:
         self._lifecycle.escalate(escalations)
 
     def forget(self) -> None:
-        """Drops all that is held; what other instances store meanwhile is read afresh."""
+        """Drops the state in memory; it is read again, with what other instances stored."""
         self._counter.forget()
         self._lifecycle.forget()
 
@@ -132,13 +132,13 @@ class IncidentTracker:
         self._lifecycle.merge()
 
     def resolve_quiet(self) -> None:
-        """Resolves what has been quiet by the wall clock. Blocks; raises the driver's errors."""
+        """Resolves incidents quiet by the wall clock. Blocks; raises the driver's errors."""
         self._lifecycle.resolve_quiet()
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
-        """Parts a service from an incident (see `BoardWriter.split`); both stay open if it was.
+        """Splits a service out of an incident (see `BoardWriter.split`); both stay open if it was.
 
-        Returns the two incidents; empty when there is nothing to part.
+        Returns the two incidents; empty if there is nothing to split.
         """
         return self._lifecycle.split(incident, service_name)
 
@@ -162,11 +162,14 @@ class IncidentTracker:
                 log_ids += store.error_statements(key, partition, entries)
             if change.counted or change.must_write:
                 rows += store.tally_statements(change.episode)
-        incidents: dict[UUID, bool] = {}
+        incidents: set[UUID] = set()
+        happened: dict[UUID, int | None] = {}
         for change in changes.values():
-            if change.episode.incident_id is not None:
-                ensured = incidents.get(change.episode.incident_id, False)
-                incidents[change.episode.incident_id] = ensured or change.must_ensure
+            incident = change.episode.incident_id
+            if incident is not None:
+                incidents.add(incident)
+                if change.must_ensure:
+                    happened[incident] = max(happened.get(incident) or 0, change.episode.last_ms)
             if change.must_open and change.episode.incident_id is not None:
                 arrival_ms = change.episode.last_arrival_ms or self._clock_ms()
                 rows += store.open_statements(change.episode.incident_id, arrival_ms)
@@ -176,10 +179,8 @@ class IncidentTracker:
         for change in changes.values():
             self._end_previous(change)
             metrics.ERRORS_COUNTED.inc(change.counted)
-        not_before_ms = self._clock_ms() + self._gather_ms
-        for incident, must_ensure in incidents.items():
-            if must_ensure:
-                self._outbox.ensure(incident, not_before_ms)
+        self._outbox.ensure_all(happened, self._clock_ms() + self._gather_ms)
+        for incident in incidents:
             self._changed(incident)
 
     def _end_previous(self, change: EpisodeChange) -> None:

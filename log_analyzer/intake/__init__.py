@@ -1,1 +1,1 @@
-"""From Kafka into the process: read, counted, committed after the fact."""
+"""Reads Kafka: consumes messages, batches errors, commits offsets after they are stored."""

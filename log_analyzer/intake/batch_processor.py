@@ -1,4 +1,4 @@
-"""Processes one batch: errors and escalations into incidents, or onto the dead-letter topic."""
+"""Stores one batch of errors and escalations; what fails goes to the dead-letter topic."""
 
 from __future__ import annotations
 

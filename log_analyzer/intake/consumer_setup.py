@@ -1,4 +1,4 @@
-"""How the consumer loop reads Kafka, and how seldom it collects garbage."""
+"""The consumer's Kafka configuration, and rarer garbage collection for its loop."""
 
 from __future__ import annotations
 

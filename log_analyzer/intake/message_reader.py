@@ -1,4 +1,4 @@
-"""Reads Kafka messages: keeps errors and escalations, and the offsets of all."""
+"""Reads Kafka messages: keeps errors and escalations, and the offsets of all messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gives a readable error its template, before it is counted."""
+"""Assigns the template, and so the group, to an error before it is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cheap test on the bytes of a message: true only if it is certainly no error."""
+"""Tests the bytes of a message cheaply: true only if it is certainly no error."""
 
 from __future__ import annotations
 

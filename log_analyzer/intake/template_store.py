@@ -1,4 +1,4 @@
-"""Templates that all instances share: what is learned is appended to a log in Cassandra.
+"""Stores learned templates in Cassandra as append-only lists that all instances share.
 
 A message that fits a pattern this process knows costs no I/O. One that fits none reads what
 others have appended to its leaf; if that doesn't fit either, what it teaches is appended as the
@@ -68,7 +68,7 @@ class TemplatePatternStore:
         return -1 if row is None else int(row.sequence)
 
     def age_seconds(self, leaf: int, sequence: int, now_seconds: float) -> float:
-        """How long ago the pattern at this place was learned; 0 when there is none."""
+        """The age of the pattern at this place; 0 if there is none."""
         values = (self._rules, leaf, sequence)
         row = self._session.execute(self._statements["learned_at"], values).one()
         return 0.0 if row is None else now_seconds - row.micros / 1_000_000

@@ -1,4 +1,4 @@
-"""The batch of errors not stored yet, and the offsets to commit once it is."""
+"""Holds the errors that are not stored yet, and the offsets to commit once they are."""
 
 from __future__ import annotations
 

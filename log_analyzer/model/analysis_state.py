@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 
 SETTLE_MS: Final = 3_000
 SETTLE_MAX_MS: Final = 300_000

@@ -1,4 +1,4 @@
-"""Analyses in Cassandra, and the claims on making them."""
+"""Stores analyses in Cassandra, and the claims of who makes them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from uuid import UUID
 from cassandra.cluster import Session
 
 from firstcause.derived_ids import derived_id
+from firstcause.incidents.view import Analysis
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms
-from log_analyzer.incidents.view import Analysis
 
 _CQL: Final = {
     "claim": "INSERT INTO analysis_claims (incident_id, owner) VALUES (?, ?) IF NOT EXISTS",

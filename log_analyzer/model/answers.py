@@ -1,10 +1,10 @@
-"""What may be made of a model's answer: how sure it may be, and where else it may be used. Pure."""
+"""Limits a model's answer: its confidence, and whether other incidents may reuse it. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.model.mistral_client import ModelAnswer
 from log_analyzer.prompting.answer_schema import Confidence, RootCause
 from log_analyzer.redaction.redactor import PLACEHOLDER
@@ -15,10 +15,10 @@ BLAMED_SHARE: Final = 0.5
 
 
 def earned(view: IncidentView, culprit: str, said: Confidence) -> Confidence:
-    """How sure an answer may be: "confirmed" only where something else than log text agrees.
+    """The confidence of an answer: "confirmed" only if something other than log text agrees.
 
-    A log line can say anything, its own id to cite included. So the comparison with normal has to
-    name the culprit too, or traces have to blame it.
+    A log line may contain any text, even an instruction to cite its id. So the comparison with
+    normal has to name the culprit too, or traces have to blame it.
     """
     if said != "confirmed" or _agrees(view, culprit):
         return said
@@ -52,6 +52,6 @@ def text_of(answer: RootCause) -> str:
 
 
 def is_marked_wrong(view: IncidentView, answered_ms: int) -> bool:
-    """True when people said of the answer of this time that it is wrong."""
+    """True if people marked the answer of this time as wrong."""
     handling = view.handling
     return handling.feedback == "wrong" and handling.judges("mistral", answered_ms)

@@ -59,7 +59,7 @@ class CircuitBreaker:
             return False
 
     def wait_seconds(self) -> float:
-        """How long until a call may be made, as far as the clock decides it."""
+        """How long the open breaker still refuses calls; 0 if it refuses none."""
         with self._lock:
             return 0.0 if self.state == "closed" else max(0.0, self._open_until - self._clock())
 

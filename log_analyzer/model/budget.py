@@ -93,7 +93,7 @@ class ModelBudget:
         return sum(one.tokens or 0 for one in self._execute("used", hours))
 
     def calls_of(self, incident: UUID) -> Calls:
-        """Calls that an incident has had, as far as they may have cost something.
+        """The calls of an incident that may have cost something.
 
         What people try at the command line does not count.
         """

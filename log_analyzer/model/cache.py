@@ -8,9 +8,9 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_state import evidence_key
 from log_analyzer.prompting.answer_schema import Confidence, RootCause
 

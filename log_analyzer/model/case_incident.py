@@ -1,4 +1,4 @@
-"""A ranked window of events as an incident, so that the model can be asked about it. Pure.
+"""Turns a ranked window of events into an incident, to ask the model about it. Pure.
 
 Nothing of a label gets in: what the model sees is the ranking and lines of the window.
 """
@@ -12,8 +12,7 @@ from uuid import UUID
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
-from log_analyzer.context.selection import context_log
-from log_analyzer.incidents.view import (
+from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
     Evidence,
@@ -21,6 +20,7 @@ from log_analyzer.incidents.view import (
     IncidentView,
     NormalRanking,
 )
+from log_analyzer.context.selection import context_log
 from log_analyzer.suspects.normal_comparison import suspect_of
 from root_cause.causal_path.path import CausalPath, hop_sentence
 from root_cause.explanation.reasons import reasons

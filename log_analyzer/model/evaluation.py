@@ -1,4 +1,4 @@
-"""What the model adds to an evaluation: it is asked about each case, and judged as the ranking is.
+"""Evaluates the model: asks it about labelled cases and scores its answers as the ranking's.
 
 Blocks: up to 100 s a case. Nothing is stored; tokens count against a limit of this run alone.
 """

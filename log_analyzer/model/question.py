@@ -9,10 +9,10 @@ from typing import Final, Protocol
 
 import structlog
 
+from firstcause.incidents.view import Analysis, IncidentView
 from firstcause.text.event_time import clock
 from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.model.analysis_state import evidence_digest
 from log_analyzer.model.answers import earned, fits_another, is_marked_wrong, text_of
 from log_analyzer.model.breaker import CircuitBreaker
@@ -45,7 +45,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a question. `again_ms`: the state was not answered; ask again after so long."""
+    """The result of a question. `again_ms`: there was no answer; ask again after this time."""
 
     analysis: Analysis
     again_ms: int | None = None

@@ -1,1 +1,1 @@
-"""What people are told of incidents: content, announcements, digests, and how they are sent."""
+"""Notifies people about incidents: content, announcements, digests, and delivery."""

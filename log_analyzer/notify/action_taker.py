@@ -1,4 +1,4 @@
-"""Does what people ask for, by a button or a command."""
+"""Executes the actions that people request by a button or a command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
-from log_analyzer.handling.human_actions import Action, Split
+from firstcause.incidents.human_actions import Action, Split
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraphStore

@@ -1,4 +1,4 @@
-"""A place for incident messages: what delivery needs of it, and how it may fail."""
+"""The protocol of a notification channel, and the errors it raises."""
 
 from __future__ import annotations
 
@@ -98,11 +98,14 @@ class Channel(Protocol):
     def link(self, posted: Posted) -> str:
         """An address that opens the message; empty where the channel has none to give."""
 
-    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> Posted:
         """Posts a reply in the thread; the caller makes sure to do so once."""
 
-    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> Posted:
         """Shares a picture in the thread; the caller makes sure to do so once."""
+
+    def remove(self, posted: Posted) -> None:
+        """Takes back a message, a reply or a picture of ours that stands there twice."""
 
     def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """Whether the thread holds the reply of this name, or the picture."""

@@ -1,43 +1,43 @@
-"""Sends the outbox: the first notice at once, updates with restraint, each message once."""
+"""Delivers the outbox: posts first messages once, and sends updates at a limited rate."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
-import structlog
 from cassandra.cluster import NoHostAvailable
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import Channel, Posted
 from log_analyzer.notify.digests.delivery import Digests
 from log_analyzer.notify.first_messages import FirstMessages, Unposted
+from log_analyzer.notify.looks import Looks
+from log_analyzer.notify.message_row import DIGESTS, MessageRow, Waiting
+from log_analyzer.notify.messages.digest import DigestKind
 from log_analyzer.notify.messages.incident import DEFAULT_OPTIONS, NoticeOptions
-from log_analyzer.notify.outbox import DIGESTS, MessageOutbox, MessageRow, Waiting
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.posting import SOON_MS, MessageSender
 from log_analyzer.notify.rendering import Rendering
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.send_rules import goes_on, is_final, shows_handling
 
-# An incident that changed elsewhere is seen after so long.
+# An incident that changed elsewhere is seen after so long; one that a digest told of later.
 LOOK_MS: Final = 10_000
-# So many first notices are looked at in a pass, the newest first: no backlog holds them up.
+LOOK_AT_MEMBER_MS: Final = 60_000
+UNREADABLE_MS: Final = 1_000
+# So many first notices, and so many others, are looked at in a pass: no backlog holds up what is
+# new in the next one.
 FIRST_NOTICES_A_PASS: Final = 40
-# An incident that can't be delivered waits so long, twice as long each time, and holds up no other.
-FAILED_MS: Final = 2_000
-FAILED_MAX_MS: Final = 300_000
-
-T = TypeVar("T")
-
-_log = structlog.get_logger()
+WATCHED_A_PASS: Final = 40
 
 
 class Delivery:
@@ -77,136 +77,130 @@ class Delivery:
             outbox=outbox,
             sender=sender,
             digests=digests,
-            reader=reader,
             router=router,
             rendering=self._rendering,
             old_after_ms=old_after_ms,
             clock_ms=clock_ms,
         )
         self._clock_ms = clock_ms
-        self._poked: set[UUID] = set()
-        self._next_look_ms: dict[UUID, int] = {}
-        self._failed: dict[UUID, int] = {}
+        self._looks = Looks(clock_ms)
 
     def poke(self, incident: UUID) -> None:
         """Tells that an incident has changed, so that it is looked at in the next pass."""
-        self._poked.add(incident)
+        self._looks.poke(incident)
 
     def run_once(self) -> None:
-        """Sends what is due. Raises only when Cassandra is away; nothing is lost by that."""
+        """Sends what is due. Raises only when Cassandra is away; nothing is lost by that.
+
+        What is news goes first, then the backlog: digests, and what a crash left.
+        """
         unsent = [*self._outbox.waiting("pending"), *self._outbox.waiting("sending")]
         metrics.MESSAGES_PENDING.set(len(unsent))
-        watched = [
-            one for state in ("live", "silenced", "digested") for one in self._outbox.waiting(state)
-        ]
-        # The newest first: a backlog of old ones must not hold up what happens now.
-        due = [one for one in unsent if self._next_look_ms.get(one.key, 0) <= self._clock_ms()]
-        due.sort(key=lambda one: one.not_before_ms, reverse=True)
-        looked = [self._attempt(one, self._look_at_unsent) for one in due[:FIRST_NOTICES_A_PASS]]
-        self._tell([one for one in looked if one is not None])
-        for one in watched:
-            if self._worth_a_look(one):
-                self._attempt(one, self._look_at_sent)
-        self._forget({one.key for one in (*unsent, *watched)})
-        known = {one.incident_id for one in (*unsent, *watched)}
-        # One that comes to be known meanwhile has no time set, so the next pass looks at it.
-        for incident in self._poked.copy():
-            if incident not in known:
-                self._poked.discard(incident)
-
-    def _attempt(self, one: Waiting, look: Callable[[Waiting], T]) -> T | None:
-        """A look at one message; one that fails waits, and holds up none behind it."""
-        try:
-            result = look(one)
-        except NoHostAvailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - told, counted, and tried again later
-            times = self._failed.get(one.key, 0)
-            wait_ms = min(FAILED_MAX_MS, FAILED_MS << min(times, 10))
-            self._failed[one.key] = times + 1
-            self._next_look_ms[one.key] = self._clock_ms() + wait_ms
-            metrics.WORKER_FAILURES.labels(worker="delivery").inc()
-            _log.warning(
-                "message_failed",
-                incident_id=str(one.incident_id or one.key),
-                reason=f"{type(error).__name__}: {error}"[:300],
-                again_in_seconds=wait_ms / 1_000,
-                exc_info=times == 0,
-            )
-            return None
-        self._failed.pop(one.key, None)
-        return result
-
-    def _forget(self, known: set[UUID]) -> None:
-        for gone in self._next_look_ms.keys() - known:
-            del self._next_look_ms[gone]
+        members = set(self._outbox.waiting("digested"))
+        watched = [*self._outbox.waiting("live"), *self._outbox.waiting("silenced"), *members]
+        self._send_first(self._looks.due(unsent, FIRST_NOTICES_A_PASS))
+        again = self._looks.due_again(watched, WATCHED_A_PASS)
+        for one in again:
+            self._looks.begun(one, LOOK_AT_MEMBER_MS if one in members else LOOK_MS)
+        self._look_at_sent(again)
+        for gone in self._looks.forget_others((*unsent, *watched)):
             self._announcer.forget(gone)
-        for gone in self._failed.keys() - known:
-            del self._failed[gone]
 
-    def _worth_a_look(self, one: Waiting) -> bool:
-        """True for what changed here, and from time to time for what others may have changed."""
-        now_ms = self._clock_ms()
-        poked = one.incident_id in self._poked
-        if not poked and self._next_look_ms.get(one.key, 0) > now_ms:
-            return False
-        if one.incident_id is not None:
-            self._poked.discard(one.incident_id)
-        self._next_look_ms[one.key] = now_ms + LOOK_MS
-        return True
+    def _send_first(self, waiting: list[Waiting]) -> None:
+        """Decides about messages that nobody has seen, all together, and sends them."""
+        for one in waiting:
+            self._looks.seen(one)
+        due = self._due(waiting)
+        single = {
+            one: row
+            for one, row in due.items()
+            if row.state in ("pending", "silenced") and row.kind not in DIGESTS
+        }
+        views = self._reader.read_all({row.about for row in single.values()})
+        found = [
+            self._looks.attempt(one, partial(self._decide, row, views[row.about]))
+            for one, row in single.items()
+        ]
+        self._tell([one for one in found if one is not None])
+        for one, row in due.items():
+            if row.state == "sending":
+                self._looks.attempt(one, partial(self._sender.reconcile, row))
+            elif row.kind in DIGESTS and row.state == "pending":
+                self._looks.attempt(one, partial(self._send_digest, row))
 
-    def _look_at_unsent(self, one: Waiting) -> Unposted | None:
-        """Decides about a message that nobody has seen; returns it when it is to be posted."""
-        row = self._due(one)
-        if row is None:
+    def _due(self, waiting: list[Waiting]) -> dict[Waiting, MessageRow]:
+        rows = zip(waiting, self._outbox.read_all([one.key for one in waiting]), strict=True)
+        return {one: row for one, row in rows if row is not None and self._is_due(row)}
+
+    def _decide(self, row: MessageRow, found: Future[IncidentView | None]) -> Unposted | None:
+        view = found.result()
+        if view is None:
+            # Its first errors are being stored: it does not take the turn of others meanwhile.
+            self._looks.wait(row.incident_id, UNREADABLE_MS)
             return None
-        if row.state == "sending":
-            self._sender.reconcile(row)
-        elif row.kind in DIGESTS:
-            self._wait(row, self._digests.send(row))
-        elif row.state in ("pending", "silenced"):
-            return self._first.decide(row)
-        return None
+        return self._first.decide(row, view)
 
-    def _due(self, one: Waiting) -> MessageRow | None:
-        row = self._outbox.read(one.key)
-        if row is None:
-            return None
+    def _is_due(self, row: MessageRow) -> bool:
         due_in_ms = max(row.not_before_ms, row.lease_until_ms) - self._clock_ms()
-        if due_in_ms <= 0:
-            return row
-        if row.state == "pending" and due_in_ms < SOON_MS:
+        if row.state == "pending" and 0 < due_in_ms < SOON_MS:
             # People wait for it; for pictures and updates they do not.
             self._channel.expect_post()
-        return None
+        return due_in_ms <= 0
 
     def _tell(self, unposted: list[Unposted]) -> None:
-        flooded = self._first.are_a_flood(unposted)
-        for one in unposted:
-            waiting = Waiting(one.row.incident_id, one.row.kind, one.row.about, 0)
-            self._attempt(waiting, partial(self._tell_one, one, flooded))
+        own = [one for one in unposted if one.digest is None]
+        flooded = self._first.are_a_flood(own)
+        for one in own:
+            if not (flooded and one.is_news):
+                self._looks.attempt(one.waiting, partial(self._tell_one, one))
+        if flooded:
+            self._digest([one for one in own if one.is_news], "flood")
+        self._digest([one for one in unposted if one.digest == "flood"], "flood")
+        self._digest([one for one in unposted if one.digest == "old_news"], "old_news")
 
-    def _tell_one(self, one: Unposted, flooded: bool, _: Waiting) -> None:
-        self._wait(one.row, self._first.tell(one, flooded=flooded))
+    def _tell_one(self, one: Unposted) -> None:
+        self._wait(one.row, self._first.tell(one))
 
-    def _look_at_sent(self, one: Waiting) -> None:
-        row = self._due(one)
-        if row is None:
+    def _digest(self, told: list[Unposted], kind: DigestKind) -> None:
+        """Many join a digest at once; when that fails each by itself: one stops no other."""
+        if not told:
             return
-        if row.kind in DIGESTS:
-            if row.state == "live":
-                self._wait(row, self._digests.send(row))
+        try:
+            self._first.digest(told, kind)
+        except NoHostAvailable:
+            raise
+        except Exception:  # noqa: BLE001 - each is tried, and told of, by itself
+            for one in told:
+                self._looks.attempt(one.waiting, partial(self._first.digest, [one], kind))
+        for one in told:
+            self._looks.wait(one.row.incident_id, LOOK_AT_MEMBER_MS)
+
+    def _send_digest(self, row: MessageRow) -> None:
+        self._wait(row, self._digests.send(row))
+
+    def _look_at_sent(self, waiting: list[Waiting]) -> None:
+        due = self._due(waiting)
+        single = {row.about for row in due.values() if row.kind not in DIGESTS}
+        views = self._reader.read_all(single)
+        for one, row in due.items():
+            if row.kind not in DIGESTS:
+                self._looks.attempt(one, partial(self._look_at_one, row, views[row.about]))
+            elif row.state == "live":
+                self._looks.attempt(one, partial(self._send_digest, row))
+
+    def _look_at_one(self, row: MessageRow, found: Future[IncidentView | None]) -> None:
+        view = found.result()
+        if view is None:
             return
         if row.state == "silenced":
-            found = self._first.decide(row)
-            if found is not None:
-                self._tell([found])
+            unposted = self._first.decide(row, view)
+            if unposted is not None:
+                self._tell([unposted])
         elif row.state == "digested":
-            self._first.look_at_member(row)
+            if self._first.look_at_member(row, view):
+                self._looks.wait(row.incident_id, 0)
         elif row.state == "live" and row.posted is not None:
-            view = self._reader.read(row.about)
-            if view is not None:
-                self._keep_current(row, row.posted, view)
+            self._keep_current(row, row.posted, view)
 
     def _keep_current(self, row: MessageRow, posted: Posted, view: IncidentView) -> None:
         """Brings a message, and its thread, up to date with its incident."""
@@ -217,12 +211,12 @@ class Delivery:
             return
         if goes_on(view):
             self._handling.reopen(view.incident_id)
-            self._poked.add(view.incident_id)
+            self._looks.poke(view.incident_id)
             return
         analysis = self._rendering.analysis(view)
         current = self._announcer.announce(row, posted, view, analysis, now_ms)
         if current is None:
-            self._poked.add(view.incident_id)
+            self._looks.poke(view.incident_id)
             return
         notice = self._rendering.notice(view, analysis, current.told)
         silenced = (view.handling.silenced_until_ms or 0) > now_ms
@@ -234,4 +228,4 @@ class Delivery:
 
     def _wait(self, row: MessageRow, wait_ms: int) -> None:
         if wait_ms:
-            self._next_look_ms[row.incident_id] = self._clock_ms() + wait_ms
+            self._looks.wait(row.incident_id, wait_ms)

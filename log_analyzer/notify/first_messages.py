@@ -1,4 +1,4 @@
-"""Decides what becomes of messages that nobody has seen, and posts those that are told."""
+"""Decides whether a first message is posted, held, dropped or put into a digest; posts it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements.due import Situation, told_at_first
 from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.message_row import MessageRow, Waiting
+from log_analyzer.notify.messages.digest import DigestKind
 from log_analyzer.notify.messages.told import Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.rendering import Rendering
 from log_analyzer.notify.routing import Router
@@ -23,16 +24,22 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Unposted:
-    """A message that is to be posted now."""
+    """A message that is to be posted now, or told by a digest of a kind."""
 
     row: MessageRow
     view: IncidentView
     analysis: Analysis
+    digest: DigestKind | None = None
 
     @property
     def is_news(self) -> bool:
         """False for a message in a further channel, and for one that is posted anew."""
         return self.row.kind == "incident" and not _is_anew(self.row)
+
+    @property
+    def waiting(self) -> Waiting:
+        """The row as the outbox lists it."""
+        return Waiting(self.row.incident_id, self.row.kind, self.row.about, 0)
 
 
 class FirstMessages:
@@ -47,7 +54,6 @@ class FirstMessages:
         outbox: MessageOutbox,
         sender: MessageSender,
         digests: Digests,
-        reader: IncidentReader,
         router: Router,
         rendering: Rendering,
         old_after_ms: int | None,
@@ -56,17 +62,13 @@ class FirstMessages:
         self._outbox = outbox
         self._sender = sender
         self._digests = digests
-        self._reader = reader
         self._router = router
         self._rendering = rendering
         self._old_after_ms = old_after_ms
         self._clock_ms = clock_ms
 
-    def decide(self, row: MessageRow) -> Unposted | None:
-        """Holds, drops or digests a message; returns one that is to be posted."""
-        view = self._reader.read(row.about)
-        if view is None:
-            return None
+    def decide(self, row: MessageRow, view: IncidentView) -> Unposted | None:
+        """Holds or drops a message; returns one that is to be told, and how."""
         # What is told in a further channel, or anew, is known already.
         news = row.kind == "incident" and not _is_anew(row)
         fate = fate_of_unposted(
@@ -75,11 +77,19 @@ class FirstMessages:
             was_silenced=row.state == "silenced",
             old_after_ms=self._old_after_ms if news else None,
         )
-        if fate == "send":
-            return Unposted(row, view, self._rendering.analysis(view))
-        if fate == "old":
-            self._digests.take(row, view, "old_news")
-        elif fate == "drop":
+        if fate in ("send", "old"):
+            unposted = Unposted(row, view, self._rendering.analysis(view))
+            if row.digest_id is not None and not self._digests.is_news(
+                row, view, is_old=fate == "old"
+            ):
+                # A digest told of it, or was about to: errors that come again are no news.
+                return replace(unposted, digest="old_news" if fate == "old" else "flood")
+            if fate == "old":
+                return replace(unposted, digest="old_news")
+            if row.digest_id is not None:
+                unposted = replace(unposted, row=replace(row, digest_id=None, told=None))
+            return unposted
+        if fate == "drop":
             self._outbox.move(replace(row, state="settled"))
         elif row.state == "pending":
             _log.info("incident_silenced", incident_id=str(row.about))
@@ -90,11 +100,12 @@ class FirstMessages:
         """True when these and those of the last minute are too many to be told one by one."""
         return self._digests.flooded([one.row.about for one in unposted if one.is_news])
 
-    def tell(self, one: Unposted, *, flooded: bool) -> int:
-        """Posts a message, or has a digest tell it; ms until another try, or 0."""
-        if flooded and one.is_news:
-            self._digests.take(one.row, one.view, "flood")
-            return 0
+    def digest(self, told: list[Unposted], kind: DigestKind) -> None:
+        """Has a digest tell of incidents."""
+        self._digests.take([(one.row, one.view) for one in told], kind)
+
+    def tell(self, one: Unposted) -> int:
+        """Posts a message; ms until another try, or 0."""
         row, now_ms = one.row, self._clock_ms()
         target = row.target if row.kind == "linked" else None
         target = target or self._router.channel_of(one.view, now_ms)
@@ -104,15 +115,12 @@ class FirstMessages:
             self._digests.note_sent(row)
         return self._sender.post(row, notice, target, told)
 
-    def look_at_member(self, row: MessageRow) -> None:
-        """One that a digest told of has a message of its own once that is news."""
-        view = self._reader.read(row.about)
-        if view is None:
-            return
+    def look_at_member(self, row: MessageRow, view: IncidentView) -> bool:
+        """True when one that a digest told of is to have a message of its own now."""
         fate = fate_of_unposted(
             view, self._clock_ms(), was_silenced=False, old_after_ms=self._old_after_ms
         )
-        self._digests.look_at_member(row, view, is_old=fate == "old")
+        return self._digests.look_at_member(row, view, is_old=fate == "old")
 
     @staticmethod
     def _told_by_post(one: Unposted, target: str, now_ms: int) -> Told:

@@ -1,4 +1,4 @@
-"""The outbox: one row for each incident's message, moved by lightweight transactions only.
+"""The outbox: one row a message, changed by lightweight transactions only.
 
 pending -> sending -> live -> settled; back to pending only when it is sure that no post was
 made, back to live when a settled incident moves again. What is silenced goes from pending to
@@ -9,92 +9,35 @@ of its own. Settled without a timestamp means that it was never posted, and need
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
 
-from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
-from log_analyzer.notify.channel import Posted
+from log_analyzer.notify.message_row import DIGESTS, Kind, MessageRow, Waiting
 from log_analyzer.notify.messages.told import Told, from_text, to_text
 
 _CQL: Final = {
-    "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, attempts, "
-    "sends) VALUES (?, 'pending', ?, ?, 0, 0) IF NOT EXISTS",
+    "create": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, happened_at, "
+    "attempts, sends) VALUES (?, 'pending', ?, ?, ?, 0, 0) IF NOT EXISTS",
     "revive": "UPDATE incident_messages SET state = ?, epoch = ? WHERE incident_id = ? "
     "IF epoch = ?",
     "touch": "UPDATE incident_messages SET epoch = ? WHERE incident_id = ? IF epoch = ?",
     "create_other": "INSERT INTO incident_messages (incident_id, state, epoch, not_before, "
     "attempts, sends, kind, of_incident, target, told) VALUES (?, 'pending', ?, ?, 0, 0, ?, ?, ?, "
     "?) IF NOT EXISTS",
-    "by_state": "SELECT incident_id, kind, of_incident, not_before FROM incident_messages "
-    "WHERE state = ?",
+    "by_state": "SELECT incident_id, kind, of_incident, not_before, happened_at, attempts "
+    "FROM incident_messages WHERE state = ?",
     "read": "SELECT * FROM incident_messages WHERE incident_id = ?",
     "move": "UPDATE incident_messages SET state = ?, epoch = ?, lease_owner = ?, lease_until = ?, "
     "not_before = ?, attempts = ?, last_error = ?, channel = ?, ts = ?, delivered_hash = ?, "
     "delivered_shape = ?, sent_at = ?, sends = ?, told = ?, digest_id = ? WHERE incident_id = ? "
     "IF epoch = ?",
 }
-
-
-# What a row is for: an incident's first message, one in another channel, a digest.
-Kind = Literal["incident", "linked", "old_news", "flood"]
-DIGESTS: Final[tuple[Kind, ...]] = ("old_news", "flood")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A row in some state: its key, what it is for, and the incident that it tells of.
-
-    A digest tells of no single incident. `not_before_ms` orders those that were never sent.
-    """
-
-    key: UUID
-    kind: Kind
-    incident_id: UUID | None
-    not_before_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRow:
-    """A message's row. `epoch` changes with every write and guards the next one.
-
-    `incident_id` is the row's key; for a linked message `of_incident` is the incident. `target` is
-    the channel that it must go to, where that is decided already; `told` is None before it is
-    known what its readers were told.
-    """
-
-    incident_id: UUID
-    state: str
-    epoch: UUID
-    lease_owner: str | None = None
-    lease_until_ms: int = 0
-    not_before_ms: int = 0
-    attempts: int = 0
-    last_error: str | None = None
-    channel: str | None = None
-    ts: str | None = None
-    delivered_hash: str | None = None
-    delivered_shape: str | None = None
-    sent_ms: int = 0
-    sends: int = 0
-    kind: Kind = "incident"
-    of_incident: UUID | None = None
-    target: str | None = None
-    told: Told | None = None
-    digest_id: UUID | None = None
-
-    @property
-    def about(self) -> UUID:
-        """The incident; of a digest its own id."""
-        return self.of_incident or self.incident_id
-
-    @property
-    def posted(self) -> Posted | None:
-        """Where the message stands; None as long as it stands nowhere."""
-        return Posted(self.channel, self.ts) if self.channel and self.ts else None
 
 
 class MessageOutbox:
@@ -108,25 +51,58 @@ class MessageOutbox:
         return self._session.execute(self._statements[name], values)
 
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
-        """The message will be sent, or updated again if it was settled. Idempotent.
+        """`ensure_all` for one incident, of which it is not known when it happened."""
+        self.ensure_all({incident: None}, not_before_ms)
+
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
+        """The messages will be sent, or updated again if they were settled. Idempotent.
 
         A new message is not sent before `not_before_ms` (since the epoch); one that is known
         already goes by what was said first. A sender that is about to settle the message
-        notices: its epoch has changed.
+        notices: its epoch has changed. Of many the newest are made first.
+
+        Args:
+            happened: by incident, the event time of its newest error; None where unknown.
+            not_before_ms: the wall clock.
         """
-        first = (incident, uuid.uuid4(), datetime_from_ms(not_before_ms))
-        result = self._execute("create", *first)
-        while not result.was_applied:
+        newest = sorted(
+            happened, key=lambda one: (happened[one] is not None, -(happened[one] or 0))
+        )
+        firsts = [
+            (
+                one,
+                uuid.uuid4(),
+                datetime_from_ms(not_before_ms),
+                None if (at_ms := happened[one]) is None else datetime_from_ms(at_ms),
+            )
+            for one in newest
+        ]
+        for first, created in zip(firsts, self._applied("create", firsts), strict=True):
+            if not created:
+                self._touch(first)
+
+    def _touch(self, first: tuple[Any, ...]) -> None:
+        """Has a message that is known looked at again, or makes it after all."""
+        incident, applied = first[0], False
+        while not applied:
             row = self.read(incident)
             if row is None:
-                result = self._execute("create", *first)
+                applied = self._execute("create", *first).was_applied
             elif row.state == "settled":
                 state = "live" if row.ts else "pending"
-                result = self._execute("revive", state, uuid.uuid4(), incident, row.epoch)
+                again = (state, uuid.uuid4(), incident, row.epoch)
+                applied = self._execute("revive", *again).was_applied
             elif row.state == "live":
-                result = self._execute("touch", uuid.uuid4(), incident, row.epoch)
+                touched = (uuid.uuid4(), incident, row.epoch)
+                applied = self._execute("touch", *touched).was_applied
             else:
                 return
+
+    def _applied(self, name: str, values: Sequence[tuple[Any, ...]]) -> list[bool]:
+        """Runs a transaction with each of these values, many at a time: which were applied."""
+        return [
+            bool(rows[0][0]) for rows in rows_of_each(self._session, self._statements[name], values)
+        ]
 
     def create(
         self,
@@ -156,6 +132,8 @@ class MessageOutbox:
                 row.kind or "incident",
                 None if row.kind in DIGESTS else row.of_incident or row.incident_id,
                 optional_ms(row.not_before) or 0,
+                optional_ms(row.happened_at),
+                row.attempts or 0,
             )
             for row in self._execute("by_state", state)
         ]
@@ -167,57 +145,72 @@ class MessageOutbox:
 
     def read(self, incident: UUID) -> MessageRow | None:
         """The row as it stands, or None."""
-        row = self._execute("read", incident).one()
-        if row is None or row.state is None:
-            return None
-        return MessageRow(
-            incident_id=incident,
-            state=row.state,
-            epoch=row.epoch,
-            lease_owner=row.lease_owner,
-            lease_until_ms=optional_ms(row.lease_until) or 0,
-            not_before_ms=optional_ms(row.not_before) or 0,
-            attempts=row.attempts or 0,
-            last_error=row.last_error,
-            channel=row.channel,
-            ts=row.ts,
-            delivered_hash=row.delivered_hash,
-            delivered_shape=row.delivered_shape,
-            sent_ms=optional_ms(row.sent_at) or 0,
-            sends=row.sends or 0,
-            kind=row.kind or "incident",
-            of_incident=row.of_incident,
-            target=row.target,
-            told=from_text(row.told),
-            digest_id=row.digest_id,
-        )
+        return self.read_all([incident])[0]
+
+    def read_all(self, keys: Sequence[UUID]) -> list[MessageRow | None]:
+        """The rows as they stand, in the order of their keys; None where there is none."""
+        found = rows_of_each(self._session, self._statements["read"], [(key,) for key in keys])
+        return [_message_row(rows[0]) if rows and rows[0].state else None for rows in found]
 
     def move(self, row: MessageRow) -> MessageRow | None:
-        """Writes `row` over the one with `row.epoch`; the row with its new epoch, or None.
+        """`move_all` for one row."""
+        return self.move_all([row])[0]
 
-        None means that another has written since: read again and decide anew.
+    def move_all(self, rows: Sequence[MessageRow]) -> list[MessageRow | None]:
+        """Writes each row over the one with its `epoch`, many at a time.
+
+        Returns the rows in their order with their new epochs, or None in the place of one that
+        another has written since: read it again and decide anew. Those that were written stay so
+        when one fails.
         """
-        epoch = uuid.uuid4()
-        applied = self._execute(
-            "move",
-            row.state,
-            epoch,
-            row.lease_owner,
-            datetime_from_ms(row.lease_until_ms),
-            datetime_from_ms(row.not_before_ms),
-            row.attempts,
-            row.last_error,
-            row.channel,
-            row.ts,
-            row.delivered_hash,
-            row.delivered_shape,
-            datetime_from_ms(row.sent_ms),
-            row.sends,
-            to_text(row.told) if row.told else None,
-            row.digest_id,
-            row.incident_id,
-            row.epoch,
-        ).was_applied
-        if not applied:
-            return None
-        return replace(row, epoch=epoch)
+        moved = [replace(row, epoch=uuid.uuid4()) for row in rows]
+        values = [
+            (*_written(new), row.incident_id, row.epoch)
+            for row, new in zip(rows, moved, strict=True)
+        ]
+        applied = self._applied("move", values)
+        return [new if was else None for new, was in zip(moved, applied, strict=True)]
+
+
+def _written(row: MessageRow) -> tuple[Any, ...]:
+    return (
+        row.state,
+        row.epoch,
+        row.lease_owner,
+        datetime_from_ms(row.lease_until_ms),
+        datetime_from_ms(row.not_before_ms),
+        row.attempts,
+        row.last_error,
+        row.channel,
+        row.ts,
+        row.delivered_hash,
+        row.delivered_shape,
+        datetime_from_ms(row.sent_ms),
+        row.sends,
+        to_text(row.told) if row.told else None,
+        row.digest_id,
+    )
+
+
+def _message_row(row: Any) -> MessageRow:
+    return MessageRow(
+        incident_id=row.incident_id,
+        state=row.state,
+        epoch=row.epoch,
+        lease_owner=row.lease_owner,
+        lease_until_ms=optional_ms(row.lease_until) or 0,
+        not_before_ms=optional_ms(row.not_before) or 0,
+        attempts=row.attempts or 0,
+        last_error=row.last_error,
+        channel=row.channel,
+        ts=row.ts,
+        delivered_hash=row.delivered_hash,
+        delivered_shape=row.delivered_shape,
+        sent_ms=optional_ms(row.sent_at) or 0,
+        sends=row.sends or 0,
+        kind=row.kind or "incident",
+        of_incident=row.of_incident,
+        target=row.target,
+        told=from_text(row.told),
+        digest_id=row.digest_id,
+    )

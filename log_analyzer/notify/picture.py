@@ -11,7 +11,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from log_analyzer.incidents.view import ErrorMinute, IncidentView
+from firstcause.incidents.view import ErrorMinute, IncidentView
 from log_analyzer.notify.slack.text import ELLIPSIS, plain
 from log_analyzer.report.causal_path import path_line
 

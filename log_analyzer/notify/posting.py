@@ -1,4 +1,4 @@
-"""Posts, finds again and updates the message of one outbox row: each post once."""
+"""Posts and updates the message of one outbox row, each post once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import structlog
 
 from log_analyzer import metrics
 from log_analyzer.notify.channel import Channel, MaybeSentError, MessageKey, NotSentError, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.incident import Notice
 from log_analyzer.notify.messages.told import NOTHING_TOLD, Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.send_rules import (
     HISTORY_ATTEMPTS,
@@ -93,11 +94,25 @@ class MessageSender:
             self._outbox.move(replace(claimed, lease_until_ms=until, last_error=str(error)))
         else:
             _count("post", "ok")
-            self._finish(claimed, posted, notice)
+            if not self._finish(claimed, posted, notice):
+                self._settle_late_post(claimed, posted, notice)
         return 0
 
+    def _settle_late_post(self, row: MessageRow, posted: Posted, notice: Notice) -> None:
+        """The post took longer than its lease: another has taken the row over. One post stays."""
+        current = self._outbox.read(row.incident_id)
+        if current is None or current.posted == posted:
+            return
+        if current.state == "pending" and self._finish(current, posted, notice):
+            return
+        _log.warning("post_was_late", incident_id=str(row.about))
+        try:
+            self._channel.remove(posted)
+        except (NotSentError, MaybeSentError) as error:
+            _log.error("post_may_stand_twice", incident_id=str(row.about), reason=str(error))
+
     def reconcile(self, row: MessageRow) -> None:
-        """Finds out whether a row in "sending" was posted, as far as the channel lets us look."""
+        """Finds out from the channel's history whether a row in "sending" was posted."""
         # A row of an earlier version names no channel: there was one only.
         target = row.channel or self._router.default
         until = self._clock_ms() + LEASE_MS
@@ -189,8 +204,9 @@ class MessageSender:
                 return
         self._outbox.move(self._after_refusal(row, error, "post", state="pending"))
 
-    def _finish(self, row: MessageRow, posted: Posted, notice: Notice | None) -> None:
-        self._outbox.move(after_delivery(row, posted, notice, self._clock_ms()))
+    def _finish(self, row: MessageRow, posted: Posted, notice: Notice | None) -> bool:
+        done = after_delivery(row, posted, notice, self._clock_ms())
+        return self._outbox.move(done) is not None
 
     def _after_refusal(
         self, row: MessageRow, error: NotSentError | MaybeSentError, kind: str, *, state: str

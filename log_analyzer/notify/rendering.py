@@ -1,10 +1,10 @@
-"""How this installation shows incidents: with which analysis, options and originals. Pure."""
+"""Renders an incident's message as the settings say: analysis, options, originals. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages.incident import (
     DEFAULT_OPTIONS,
     Notice,

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import pydantic
 
 from firstcause.checked_yaml import CheckedYaml, StrictModel
-from log_analyzer.episodes.episode import Severity
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.states import Severity
+from firstcause.incidents.view import IncidentView
 from log_analyzer.report.sections import suspect_names
 
 # A name as Slack allows it, or an id.
@@ -47,7 +47,7 @@ class Router:
         self._avoided_until_ms: dict[str, int] = {}
 
     def avoid(self, channel: str, now_ms: int) -> None:
-        """A channel does not take messages: for ten minutes `default` stands in for it."""
+        """A channel does not accept messages: `default` replaces it for ten minutes."""
         self._avoided_until_ms[channel] = now_ms + AVOID_MS
 
     def channel_of(self, view: IncidentView, now_ms: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.incident import Notice
-from log_analyzer.notify.outbox import MessageRow
 
 LEASE_MS: Final = 20_000
 # After an uncertain post: time for it to show up in the channel's history.
@@ -41,11 +41,11 @@ def backoff_ms(attempts: int, error: NotSentError | MaybeSentError) -> int:
 def fate_of_unposted(
     view: IncidentView, now_ms: int, *, was_silenced: bool, old_after_ms: int | None
 ) -> Fate:
-    """What becomes of a message that nobody has seen yet.
+    """Whether a message that was not posted yet is sent, held, dropped, or put into a digest.
 
-    What was merged is never posted. A silence holds it; what has resolved by the end of the
-    silence is never posted either. What ended longer ago than `old_after_ms` (event time against
-    the wall clock; None for never) is old news: for the digest.
+    A merged incident is never posted. A silence holds the message. An incident that is resolved by
+    the end of the silence is not posted either. If its last error is older than `old_after_ms`
+    (event time against the wall clock; None for never), it is old news and goes into a digest.
     """
     if view.merged_into is not None:
         return "drop"
@@ -66,7 +66,7 @@ def goes_on(view: IncidentView) -> bool:
 
 
 def is_final(view: IncidentView, now_ms: int, *, answered: bool) -> bool:
-    """True when nothing more will be said of an incident unless it opens again.
+    """True if an incident needs no further update unless it reopens.
 
     Args:
         view: the incident.
@@ -107,7 +107,7 @@ def update_due(row: MessageRow, notice: Notice, now_ms: int) -> bool:
 def after_delivery(
     row: MessageRow, posted: Posted, notice: Notice | None, now_ms: int
 ) -> MessageRow:
-    """The row of a message that stands in the channel; `notice` as far as it is known."""
+    """The row of a posted message; `notice` is what it shows, None if unknown."""
     return replace(
         row,
         state="live",

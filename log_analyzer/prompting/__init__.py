@@ -1,1 +1,1 @@
-"""Prompts: read from the templates that people edit, checked, filled in."""
+"""Renders prompts from templates that people edit, and checks the templates."""

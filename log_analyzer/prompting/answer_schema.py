@@ -1,4 +1,4 @@
-"""The schema that the model answers in, and the tokens that are left for a prompt beside it."""
+"""The schema of the model's answer, and the tokens that it leaves for the prompt."""
 
 from __future__ import annotations
 

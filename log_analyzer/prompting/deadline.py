@@ -1,4 +1,4 @@
-"""A bound of time for templates that people edit: a loop in one may not hold up the others."""
+"""Limits the time that a template may take to render."""
 
 from __future__ import annotations
 

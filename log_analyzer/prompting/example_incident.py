@@ -6,8 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
-from log_analyzer.incidents.records import EarlierIncident
-from log_analyzer.incidents.view import (
+from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
     Evidence,

@@ -1,4 +1,4 @@
-"""A folder of prompt templates: which one an incident gets, and where a broken one is broken."""
+"""Reads a folder of prompt templates, chooses an incident's, and locates errors in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.report.sections import suspect_names
 
 ROOT_CAUSE: Final = "root_cause.md.j2"
@@ -112,7 +112,7 @@ def digest_of(sources: Sources) -> str:
 
 
 def describe_template_error(error: Exception, path: Path) -> str:
-    """One line for people: the file, the line in it as far as it is known, and what is wrong."""
+    """One line for people: the file, the line in it if known, and the error."""
     where, line = str(path), None
     if isinstance(error, TemplateSyntaxError):
         where, line = error.filename or where, error.lineno

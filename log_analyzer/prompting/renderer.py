@@ -1,4 +1,4 @@
-"""Prompt templates that people edit: read again when they change, never trusted to work."""
+"""Renders prompts from edited templates; falls back to the last version that worked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 from rich.console import Console
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.prompting.answer_schema import MAX_PROMPT_TOKENS
 from log_analyzer.prompting.deadline import deadline
 from log_analyzer.prompting.folder import (

@@ -1,4 +1,4 @@
-"""An upper estimate of a text's tokens, without the model's tokenizer."""
+"""Estimates an upper bound of a text's tokens without the model's tokenizer."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from firstcause.text.event_time import iso
-from firstcause.text.plain_text import plain_line
-from log_analyzer.incidents.view import (
+from firstcause.incidents.view import (
     ContextLog,
     Evidence,
     IncidentContext,
     NormalRanking,
 )
+from firstcause.text.event_time import iso
+from firstcause.text.plain_text import plain_line
 from log_analyzer.prompting.token_estimate import estimated_tokens
 from log_analyzer.redaction.redactor import Redacted, neutral
 from log_analyzer.report.redacted_incident import RedactedIncident
@@ -90,7 +90,7 @@ class PromptVariables:
         return [self._line(name) for name in self._some(names, NAMES)]
 
     def _reason(self, text: str) -> Redacted:
-        """A reason, whose log ids may be cited as far as they stand in it uncut."""
+        """A reason; only log ids that it contains uncut may be cited."""
         line = self._line(text, MESSAGE_CHARS)
         self.log_ids.update(_LOG_OF_REASON.findall(line))
         return line
@@ -108,7 +108,7 @@ class PromptVariables:
         }
 
     def _hop(self, text: str) -> Redacted:
-        """A hop of the causal path, whose log ids may be cited as far as they stand in it uncut."""
+        """A hop of the causal path; only log ids that it contains uncut may be cited."""
         line = self._line(text, HOP_CHARS)
         self.log_ids.update(_LOG_OF_HOP.findall(line))
         return line

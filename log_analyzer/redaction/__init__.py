@@ -1,1 +1,1 @@
-"""What must not leave for the model: secrets and personal data become placeholders."""
+"""Replaces secrets and personal data by placeholders before text leaves for the model."""

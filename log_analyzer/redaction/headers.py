@@ -1,4 +1,4 @@
-"""Secrets in headers, cookies and signed requests, in all the ways that programs print those."""
+"""Finds secrets in headers, cookies and signed requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that name a person or an account: cards, IBANs, phones, and numbers of documents.
+"""Finds numbers that identify a person or an account: cards, IBANs, phones, documents.
 
 Checksums and registries decide where there are any, so that order numbers stay whole.
 """

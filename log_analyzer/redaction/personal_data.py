@@ -1,4 +1,4 @@
-"""Addresses of people: e-mail and IP addresses; and what must never be touched: times and ids."""
+"""Finds e-mail and IP addresses; protects times and ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key material and other secrets that show by their own form, whatever stands around them."""
+"""Finds key material and secrets by their form alone."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What must not leave for the model: secrets and personal data become stable placeholders.
+"""Replaces secrets and personal data by placeholders that stay the same within a prompt.
 
-`<EMAIL_1>` is the same address wherever it stands in an incident. Timestamps, ids and numbers
-that are none of the known kinds stay whole. It knows patterns, not meaning: names of people and
-passwords without a word that says so are not found.
+`<EMAIL_1>` is the same address everywhere in an incident. Timestamps, ids and numbers of no known
+kind are kept. The rules know patterns, not meaning: they do not find names of people, nor
+passwords without a word that announces them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a rule of redaction is, and the judgements that several rules share. Pure.
+"""The data class of a redaction rule, and checks that several rules share. Pure.
 
 A rule finds the places of one form of secret or personal value. Its `example` marks what has to
 go with « and »; its `counter_example` looks alike and has to stay whole. The tests run both, so a

@@ -1,4 +1,4 @@
-"""Tokens that show by a prefix whose they are: one row a vendor's form.
+"""Finds tokens by the prefix of their vendor: one row for each form.
 
 A row is a name, a pattern, and an example of the right form, made up. What only looks alike stays:
 each pattern wants the full length and alphabet that the vendor documents, or nearly so.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 
 TITLE = "How it spread"
 HOP_CHARS = 400

@@ -1,12 +1,12 @@
-"""The deterministic report: what the rules say of an incident, without any model. Pure."""
+"""Writes the deterministic report of an incident, without a model. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Final
 
+from firstcause.incidents.view import Analysis, IncidentView, Suspect
 from firstcause.text.event_time import clock, iso
-from log_analyzer.incidents.view import Analysis, IncidentView, Suspect
 from log_analyzer.redaction.redactor import Redactor
 from log_analyzer.report.ranking import cause_by_ranking, ranking_of
 from log_analyzer.report.sections import changes, next_actions, seen_before, suspect_names, suspects

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from firstcause.incidents.view import IncidentView, NormalRanking, Suspect
 from firstcause.text.event_time import clock
-from log_analyzer.incidents.view import IncidentView, NormalRanking, Suspect
 
 REASONS_TOLD: Final = 2
 
@@ -17,7 +17,7 @@ def ranking_of(view: IncidentView) -> NormalRanking | None:
 
 
 def cause_by_ranking(ranking: NormalRanking, traced: Suspect) -> str:
-    """Why the first suspect is it: what speaks of it, and what the traces say of it.
+    """Why the first suspect is suspected: its evidence, and its findings from traces.
 
     Args:
         ranking: with a suspect at least.

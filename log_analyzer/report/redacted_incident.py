@@ -1,4 +1,4 @@
-"""An incident whose text holds no secrets: made before anything of it is cut, shown or sent.
+"""Redacts a whole incident before any of its text is cut, shown or sent.
 
 What leaves the process is made of a `RedactedIncident`, and mypy refuses a plain view there.
 """
@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from log_analyzer.incidents.view import IncidentContext, IncidentView, Suspect
+from firstcause.incidents.view import IncidentContext, IncidentView, Suspect
 from log_analyzer.redaction.redactor import Redacted, Redactor, neutral
 
 # Nobody sees these, and a secret that holds one is not found.

@@ -1,6 +1,6 @@
 """The deterministic report in full, as titled lines of plain text. Pure.
 
-Text from logs stands in it as it came: who shows it makes it safe for the place.
+Text from logs is unchanged in it: whoever shows it makes it safe for that place.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from firstcause.incidents.view import EARLIER_SHOWN, ContextLog, Evidence, IncidentView, Suspect
 from firstcause.text.event_time import clock, iso
-from log_analyzer.incidents.view import EARLIER_SHOWN, ContextLog, Evidence, IncidentView, Suspect
 from log_analyzer.redaction.redactor import neutral
 from log_analyzer.report.causal_path import TITLE, path_lines
 from log_analyzer.report.ranking import ranking_lines

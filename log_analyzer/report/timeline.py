@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from firstcause.events.log_event import ERROR_LEVELS
-from log_analyzer.incidents.view import ContextLog, Evidence, IncidentView, TimelineEntry
+from firstcause.incidents.view import ContextLog, Evidence, IncidentView, TimelineEntry
 
 # A minute with so many times the errors of the first is growth worth a line.
 GROWTH: Final = 10

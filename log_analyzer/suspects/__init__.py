@@ -1,1 +1,1 @@
-"""Who is suspected: by traces, and by comparison with normal."""
+"""Finds the suspects of an incident: by traces, and by comparison with normal."""

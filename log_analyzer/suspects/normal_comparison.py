@@ -1,4 +1,4 @@
-"""An incident's window against normal: whom it names, and how that joins what its traces say.
+"""Converts a ranking against normal, and joins it with the suspects from traces.
 
 Pure; the ranking itself is `root_cause.ranking.ranker`.
 """
@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from firstcause.events.span import Span
+from firstcause.incidents.view import NormalRanking, Suspect
 from firstcause.normal.composed_normal_store import LearnedNormal
-from log_analyzer.incidents.view import NormalRanking, Suspect
 from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
 from log_analyzer.suspects.window_logs import LogReading
 from root_cause.causal_path.finding import path_of
@@ -76,7 +76,7 @@ def ranked(
 def joined_suspects(
     ranking_: NormalRanking | None, by_traces: tuple[Suspect, ...]
 ) -> tuple[Suspect, ...]:
-    """All suspects once: in the order of the ranking, then those that only traces tell of.
+    """All suspects, each once: in the order of the ranking, then those from traces only.
 
     Each has the reasons of both. Before there is a ranking they are those of the traces.
     """

@@ -1,7 +1,7 @@
-"""Since when the present fault of an incident goes on. Pure.
+"""Finds the onset: the start of the present fault of an incident. Pure.
 
-An incident may outlast its first fault: its errors come back after a pause, or a few that are
-always there turn into a flood. What is compared with normal is the time around the latest of these.
+An incident may outlast its first fault: its errors return after a pause, or a constant background
+of errors becomes a flood. The time around the latest such onset is compared with normal.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
-from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.suspects.window import AFTER_MS, BEFORE_MS
 
 # So long without an error, and what comes then may have another cause.

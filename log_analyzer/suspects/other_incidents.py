@@ -1,4 +1,4 @@
-"""What another incident explains is no evidence in the ranking of this one."""
+"""Excludes traces of other incidents from the ranking of this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks beside the analyzer, in a process of its own: Python runs one thread at a time.
+"""Computes rankings in a separate process, so that they do not block the analyzer's threads.
 
 A ranking computes for seconds; in a thread of the analyzer it would hold up every first notice.
 """
@@ -21,12 +21,12 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import IncidentView, NormalRanking
 from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.span_history import spans_of_traces
 from firstcause.structured_logging import configure_logging
-from log_analyzer.incidents.view import IncidentView, NormalRanking
 from log_analyzer.suspects.normal_comparison import ranked
 from log_analyzer.suspects.onset import onset_ms
 from log_analyzer.suspects.other_incidents import OtherIncidents, without_others

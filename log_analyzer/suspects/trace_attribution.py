@@ -35,7 +35,7 @@ class Blame:
 
 
 def blame(logs: tuple[LogEvent, ...], call_graph: CallGraph) -> Blame | None:
-    """Whom the logs of one trace blame; None when nothing in it fails.
+    """The service that the logs of one trace blame; None if nothing in it fails.
 
     Of several deepest failing spans the one that failed first. When its error names a service
     that it calls, or says that no answer came while it waited for one, and that one does not

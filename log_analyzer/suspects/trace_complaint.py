@@ -1,4 +1,4 @@
-"""Of which service one failing trace complains: a hint that ties errors, not yet a suspicion. Pure.
+"""Finds the service that a failing trace complains of: a hint for ties, not a suspect. Pure.
 
 Most logs name no parent spans that were logged as well, so the order of the lines has to tell.
 """

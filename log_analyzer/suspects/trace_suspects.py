@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import ErrorGroup, Suspect
 from firstcause.text.event_time import clock
 from log_analyzer.incidents.call_graph import CallGraph
-from log_analyzer.incidents.view import ErrorGroup, Suspect
 from log_analyzer.suspects.trace_attribution import Blame, blame
 
 SUSPECTS_SHOWN: Final = 10

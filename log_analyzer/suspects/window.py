@@ -49,7 +49,7 @@ def is_near(at_ms: int, window: RankingWindow) -> bool:
 
 
 def settled(events: Sequence[LogEvent], window: RankingWindow, now_ms: int) -> tuple[LogEvent, ...]:
-    """The events that can be compared: of traces that are whole, as far as can be told.
+    """The events that can be compared: those of traces that seem complete.
 
     Left out are traces that began within `SETTLED_MS` of the newest event, those with an event
     far outside of the window, and events without a trace that are that new.

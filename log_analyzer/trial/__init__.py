@@ -1,1 +1,1 @@
-"""Incidents of recorded events, made by the analyzer's own parts without any service."""
+"""Builds incidents from recorded events with the analyzer's own parts, without services."""

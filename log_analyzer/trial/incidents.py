@@ -1,4 +1,4 @@
-"""Which incidents the analyzer makes of recorded errors, in event time and without any service."""
+"""Groups recorded errors into incidents as the analyzer does, without services."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import ErrorGroup, Evidence
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
 from log_analyzer.incidents.stores.episodes_in_memory import EpisodesInMemory
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.incidents.view import ErrorGroup, Evidence
 from log_analyzer.intake.mining import with_template
 from log_analyzer.suspects.trace_complaint import complaint_of
 from log_templates.miner import TemplateMiner
@@ -47,6 +47,9 @@ class _NoOutbox:
     """Nobody is told anything."""
 
     def ensure(self, incident: UUID, not_before_ms: int = 0) -> None:
+        """Nothing is sent."""
+
+    def ensure_all(self, happened: Mapping[UUID, int | None], not_before_ms: int = 0) -> None:
         """Nothing is sent."""
 
 

@@ -1,4 +1,4 @@
-"""Whom the analyzer would suspect in an incident of recorded events. Pure."""
+"""Ranks the suspects of an incident of recorded events as the analyzer does. Pure."""
 
 from __future__ import annotations
 

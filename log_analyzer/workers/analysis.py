@@ -11,10 +11,10 @@ from uuid import UUID
 
 import structlog
 
+from firstcause.incidents.view import Analysis, IncidentView
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.model.analysis_state import next_step, state_digest
 from log_analyzer.model.analysis_store import AnalysisStore
 from log_analyzer.model.question import Questioner, Reply

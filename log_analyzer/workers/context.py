@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -13,12 +14,13 @@ from uuid import UUID
 import structlog
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer, Gathered
 from log_analyzer.context.schedule import Gathers, gather_due, standing_of
 from log_analyzer.context.store import ContextStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView, NormalRanking
+from log_analyzer.notify.message_row import Waiting
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.suspects.normal_comparison import joined_suspects
 from log_analyzer.suspects.onset import is_same_onset, ranked_onset_ms
@@ -62,6 +64,8 @@ class _Unranked:
 class ContextWorker:
     """Gathers context for each incident whose notice is out or due, and again as it grows.
 
+    None for one whose errors were over `old_after_ms` before: a digest tells of it.
+
     A claim in Cassandra goes first, so that of several instances one gathers. Who dies after it
     has cost one of the incident's gatherings: the next follows after `GATHER_PAUSE_MS`. The
     ranking is made elsewhere (`ranker`); no incident waits for that of another.
@@ -76,6 +80,7 @@ class ContextWorker:
         reader: IncidentReader,
         owner: str,
         ranker: Ranker,
+        old_after_ms: float = math.inf,
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -85,6 +90,7 @@ class ContextWorker:
         self._reader = reader
         self._owner = owner
         self._ranker = ranker
+        self._old_after_ms = old_after_ms
         self._changed = changed
         self._clock_ms = clock_ms
         self._next_look_ms: dict[UUID, int] = {}
@@ -95,8 +101,14 @@ class ContextWorker:
 
     def run_once(self) -> None:
         """Gathers for every incident that is due. Raises the driver's errors; repeat it then."""
-        pending = [one for one in self._outbox.in_state("pending") if self._notice_is_due(one)]
-        shown = [*pending, *self._outbox.in_state("sending"), *self._outbox.in_state("live")]
+        # The newest first; one that only a digest will tell of costs nothing here.
+        pending = sorted(self._outbox.waiting("pending"), key=lambda one: one.newest_first)
+        first = [one.incident_id for one in pending if one.incident_id and self._is_due(one)]
+        shown = [
+            *dict.fromkeys(first),
+            *self._outbox.in_state("sending"),
+            *self._outbox.in_state("live"),
+        ]
         for held in (self._next_look_ms, self._waits_since_ms):
             for gone in held.keys() - set(shown):
                 del held[gone]
@@ -108,10 +120,12 @@ class ContextWorker:
             self._take_ranking(incident, waiting)
         self._end_hanging()
 
-    def _notice_is_due(self, incident: UUID) -> bool:
-        row = self._outbox.read(incident)
+    def _is_due(self, one: Waiting) -> bool:
+        now_ms = self._clock_ms()
+        if one.happened_ms is not None and now_ms - one.happened_ms >= self._old_after_ms:
+            return False
         # One that Slack refused waits too, but its notice has long been due.
-        return row is not None and (row.attempts > 0 or row.not_before_ms <= self._clock_ms())
+        return one.attempts > 0 or one.not_before_ms <= now_ms
 
     def _look(self, incident: UUID) -> None:
         view = self._reader.read(incident)
@@ -195,6 +209,6 @@ class ContextWorker:
         )
 
     def _stored(self, view: IncidentView) -> bool:
-        """True when the store job has come as far as the incident, or was waited for."""
+        """True if the store job has stored the incident's newest evidence, or the wait is over."""
         since_ms = self._waits_since_ms.setdefault(view.incident_id, self._clock_ms())
         return self._clock_ms() - since_ms >= STORED_WAIT_MS or self._gatherer.is_stored(view)

@@ -1,1 +1,1 @@
-"""From the culprit to the symptom: the chain of services that a fault went through. Pure."""
+"""Finds the chain of services from the culprit to the symptom. Pure."""

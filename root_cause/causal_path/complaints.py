@@ -1,4 +1,4 @@
-"""Which errors of a window are news. Pure."""
+"""Decides which errors of a window are new, or much more frequent than in normal. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds how a fault came from a service to those that complain. Pure and deterministic."""
+"""Finds the path from a service to those that complain. Pure and deterministic."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def causal_path(
     culprit: str,
     since_ms: int,
 ) -> CausalPath:
-    """The way that most requests tell from a service to the last that complains of it.
+    """The path that most failed requests took, from a service to the last one that complains.
 
-    Where requests cannot be followed, or none of those that went wrong reached the service, the
-    complaints that name it, and those that name who complains, lead on.
+    If requests cannot be followed, or no failed request reached the service, the path follows
+    names: the complaints that name the service, those that name its complainants, and so on.
 
     Events and spans are those of the window, in any order; spans may be none. Errors that are
-    usual in `normal` do not count. The path begins at `culprit`, and tells of what was wrong since
+    usual in `normal` do not count. The path begins at `culprit`, and covers the requests since
     `since_ms` (event time).
     """
     traces, untraced = by_trace(events)

@@ -1,4 +1,4 @@
-"""What a causal path says."""
+"""The data classes of a causal path: hops, and the lines or spans that show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request as the tree of its visits to services, with who complains in each. Pure."""
+"""Builds the tree of a request's visits to services, with the complaints of each. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lines or spans of a request show a hop, in the order of time. Pure."""
+"""Chooses the lines or spans of a request that show a hop, in time order. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from root_cause.causal_path.request_tree import Visit
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One request's visits from the culprit's up to the last that complains.
+    """The visits of one request, from the culprit's up to the last one that complains.
 
-    `missing` is True where the culprit left nothing in the request: the first visit is then of who
-    complains of it.
+    `missing` is True if the culprit has no line in the request. Then the first visit is that of the
+    service that complains of it.
     """
 
     visits: tuple[Visit, ...]
@@ -55,7 +55,7 @@ def _earliest_ms(visit: Visit) -> int:
 
 
 def _sign_after(above: Visit, since_ms: int) -> Sight | None:
-    """What the caller says once the callee has spoken: its complaint, else its next line."""
+    """The caller's line after the callee's: its complaint, else its next line."""
     for lines in (above.complaints, above.events):
         later = [event for event in lines if event.timestamp_ms >= since_ms]
         if later:

@@ -1,4 +1,4 @@
-"""The ways that a fault went up in single requests. Pure."""
+"""Finds the path from the culprit up to the last complaint in one request. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How well a ranking does: cases, references, intervals, reliability, noise, paths. Pure."""
+"""Measures how good a ranking is: cases, references, intervals, reliability, noise, paths. Pure."""

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of shares. Pure and seeded: the same cases give the same interval."""
+"""Computes bootstrap intervals of shares. Pure and seeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled fault cases on disk: `cases.json`, a folder a case, fault-free recordings besides."""
+"""Reads labelled fault cases from disk: `cases.json`, a folder a case, fault-free recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeded damage to logs, spans and what was learned, to measure how robust a ranking is."""
+"""Damages logs, spans and normal (seeded), to measure how robust a ranking is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fault-free stretches ranked against one another: whoever is named, is named on noise. Pure."""
+"""Ranks fault-free stretches against one another; any named service is a false alarm. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class NoiseRanking:
-    """What came of one pair. `score` is the first suspect's; 0 where nobody is suspected."""
+    """The result of one pair. `score` is that of the first suspect; 0 if there is none."""
 
     says: str
     culprit: str | None

@@ -1,4 +1,4 @@
-"""How often a causal path is the true one. Pure."""
+"""Counts how often a causal path is the true one. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simple rankings of a window that the real one has to beat. Pure; none knows what is normal."""
+"""Ranks a window by simple references that the real ranking has to beat. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MILD_WEIGHT: Final = 0.5
 
 
 def count_of_errors(events: Sequence[LogEvent], _: Sequence[Span]) -> Scores:
-    """Who logs the most ERROR and FATAL lines."""
+    """Scores the service with the most ERROR and FATAL lines highest."""
     found: dict[str, float] = defaultdict(float)
     for event in events:
         if event.is_error:
@@ -37,7 +37,7 @@ def count_of_errors(events: Sequence[LogEvent], _: Sequence[Span]) -> Scores:
 
 
 def first_error(events: Sequence[LogEvent], _: Sequence[Span]) -> Scores:
-    """Who logs the first ERROR or FATAL line."""
+    """Scores the service with the first ERROR or FATAL line highest."""
     found: dict[str, float] = {}
     for event in events:
         if event.is_error:
@@ -47,7 +47,7 @@ def first_error(events: Sequence[LogEvent], _: Sequence[Span]) -> Scores:
 
 
 def deepest_failure(events: Sequence[LogEvent], spans: Sequence[Span]) -> Scores:
-    """Whose span fails deepest: each trace with an error has one vote.
+    """Scores services by their deepest failing spans: each trace with an error has one vote.
 
     A failing span holds an ERROR or FATAL line. Of several equally deep ones the first counts.
     The depth comes from the spans where there are any, else from the order of the lines.
@@ -88,7 +88,7 @@ def _depth(
 
 
 def blame_of_names(events: Sequence[LogEvent], spans: Sequence[Span]) -> Scores:
-    """Whom the errors name: each template of ERROR blames the services it names, else its own.
+    """Scores services by names: an ERROR template blames the services it names, else its own.
 
     WARN and INFO count half, where they speak of a peer that refuses, is unknown or unavailable,
     or does not answer in time.

@@ -1,4 +1,4 @@
-"""How often a first suspect is right at each score, and from which score on to name it. Pure."""
+"""Computes how often a first suspect is right at each score, and a bound to name it. Pure."""
 
 from __future__ import annotations
 

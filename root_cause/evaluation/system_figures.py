@@ -1,4 +1,4 @@
-"""What an evaluation says of one system, or of several together. Pure."""
+"""Computes the figures of an evaluation, for one system or several. Pure."""
 
 from __future__ import annotations
 

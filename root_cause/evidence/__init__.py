@@ -1,1 +1,1 @@
-"""What is different from normal, how much it says, and about whom."""
+"""Finds differences from normal, with their weight and the services they point to."""

@@ -22,15 +22,15 @@ Levels = Mapping[tuple[str, Part], Mapping[str, float]]
 
 
 class Turn(NamedTuple):
-    """What came instead of what, and how.
+    """A broken transition: which event came instead of the expected one, and how.
 
     Attributes:
         caller: the service that called the span; empty if none is known.
         expects_entry: the expected event is mostly the first of a span: a call leads to it.
-        still_came: what was expected came all the same, but later in its span.
-        in_time: when something else came, the usual time was not over yet.
-        opens: what came instead is the first of a new span.
-        own: what came instead is of the same span as what came before.
+        still_came: the expected event came too, but later in its span.
+        in_time: the other event came before the usual time was over.
+        opens: the other event is the first of a new span.
+        own: the other event belongs to the same span as the event before.
     """
 
     caller: str
@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 
 
 def accused_of(turn: Turn, named: str | None = None) -> tuple[Accused, ...]:
-    """Whom a change of turns speaks of; `named` is the other service that an error names."""
+    """Attributes a broken transition to services; `named` is the service that an error names."""
     service, waited, came = _services(turn)
     if named is not None and _failed(turn):
         return _call(came, named, callee=_TOLD)
@@ -60,7 +60,7 @@ def accused_of(turn: Turn, named: str | None = None) -> tuple[Accused, ...]:
 
 
 def _of_an_end(turn: Turn) -> tuple[Accused, ...]:
-    """A request ended early, or went on behind its usual end."""
+    """The request ended early, or continued after its usual end."""
     service, waited, came = _services(turn)
     if turn.expected == END:
         return _call(came, service)
@@ -104,7 +104,7 @@ def _of_return(turn: Turn) -> tuple[Accused, ...]:
 
 
 def _services(turn: Turn) -> tuple[str, str, str]:
-    """Of what came before, of what was expected, and of what came."""
+    """The services of the event before, of the expected event, and of the event that came."""
     return service_of(turn.here), service_of(turn.expected), service_of(turn.instead)
 
 
@@ -113,7 +113,7 @@ def _failed(turn: Turn) -> bool:
 
 
 def likely(accused: Iterable[Accused], levels: Levels) -> dict[str, float]:
-    """How likely each accused is: as far as its calls with other partners are changed too."""
+    """How likely each accused service is, by how much its calls with other partners changed."""
     found: dict[str, float] = {}
     for role, factor in accused:
         share = factor * spread(role, levels)
@@ -122,7 +122,7 @@ def likely(accused: Iterable[Accused], levels: Levels) -> dict[str, float]:
 
 
 def spread(role: Role, levels: Levels) -> float:
-    """How far a service is changed with its other partners in the same part; 1 for itself."""
+    """How much a service's calls with its other partners changed; 1 for its own work."""
     if role.part == Part.ITSELF:
         return 1.0
     partners = levels.get((role.service_name, role.part), {})
@@ -131,7 +131,7 @@ def spread(role: Role, levels: Levels) -> float:
 
 
 def levels_of(found: Iterable[tuple[float, Iterable[Role]]]) -> Levels:
-    """The levels by the weights of what was found, and by those of calls that are as ever."""
+    """The levels of change, from the weights of findings; unchanged calls have weight 0."""
     levels: dict[tuple[str, Part], dict[str, float]] = defaultdict(dict)
     for weight, roles in found:
         for role in roles:

@@ -1,4 +1,4 @@
-"""How far hosts' clocks have moved since normal was learned, told from logs alone. Pure.
+"""Estimates from logs how far hosts' clocks have moved since normal was learned. Pure.
 
 What follows quickly in another service does so at a nearly constant distance. If that distance
 grew from caller to callee and shrank on the way back by as much, then a clock has moved. If it only

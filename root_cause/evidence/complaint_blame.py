@@ -1,7 +1,7 @@
-"""Whom a complaint blames: those that it names, those that it waited for, or who complains. Pure.
+"""Attributes each complaint to services: named ones, waited-for ones, or the complaining one. Pure.
 
-A chain of complaints leads somewhere: who is complained of may complain of another in turn, so that
-blame is passed on until it comes to rest (an absorbing random walk over the services).
+Complaints form chains: a blamed service may itself complain of another one. So blame is passed on
+until it comes to rest (an absorbing random walk over the services).
 """
 
 from __future__ import annotations
@@ -42,12 +42,11 @@ _NOBODY: Final = ""
 def blames_of(
     complaints: Sequence[Complaint], weights: Sequence[float], traces: Traces
 ) -> tuple[list[Blame], dict[str, Blame]]:
-    """Whom each complaint blames, in shares that sum to one at most.
+    """The services that each complaint blames, in shares that sum to at most one.
 
-    Besides, for each service that complains, where blame for it comes to rest.
-
-    What is missing is the share of a peer that gave no answer, if the complaint does not name it
-    and it said nothing: of whom that is, the complaint tells nothing.
+    The second part tells, for each service that complains, where blame for it comes to rest. The
+    missing share belongs to a peer that gave no answer, that the complaint does not name, and
+    that logged nothing: it is unknown which service that is.
 
     Args:
         complaints: of a window.
@@ -144,7 +143,7 @@ def _blame(
 
 
 def _spoke_meanwhile(trace: Sequence[LogEvent], complaint: LogEvent) -> list[str]:
-    """Who spoke in a trace since the complaining service last did: it waited for one of them."""
+    """The services that logged since the complaining service's last line: it waited for one."""
     spoke: dict[str, None] = {}
     for event in reversed(trace):
         if event.timestamp_ms > complaint.timestamp_ms or event is complaint:
@@ -162,7 +161,7 @@ def _levels(
     blames: Sequence[Blame],
     calls: Iterable[tuple[str, str]],
 ) -> Levels:
-    """How far each service fails with each partner; those that work fail by nothing."""
+    """How strongly each service fails with each partner; 0 for calls that work."""
     found: list[tuple[float, tuple[Role, ...]]] = [(0.0, call_roles(*call)) for call in calls]
     for one, weight, blame in zip(complaints, weights, blames, strict=True):
         for name, share in blame.items():
@@ -172,7 +171,7 @@ def _levels(
 
 
 def _calls(trace: Sequence[LogEvent]) -> Iterator[tuple[str, str]]:
-    """Who called whom, as far as the order of lines tells."""
+    """Pairs of caller and callee, from the order of the lines."""
     seen: set[str] = set()
     last = None
     for event in trace:
@@ -185,7 +184,7 @@ def _calls(trace: Sequence[LogEvent]) -> Iterator[tuple[str, str]]:
 
 
 def _spread(service: str, blame: Blame, levels: Levels) -> Blame:
-    """Blame by what the other partners of both say: who fails one partner alone is not it."""
+    """Adjusts blame by the other partners of both sides: failing only one partner counts less."""
     given = {name: share for name, share in blame.items() if name != service}
     if not given:
         return blame

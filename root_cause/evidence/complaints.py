@@ -1,4 +1,4 @@
-"""What services complain of: errors, and warnings or notes that speak of a peer. Pure."""
+"""Collects the complaints of services: errors, and warnings about a peer. Pure."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Complaint:
         weight: how much one line of it says, 0 to 1, by its level alone.
         text: the first of them, for people; may hold anything.
         not_reached: it says that a peer was not reached or did not answer in time.
-        told: it passes on that a peer's answer was an error.
-        outside: it tells an address, and names no service.
+        told: it reports that a peer's answer was an error.
+        outside: it contains an address, and names no service.
         own_code: it holds a stack trace.
         named: how many of its lines name each other service.
         events: its lines, in order of time.
@@ -84,7 +84,7 @@ class Complaint:
 
     @property
     def is_own(self) -> bool:
-        """True for a stack trace that tells of no peer: what failed is this service's code."""
+        """True for a stack trace that mentions no peer: this service's own code failed."""
         return self.own_code and not self.not_reached and not self.told
 
     @property
@@ -94,7 +94,7 @@ class Complaint:
 
 
 def complaint_weight(event: LogEvent, text: str) -> float:
-    """How much a line says as a complaint; 0 for what is none."""
+    """The weight of a line as a complaint; 0 if it is not one."""
     if event.level in ERROR_LEVELS:
         return ERROR_WEIGHT
     if NOT_REACHED.search(text):

@@ -1,4 +1,4 @@
-"""Evidence of what services complain of: how far it is from what fault-free time knows. Pure."""
+"""Turns complaints into evidence, weighted by how new they are compared with normal. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognises new log lines around which the old sequence continues: no evidence. Pure."""
+"""Recognises new log lines around which the old sequence continues; they are no evidence. Pure."""
 
 from __future__ import annotations
 

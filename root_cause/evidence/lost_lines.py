@@ -1,7 +1,7 @@
-"""Lines that were lost on their way: told from what goes missing everywhere alike. Pure.
+"""Estimates the share of log lines lost in transport, so that they are no evidence. Pure.
 
-A fault makes lines of one place missing. A shipper that is overrun loses any of them, and what
-comes next comes all the same.
+A fault makes lines of one place disappear. An overloaded shipper loses any lines, and the lines
+after a gap still arrive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHANCE: Final = 2.0
 
 
 class Losses:
-    """How many of the lines of some traces are lost, and how much of what is missing that explains.
+    """The share of lost lines in some traces, and how much of the missing lines it explains.
 
     Args:
         traces: the keys of each trace's events in their order.

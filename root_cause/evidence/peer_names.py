@@ -1,4 +1,4 @@
-"""Which other services a message names: by name, by address, or by what their clients are called.
+"""Finds the other services that a message names: by name, address, or client class.
 
 Pure. Names of services are data; nothing here knows any of them.
 """

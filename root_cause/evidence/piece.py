@@ -1,4 +1,4 @@
-"""A piece of evidence: a difference from normal, its weight, and the services it may concern."""
+"""The data class of a piece of evidence: a difference from normal, its weight, its services."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TELLING_NATS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """After an event, something else came than usual.
+    """After an event, another event than usual came.
 
     Attributes:
         here: the event's key.
-        expected: what used to come more often; END for the trace's end.
-        instead: what comes more often now.
+        expected: the event that used to come more often; END for the trace's end.
+        instead: the event that comes more often now.
         expected_normal, expected_now: how often `expected` came.
         instead_now: how often `instead` came.
         normal, now: how often anything came. Now in requests: one that passes here several times
@@ -72,7 +72,7 @@ class Slowness:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A service complains of something that normal does not know, or knows as rarer.
+    """A complaint that is not in normal, or is rarer there.
 
     Attributes:
         service_name: who complains.
@@ -102,9 +102,9 @@ class Piece:
     """One piece of evidence.
 
     Attributes:
-        weight: how much it says, 0 nothing.
-        blame: services it may speak of, each with how likely that is on its own (any scale).
-        finding: what was seen.
+        weight: its strength; 0 for none.
+        blame: the services it points to, each with its likelihood on its own (any scale).
+        finding: the observation.
     """
 
     weight: float

@@ -1,4 +1,4 @@
-"""Structural evidence: events that no longer follow others. Pure."""
+"""Finds structural evidence: events whose usual successor is missing. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOG_IDS: Final = 3
 
 
 class Example(NamedTuple):
-    """One case of what came.
+    """One example of a successor.
 
     Attributes:
         at_ms, log_id: of the event that shows it.
@@ -53,7 +53,7 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Outcomes:
-    """What came in one context: counts by successor, the traces, and examples of each."""
+    """The successors in one context: their counts, their traces, and examples of each."""
 
     counts: dict[str, float] = field(default_factory=dict)
     traces: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Regularity:
         return slow_limit_ms(times)[1] if times else 0.0
 
     def outcomes(self, context: Context) -> tuple[Mapping[str, int], int]:
-        """What came in a context, and in how many traces."""
+        """The successors in a context, and the number of traces."""
         part = self._normal.services.get(service_of(context[2]))
         if part is None:
             return {}, 0
@@ -108,10 +108,10 @@ def structural_evidence(
     losses: Losses,
     named: Mapping[str, str],
 ) -> list[Piece]:
-    """Where something else follows than usual, the strongest finding for each such change.
+    """Finds contexts whose successors changed; one piece for each change, the strongest.
 
     Args:
-        observed: what came in each context of the window.
+        observed: the successors in each context of the window.
         error_shares: in which share of the window's traces errors of a kind came.
         regularity: what is normal.
         losses: how much of it lost lines explain.

@@ -1,4 +1,4 @@
-"""Evidence of time: steps and calls that take longer than normal. Pure."""
+"""Finds evidence of time: steps and calls that take longer than normal. Pure."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def slow_evidence(
     roles: Mapping[TimeKey, tuple[Role, ...]],
     usual: UsualTimes,
 ) -> list[Piece]:
-    """What takes longer than usual, each blamed on the services that may have spent the time.
+    """Finds times that are longer than usual; each blames the services that may have spent it.
 
-    A service is likely to be the one as far as what it does with its other partners in the same
-    part is slow too: a slow callee is slow for all its callers.
+    A service is the likelier, the slower it is with its other partners in the same role: a slow
+    callee is slow for all its callers.
     """
     found = {key: slow for key, samples in window.items() if (slow := _slow(key, samples, usual))}
     levels = levels_of((weight, roles[key]) for key, (weight, _) in found.items())

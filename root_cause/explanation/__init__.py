@@ -1,1 +1,1 @@
-"""Evidence, rankings and normal as text for people."""
+"""Renders evidence, rankings and normal as text for people."""

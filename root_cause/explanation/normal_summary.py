@@ -24,7 +24,7 @@ class EventRate:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What came next after an event of the service, in the share of its cases."""
+    """A successor of an event of the service, with its share of the cases."""
 
     event: str
     after: str

@@ -1,1 +1,1 @@
-"""What is normal: counts of a quiet time, how they are learned, stored as bytes and composed."""
+"""Learns, serialises and composes normal: counts of fault-free time."""

@@ -1,4 +1,4 @@
-"""The normal in force, composed of what was learned hour by hour. Pure.
+"""Composes the normal in force from learned hours. Pure.
 
 Newer hours weigh more, hours before a service's last deployment nothing, and an hour of the day in
 which other requests come than usual has a normal of its own.
@@ -31,7 +31,7 @@ OTHERS_COUNT: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class LearnedHour:
-    """What is known of a slice without reading it.
+    """What is known of a learned hour without reading its counts.
 
     Attributes:
         hour_ms: the beginning of the hour (event time).

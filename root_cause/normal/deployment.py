@@ -38,10 +38,10 @@ def _strange(counts: EventCounts, known: EventCounts) -> float:
 
 
 def first_of_version(slices: Sequence[EventCounts]) -> int:
-    """The index of the first slice of a service's newest version; 0 if it is one all along.
+    """The index of the first learned hour of a service's newest version; 0 if all are of one.
 
-    A version counts once it has `ENOUGH_EVENTS`, or half of what a slice had before. The slice in
-    which it came has events of both versions: it is left out too.
+    A version counts once it has `ENOUGH_EVENTS`, or half of what an hour had before. The hour in
+    which it was deployed has events of both versions, so it is left out too.
 
     Args:
         slices: counts by event key, in the order of time.

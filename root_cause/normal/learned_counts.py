@@ -1,6 +1,7 @@
-"""Normal: what services do when nothing is wrong, as counts that add up. Pure.
+"""The counts that are stored when normal is learned: what services do in fault-free time. Pure.
 
-Everything is a whole number, so that merging is associative and commutative to the last digit.
+`root_cause.normal.learner` fills them, and the stores of `firstcause/normal/` keep them for each
+learned hour. All counts are integers, so merging is exactly associative and commutative.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from root_cause.traces.event_key import service_of
 from root_cause.traces.histogram import Histogram
 from root_cause.traces.steps import Context
 
-# Of the meaning of the counts: another version's profile has to be learned again.
+# The version of the counts' meaning: a profile of another version has to be learned again.
 VERSION: Final = 2
 
 
@@ -24,8 +25,8 @@ class ServiceNormal:
     """The normal of one service; all of it concerns its own events and spans.
 
     Attributes:
-        successors: what came next in each context, and how often.
-        context_traces: in how many traces each context came by.
+        successors: the counts of the next events in each context.
+        context_traces: the number of traces with each context.
         events: how often each of its events came.
         entries: how often each was the first of a span.
         ends: how often each was the last of a trace.
@@ -57,7 +58,7 @@ class Normal:
     traces: int = 0
 
     def of(self, service_name: str) -> ServiceNormal:
-        """A service's normal, to count into; an empty one if it was never heard."""
+        """A service's normal, to count into; an empty one for a new service."""
         found = self.services.get(service_name)
         if found is None:
             found = self.services[service_name] = ServiceNormal()

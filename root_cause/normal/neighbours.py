@@ -1,4 +1,4 @@
-"""Pairs of events that follow each other in normal traces, whatever the context. Pure."""
+"""Counts pairs of events that follow each other in normal traces, without context. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Neighbours:
         self._closing = _closing(normal)
 
     def after(self, key: str) -> Mapping[str, int]:
-        """What came right after an event, and how often."""
+        """The events that came directly after an event, with their counts."""
         return self._after.get(key, _NONE)
 
     def are_known(self, one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""The mix of requests of a time, and whether two mixes differ. Pure."""
+"""Counts the mix of requests of a time, and decides whether two mixes differ. Pure."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ UNSURE_MS: Final = 25
 
 
 def likeliest_order(rows: list[Row], usual: Neighbours) -> list[Row]:
-    """The rows of a trace, in the order that normal knows as far as clocks leave it open.
+    """The rows of a trace; where clocks leave the order open, in the order of normal.
 
     The events of one span stay in their order. Of the next events of all spans that are not later
     than the earliest by more than `UNSURE_MS`, that comes first which most often follows the last.

@@ -1,1 +1,1 @@
-"""Which hours were quiet, and whether they may be learned."""
+"""Decides which hours were quiet, and whether they may be learned."""

@@ -1,7 +1,7 @@
-"""When an incident was more than the errors that are always there. Pure.
+"""Decides during which times an incident was loud enough to disturb learning. Pure.
 
-Any ERROR opens an incident, and one that comes every ten minutes leaves it open for ever. If all of
-its time counted as disturbed, nothing would ever be learned, such errors least of all.
+Any ERROR opens an incident, and an error every ten minutes keeps it open permanently. If all of its
+time counted as disturbed, nothing would ever be learned.
 """
 
 from __future__ import annotations

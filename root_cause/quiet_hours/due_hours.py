@@ -80,5 +80,5 @@ def hours_of(whole: TimeRange) -> list[TimeRange]:
 
 
 def _over_until_ms(now_ms: int) -> int:
-    """The end of the last hour that is over, and late logs of it in."""
+    """The end of the last hour that is completed and whose late logs have arrived."""
     return (now_ms - LATE_MARGIN_MS) // HOUR_MS * HOUR_MS

@@ -1,1 +1,1 @@
-"""From pieces of evidence to a ranked list of suspects."""
+"""Ranks suspects from pieces of evidence."""

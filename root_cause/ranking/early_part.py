@@ -1,7 +1,7 @@
-"""The beginning of a window as its control: what is there from the start is not what began. Pure.
+"""Uses the beginning of a window as a control: what is there from the start is no evidence. Pure.
 
-A window begins some time before its incident. What its first part shows as well is no evidence; and
-where nothing was learned as normal, as on the first day, that part is the only normal there is.
+A window begins some time before its incident, so what its first part shows too is no evidence. If
+nothing was learned as normal yet, as on the first day, that part is used as normal.
 """
 
 from __future__ import annotations

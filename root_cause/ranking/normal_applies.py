@@ -1,4 +1,4 @@
-"""Decides whether this normal applies to the events looked at. Pure."""
+"""Decides whether a normal describes the system that the events come from. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TOO_STRANGE: Final = 0.5
 
 
 def normal_applies(steps: Iterable[Step], normal: Normal) -> bool:
-    """False when in most services most turns are new.
+    """False if in most services most transitions are new.
 
-    One culprit does not do that: clocks have moved, or another release runs, or the normal is of
-    another system. Services that normal does not know are left out.
+    One culprit does not cause that: clocks have moved, or another release runs, or the normal is
+    of another system. Services that normal does not know are left out.
     """
     turns: Counter[str] = Counter()
     new: Counter[str] = Counter()

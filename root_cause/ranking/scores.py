@@ -1,4 +1,4 @@
-"""The scores of services, from pieces of evidence that may each speak of several. Pure."""
+"""Computes the scores of services from pieces of evidence, each shared among services. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Score = tuple[float, tuple[Piece, ...]]
 def scores(pieces: Sequence[Piece]) -> dict[str, Score]:
     """Each service's score, and its shares of the pieces.
 
-    A piece that speaks of several services is shared out in proportion to how likely each is on
-    its own and to how much each explains in all, a few times over: what one cause explains needs
-    no second one. (Expectation maximisation for a mixture, stopped early.)
+    A piece that points to several services is shared among them, in proportion to how likely each
+    is on its own and to how much each explains in total. This is repeated a few times: what one
+    cause explains needs no second one. (Expectation maximisation for a mixture, stopped early.)
     """
     shares = [_shared_out(piece, {}) for piece in pieces]
     for _ in range(_ROUNDS):

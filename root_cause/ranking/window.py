@@ -30,7 +30,7 @@ _EXAMPLES: Final = 8
 
 
 class WindowStep(NamedTuple):
-    """A step, and what came next in the span it begins in; whether it leads into a new span."""
+    """A step, the next event in the span it begins in, and whether it leads into a new span."""
 
     step: Step
     own_next: str
@@ -39,7 +39,7 @@ class WindowStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TraceFacts:
-    """What one trace, or one event without a trace, says; `at_ms` is when it began."""
+    """The facts of one trace, or of one event without a trace; `at_ms` is its start."""
 
     trace_id: str
     at_ms: int
@@ -60,7 +60,7 @@ class WindowFacts:
 
 
 def facts_of(events: Iterable[LogEvent], spans: Iterable[Span], normal: Normal) -> WindowFacts:
-    """What the traces of a window say. A trace with spans is timed by them alone."""
+    """Collects the facts of a window's traces. A trace with spans is timed by them alone."""
     spans = list(spans)
     events = without_debug(events)
     traces, _ = by_trace(events)

@@ -1,1 +1,1 @@
-"""Events and spans of one trace: their keys, their order, their times, their clocks."""
+"""Orders and times the events and spans of one trace, and corrects clocks."""

@@ -19,7 +19,7 @@ Offsets = Mapping[str, int]
 
 
 class Way(NamedTuple):
-    """What the calls between two services tell of their clocks; the best sorts first.
+    """What the calls between two services show about their clocks; the best sorts first.
 
     Attributes:
         order: the less, the more it is worth.

@@ -1,4 +1,4 @@
-"""Where the time of a trace's spans goes: into a service itself, or between two. Pure.
+"""Splits the time of a trace's spans: inside a service, or between two services. Pure.
 
 Only durations are compared across services, never moments: clocks of two hosts may disagree.
 """
@@ -48,7 +48,7 @@ class Duration(NamedTuple):
 
 
 def spans_of_logs(events: Iterable[LogEvent]) -> Iterator[Span]:
-    """Spans as far as logs tell them: events with `latency_ms`, the longest of each span.
+    """Spans from logs: the events with `latency_ms`, the longest of each span.
 
     Without span ids a duration stands for itself, with no callers and no callees.
     """

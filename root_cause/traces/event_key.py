@@ -1,4 +1,4 @@
-"""The key of a log event: equal for events of the same kind. Pure; only caches hold state."""
+"""Computes the key of a log event: equal for events of the same kind. Pure, with caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far hosts' clocks disagree, told from logs alone: a callee works between two lines. Pure.
+"""Estimates from logs how far hosts' clocks disagree: a callee works between two lines. Pure.
 
 Whoever calls says something before and after the call, and what the callee says lies between the
 two, on one clock. Each way to put a callee's span into a gap of another span of its trace allows

@@ -38,7 +38,7 @@ class FollowIndex:
 
     @cached_property
     def successors(self) -> dict[str, list[tuple[str, int]]]:
-        """What came after each event at all, with how often."""
+        """The events that came after each event, with their counts."""
         found: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for (before, key), count in self.follows.items():
             if count > 0:

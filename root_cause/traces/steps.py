@@ -1,4 +1,4 @@
-"""The steps of a trace: from each event to the next, and whose time lies between. Pure."""
+"""Splits a trace into steps from event to event, with the roles of the services between. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_CALLERS: Final = 64
 
 
 class Part(StrEnum):
-    """What a service does while time passes."""
+    """The role of a service in a stretch of time."""
 
     CALLER = "caller"
     CALLEE = "callee"

@@ -1,1 +1,1 @@
-"""A driver's process, its heartbeat, and how often it may be restarted."""
+"""A driver's process, its heartbeat, and the limit of its restarts."""

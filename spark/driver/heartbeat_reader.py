@@ -1,4 +1,4 @@
-"""The heartbeat of a streaming driver, as its supervisor reads it, and when it is a stall.
+"""Reads the heartbeat of a streaming driver, and decides when the driver has stalled.
 
 A live process is no proof of progress. The driver writes its progress file once a second
 (`spark.driver.heartbeat_writer`); whoever supervises it reads the file as `Progress` and asks
@@ -43,7 +43,7 @@ class Progress:
         """The heartbeat in `path`; None when there is none, or when it is no heartbeat.
 
         A broken file is treated like a missing one: the next heartbeat replaces it within a
-        second, and one that is never replaced is a stall all the same.
+        second; if none does, the driver has stalled.
         """
         try:
             fields = orjson.loads(path.read_bytes())

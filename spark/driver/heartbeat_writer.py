@@ -1,4 +1,4 @@
-"""What a driver tells its supervisor: a small file, written anew every second.
+"""Writes the heartbeat of a driver: a small file, every second.
 
 A live process is no proof of progress; `spark.driver` decides from this file whether a driver
 has stalled.

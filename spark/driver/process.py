@@ -1,4 +1,4 @@
-"""The process of a streaming driver: started detached, found again, stopped with all it made.
+"""Starts a streaming driver detached, finds it again, and stops it with all its processes.
 
 Nothing here imports Spark. Every process of a driver (the JVM, the Python driver, Python
 workers) carries an environment variable that names its job and installation, so that it is

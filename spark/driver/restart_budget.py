@@ -1,4 +1,4 @@
-"""Limits the restarts of a driver within a time."""
+"""Limits the restarts of a driver within a period of time."""
 
 from __future__ import annotations
 

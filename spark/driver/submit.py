@@ -1,4 +1,4 @@
-"""The command and environment of a job's driver, without Airflow."""
+"""Builds the command and environment of a job's driver, without Airflow."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def spark_jars(settings: Settings) -> list[Path]:
     """The jars that every driver gets.
 
     Raises:
-        FirstcauseError: there are none.
+        FirstcauseError: there are no jars.
     """
     jars = sorted((settings.jars_dir / "spark").glob("*.jar"))
     if not jars:

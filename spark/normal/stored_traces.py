@@ -1,4 +1,4 @@
-"""Stored logs and spans of quiet times as rows of Spark, and as traces again in its workers.
+"""Reads stored logs and spans of quiet times with Spark, and groups them by trace in its workers.
 
 Read by primary key: `log_minutes` says which partitions of `logs` and `spans` there are, and the
 connector's direct join asks for these alone.

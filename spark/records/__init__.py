@@ -1,1 +1,1 @@
-"""Kafka records as log events and spans, by Spark expressions."""
+"""Parses Kafka records as log events and spans, with Spark expressions."""

@@ -1,4 +1,4 @@
-"""Kafka records as JSON objects: what the readers of log events and of spans share.
+"""Parses Kafka records as JSON objects, for the readers of log events and spans.
 
 Only right in a session with `SESSION_OPTIONS`.
 """

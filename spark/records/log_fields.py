@@ -1,4 +1,4 @@
-"""Fields of a log event as Spark expressions: read, or kept as they were sent where they are odd.
+"""Parses fields of a log event with Spark expressions; an invalid value is kept as sent.
 
 Decides as `log_fields`, `log_level` and `trace_ids` of `firstcause.events` do, with their tables
 and patterns. A column that stands for text may be null; none of these raises.
@@ -95,7 +95,7 @@ def attributes(text: Column) -> Column:
 def with_odd(known: Column, odd: Mapping[str, Column]) -> Column:
     """The attributes `known` (a map or null) and, under its field's name, each that is not null.
 
-    What was odd stands in the place of an attribute that has the field's name.
+    An invalid value replaces an attribute that has the field's name.
     """
     pairs = F.array(
         *(F.struct(F.lit(name).alias("key"), text.alias("value")) for name, text in odd.items())

@@ -134,7 +134,7 @@ def _checked(text: Column) -> Column:
 
 
 def _nanoseconds(text: Column) -> Column:
-    """As a number; null when it is none, or more than a bigint holds."""
+    """As a number; null if it is not a number or exceeds a bigint."""
     return F.when(text.rlike(span_event.NANOSECONDS_PATTERN), text.cast("bigint"))
 
 

@@ -1,4 +1,4 @@
-"""Stores one micro-batch: readable records in Cassandra, the others on the dead-letter topic."""
+"""Stores one micro-batch: readable records in Cassandra, the others in the dead-letter topic."""
 
 from __future__ import annotations
 

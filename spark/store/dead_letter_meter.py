@@ -1,4 +1,4 @@
-"""Measures the dead-letter topic, with the Kafka client that Spark has in its JVM.
+"""Measures the size of the dead-letter topic with the Kafka client in Spark's JVM.
 
 The Python client can't ask a broker for sizes.
 """

@@ -1,4 +1,4 @@
-"""Sends what could not be read to the dead-letter topic: unchanged, with its reasons, once."""
+"""Writes unreadable records to the dead-letter topic: unchanged, with reasons, each once."""
 
 from __future__ import annotations
 

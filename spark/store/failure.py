@@ -1,6 +1,7 @@
-"""Judges whether a failure lies in the data, or in a service or this process.
+"""Decides whether a failure is caused by the data, or by a service or this process.
 
-By the classes of the exceptions, never by what they say: a message may quote the record.
+The classes of the exceptions decide. A message may quote the record, so only the fixed beginnings
+of the messages of a few ambiguous classes are compared.
 """
 
 from __future__ import annotations

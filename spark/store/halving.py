@@ -1,7 +1,7 @@
-"""Finds the records of a batch that can't be stored, by storing ever smaller parts of it. Pure.
+"""Finds the records of a batch that cannot be stored, by binary search. Pure.
 
-A whole batch fails for one record. Where the reason is in the data, the halves that do not hold the
-record can be stored, so that a search by halves ends with that record alone.
+One record makes its whole batch fail. If the cause is in the data, halves without that record can
+be stored. So a binary search ends with that record alone.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class HalvingSearch:
 
         Raises:
             SearchTimeout: no time is left.
-            Exception: that of `store`, when it does not speak of the data; or when the probe
-                fails too, which is then its cause. No record is at fault.
+            Exception: that of `store`, if the data did not cause it, or if the probe fails too
+                (the probe's error is then its cause). No record is at fault.
         """
         while self.parts:
             if seconds_left() <= 0:

@@ -1,7 +1,7 @@
-"""A job that stores a Kafka topic in a table of Cassandra: its start, its query, its end.
+"""Runs a job that stores a Kafka topic in a table of Cassandra: start, query, end.
 
-Rows and dead letters are done before Spark commits a batch, and both may be repeated: rows are
-upserts by identity, dead letters are known by source position.
+Rows and dead letters are written before Spark commits a batch. Both may be repeated: rows are
+upserts by identity, and dead letters are recognised by their source position.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records of a batch by their positions, as Spark expressions."""
+"""Selects records of a batch by their Kafka positions, with Spark expressions."""
 
 from __future__ import annotations
 

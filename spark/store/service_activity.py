@@ -1,4 +1,4 @@
-"""Upserts which services exist, when each was last heard, and in which minutes it logged."""
+"""Upserts the services, the time of each one's last event, and the minutes in which it logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a job's dead letters are in the topic already."""
+"""Reads which dead letters a job has already written to the topic."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class WrittenLetters:
 
 
 class EarlierLetters:
-    """Letters of the time before a checkpoint, which reads their records again.
+    """Dead letters from before a new checkpoint, which reads their records again.
 
-    Whoever moves a checkpoint away makes the job read from the earliest offset. Until it has come
-    as far as those letters do, each batch may hold a record whose letter is written. A mark in the
-    checkpoint says so, and outlives a restart.
+    After a checkpoint is moved away, the job reads from the earliest offset. Until it has passed
+    the source positions of those letters, each batch may contain a record whose letter is already
+    written. A mark in the checkpoint records this and survives a restart.
     """
 
     def __init__(self, written: WrittenLetters, checkpoint: Path) -> None:

@@ -1,1 +1,1 @@
-"""One streaming query, and the checkpoint that it owns."""
+"""Runs one streaming query, and guards the checkpoint that it owns."""

@@ -1,4 +1,4 @@
-"""A streaming job's checkpoint: who owns it, and whether Kafka still has what it names."""
+"""Locks a streaming job's checkpoint, and checks that Kafka still has its offsets."""
 
 from __future__ import annotations
 

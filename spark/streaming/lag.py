@@ -1,4 +1,4 @@
-"""How far a query is behind its topic, by what Spark reports of its last batch. Pure."""
+"""Computes how many messages a query is behind its topic, from Spark's progress report. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one streaming query for as long as it is wanted.
+"""Runs one streaming query until it is told to stop, and restarts it after outages.
 
 The driver restarts its query by itself while a service is away, within a bound; a driver that
 dies or stalls is its supervisor's business (`dags/supervision`).
@@ -79,7 +79,7 @@ class ServiceAway(FirstcauseError):
 class Outage:
     """Failures in a row: how long they have lasted, and how long to wait before the next try.
 
-    A query that works ends the outage, so that a quiet topic is none.
+    A query that works ends the outage, even if its topic is quiet.
     """
 
     count: int = 0

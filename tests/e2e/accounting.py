@@ -22,13 +22,13 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from firstcause.dead_letters import headers as dead_letter
+from firstcause.incidents.view import IncidentView
 from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.output.kafka_producer import connect_producer, produce
 from generators.output.message_batch import MessageBatch, paced
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from tests.hostile import HOSTILE
 from tests.integration.log_analyzer.analyzer_parts import NO_OLD_NEWS
 from tests.stubs.slack import CHANNEL_ID
@@ -157,10 +157,45 @@ def source_position(message: Message) -> tuple[str, int, int]:
     )
 
 
-def incidents(session: Session) -> list[IncidentView]:
+def every_incident(session: Session) -> list[IncidentView]:
     reader = IncidentReader(session)
     found = [reader.read(row.incident_id) for row in session.execute(_INCIDENT_IDS)]
-    return [view for view in found if view is not None and view.merged_into is None]
+    return [view for view in found if view is not None]
+
+
+def incidents(session: Session) -> list[IncidentView]:
+    return [view for view in every_incident(session) if view.merged_into is None]
+
+
+def merged_ones_say_so(session: Session) -> bool:
+    """What was merged after its first notice has been updated for the last time."""
+    merged = [view for view in every_incident(session) if view.merged_into is not None]
+    return all(one.message is None or one.message.state == "settled" for one in merged)
+
+
+def check_told_once(session: Session, slack: SlackProcess) -> None:
+    """Each incident has one message, or is named by one digest; both only if it got worse since.
+
+    What was merged is told with the incident that it is a part of. It has a message of its own only
+    if that went out before, and then that message names the other.
+    """
+    views = every_incident(session)
+    sent = slack.recorded()["messages"]
+    messages = Counter(incident_of(one["metadata"]) for one in sent)
+    rows = session.execute("SELECT digest_id, incident_id FROM digest_incidents")
+    members = [(str(row.digest_id), str(row.incident_id)) for row in rows]
+    named = Counter(incident for _, incident in members)
+    assert set(messages.values()) | set(named.values()) <= {1}
+    known = {str(one.incident_id) for one in views} | {digest for digest, _ in members}
+    assert messages.keys() <= known
+    standing = {str(one.incident_id) for one in views if one.merged_into is None}
+    assert standing <= messages.keys() | named.keys()
+    merged = {str(one.incident_id): str(one.merged_into) for one in views if one.merged_into}
+    assert set(merged.values()) <= standing
+    for one in sent:
+        incident = incident_of(one["metadata"])
+        if incident in merged:
+            assert merged[incident] in json.dumps(one["blocks"])
 
 
 def all_standing(views: Iterable[IncidentView]) -> bool:

@@ -153,6 +153,23 @@ class SlackStub(StubServer):
                 return {"ok": True, "channel": message["channel"], "ts": message["ts"]}
         return {"ok": False, "error": "message_not_found"}
 
+    def chat_delete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for place in (self.messages, self.replies):
+            for message in place:
+                if message["ts"] == arguments["ts"] and message["channel"] == arguments["channel"]:
+                    place.remove(message)
+                    return {"ok": True, "channel": message["channel"], "ts": message["ts"]}
+        return {"ok": False, "error": "message_not_found"}
+
+    def files_delete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self.files.pop(arguments["file"], None) is None:
+            return {"ok": False, "error": "file_not_found"}
+        for message in list(self.replies):
+            kept = [one for one in message.get("files") or () if one["id"] != arguments["file"]]
+            if len(kept) < len(message.get("files") or ()):
+                self.replies.remove(message)
+        return {"ok": True}
+
     def chat_getPermalink(self, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         channel, ts = arguments["channel"], arguments["message_ts"]
         if not any(m["ts"] == ts and m["channel"] == channel for m in self.messages):

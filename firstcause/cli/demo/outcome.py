@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from firstcause.cli.demo.stream_audit import Tally
-    from log_analyzer.incidents.view import IncidentView
+    from firstcause.incidents.view import IncidentView
 
 
 @dataclass(frozen=True, slots=True)

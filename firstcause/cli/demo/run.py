@@ -15,12 +15,12 @@ from rich.console import Console
 
 from firstcause.cli.demo.outcome import Outcome
 from firstcause.cli.demo.stream_audit import StreamAudit, Tally
+from firstcause.incidents.view import IncidentView
 from firstcause.local.daemons.airflow_api import AirflowApi
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from log_analyzer.commands.drill_incident import stored_at_ms
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 
 HEALTHY: Final = {"rate": 40, "seconds": 20}
 DRILL: Final = {"rate": 60, "seconds": 25, "timeout_seconds": 90}

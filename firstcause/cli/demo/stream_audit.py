@@ -119,7 +119,7 @@ def _is_of_logs(letter: Message) -> bool:
 
 
 class _TopicTail:
-    """Reads a topic from its end of now on, as far as it goes."""
+    """Reads the messages that arrive in a topic from now on."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = Consumer(

@@ -149,7 +149,7 @@ class AirflowApi:
         return found
 
     def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
-        """Sends until there is an answer that is no error of the server, or the time is over."""
+        """Sends until the answer is not a server error, or the time is over."""
         for attempt in stamina.retry_context(
             on=(httpx.TransportError, httpx.HTTPStatusError),
             attempts=None,

@@ -1,1 +1,1 @@
-"""Decides which episodes are one incident: what ties them, and where each is placed. Pure."""
+"""Decides which episodes are one incident: their ties, and the placement of each. Pure."""

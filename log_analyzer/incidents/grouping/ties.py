@@ -1,18 +1,18 @@
-"""What ties episodes to one cause: traces, names in errors, calls, and what begins together. Pure.
+"""Finds the ties between episodes of one cause: traces, names, calls, common beginnings. Pure.
 
-Some ties are between equals; others say that one episode is where another one's failure surfaces:
+Some ties are between equals. In others one episode surfaces from another: it is a consequence.
 
-- **a trace** says it of all its failing episodes and of the deepest one among them;
-- **a call** says it of a caller and a callee that began to fail within `NEAR_ONSET_MS`, where one
-  of them has no trace that would tell;
-- **a name** makes equals of episodes whose errors name the same service or resource, and of those
-  that name a service and that service's own;
-- **the same words** make equals of episodes of several services that begin together;
-- **one service** makes equals of its episodes that begin at once, or near each other where both
-  surface in the same place, or where one surfaces elsewhere and the other is outside of requests.
+- **Trace**: the failing episodes of a trace surface from its leaves (`trace_votes`).
+- **Call**: a caller surfaces from a callee if both began to fail within `NEAR_ONSET_MS`, and one of
+  them has no traces.
+- **Name**: episodes are equals if their errors name the same service or resource, or if one names
+  the service of the other.
+- **Words**: episodes of several services with the same template are equals if they begin together.
+- **Service**: episodes of one service are equals if they begin at once. Near each other is enough
+  if the same episode surfaces from both, or if others surface from one and the other has no traces.
 
-An episode that surfaces from one place is never a tie to another: a gateway that two faults reach
-keeps to the one that it surfaced first. All times are event times.
+An episode surfaces from one origin only: a gateway that two faults reach stays with its first one
+and does not tie them. All times are event times.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Ties:
                 last[names] = one
 
     def _complained_of(self, one: Failing) -> Iterator[str]:
-        """What its errors name: resources, and services that it calls; or whom its traces blame."""
+        """The resources and services that its errors name, or the service that its traces blame."""
         blamed = self._votes.complaints.get(one.episode_id)
         told = False
         if blamed:

@@ -1,14 +1,14 @@
-"""Where the failures of traces begin: which episode each of them surfaces from. Pure.
+"""Finds where the failures of traces begin, and which episodes surface from there. Pure.
 
-A trace holds errors of several episodes, its leaves are those that nothing else in it explains:
+A trace contains errors of several episodes. Its leaves are the episodes that no other explains:
 
-- those that name a callee which logs no error there: that one fell silent;
-- those of the service that the trace's stored logs complain of;
-- the deepest ones, where the spans of errors name each other as parents;
-- without any of these, the first that neither calls nor names another of them.
+- episodes that name a callee which logs no error in the trace: the callee fell silent;
+- the episode of the service that the trace's stored logs complain of;
+- the deepest ones, if the spans of the errors form a tree;
+- without any of these, the first one that neither calls nor names another of them.
 
-Every other episode surfaces from one leaf: that of the service that it names, else one that it
-calls, else the first to fail.
+Every other episode surfaces from one leaf: the leaf of the service that it names, else one that
+it calls, else the first to fail.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STEPS: Final = 20
 
 
 class Failing(Protocol):
-    """An episode, as far as ties go."""
+    """What ties need to know of an episode."""
 
     @property
     def episode_id(self) -> UUID:
@@ -85,12 +85,12 @@ class Surroundings:
 
 @dataclass(slots=True)
 class TraceVotes:
-    """What the traces of some episodes say.
+    """Counts over the traces of some episodes.
 
     Attributes:
-        origins: by episode, in how many of its traces it surfaces from which; its own id: it is a
-            leaf there.
-        complaints: by episode, of which services the traces complain in which it is a leaf.
+        origins: by episode, the number of traces by the leaf that it surfaces from; under its own
+            id, the number of traces in which it is a leaf.
+        complaints: by episode, the services that the traces complain of in which it is a leaf.
         spread: episodes in whose traces another service fails too.
     """
 
@@ -99,7 +99,7 @@ class TraceVotes:
     spread: set[UUID] = field(default_factory=set)
 
     def is_root(self, episode: UUID) -> bool:
-        """True for where failures begin, as far as most of its traces tell."""
+        """True if it is a leaf as often as it surfaces from any other, or has no traces."""
         votes = self.origins.get(episode)
         return not votes or votes[episode] >= max(votes.values())
 

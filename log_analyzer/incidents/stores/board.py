@@ -1,4 +1,4 @@
-"""The board in Cassandra, the rows that follow from it, and the traces that instances tell of.
+"""Stores the board, the rows derived from it, and the published traces in Cassandra.
 
 Every method blocks, and raises the driver's own errors.
 """

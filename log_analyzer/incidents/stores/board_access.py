@@ -1,4 +1,4 @@
-"""What placing needs of where the board is kept."""
+"""The protocol of a store for the board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board in memory, for one process that shares it with nobody."""
+"""Keeps a board in memory, for a single process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the analyzer keeps in Cassandra about episodes: reading it back, and writing it.
+"""Reads and writes episodes, and the state of their incidents, in Cassandra.
 
 All writes but the opening are plain upserts by identity: doing them again changes nothing.
 Every method blocks, and raises the driver's own errors.
@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement
+from cassandra.query import UNSET_VALUE, BatchStatement
 
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
@@ -55,8 +55,8 @@ _CQL: Final = {
     "resolve": "UPDATE incidents USING TIMESTAMP ? SET status = 'resolved', resolved_at = ? "
     "WHERE incident_id = ?",
     "write_tally": "INSERT INTO episode_tallies (episode_id, kafka_partition, remembered, "
-    "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, minutes, "
-    "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "overflow, high_offset, first_seen, last_seen, last_arrival, fatal, last_fatal, minutes, "
+    "overflow_minutes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "write_errors": "INSERT INTO episode_errors (episode_id, kafka_partition, batch_id, log_ids) "
     "VALUES (?, ?, ?, ?)",
     "write_evidence": "INSERT INTO episode_evidence (episode_id, timestamp, log_id, "
@@ -124,6 +124,7 @@ class EpisodeStore:
                 last_ms=optional_ms(row.last_seen),
                 last_arrival_ms=optional_ms(row.last_arrival) or 0,
                 fatal=bool(row.fatal),
+                last_fatal_ms=optional_ms(row.last_fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
         blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
@@ -194,6 +195,10 @@ class EpisodeStore:
                     ),
                     datetime_from_ms(tally.last_arrival_ms),
                     tally.fatal,
+                    # None would be a tombstone.
+                    UNSET_VALUE
+                    if tally.last_fatal_ms is None
+                    else datetime_from_ms(tally.last_fatal_ms),
                     dict(tally.minutes),
                     dict(tally.overflow_minutes),
                 ),

@@ -1,4 +1,4 @@
-"""Episodes in memory, for one process that shares them with nobody and reads none back."""
+"""Keeps episodes in memory, for a single process that reads none back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from log_analyzer.incidents.stores.writes import Write
 
 
 class EpisodesInMemory(EpisodeStore):
-    """What a tracker writes of episodes, as far as it can be asked for.
+    """The episodes that a tracker writes, with the queries that it can ask.
 
     Attributes:
         log_ids: the log ids that each episode has counted, 16 bytes each.

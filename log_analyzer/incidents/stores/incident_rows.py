@@ -1,11 +1,11 @@
-"""What is read back of an incident: its row, and when its errors happened. Pure data."""
+"""The data classes of an incident's row and of the times of its errors. Pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from log_analyzer.episodes.episode import Status
+from firstcause.incidents.states import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Of which services traces complain: told by whoever gathers contexts, heard by all instances.
+"""Shares between instances which service each trace complains of, through Cassandra.
 
 Every method blocks, and raises the driver's own errors.
 """

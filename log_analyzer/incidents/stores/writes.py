@@ -1,4 +1,4 @@
-"""Many writes to Cassandra at once, and the error of a lightweight transaction that lost."""
+"""Executes many writes to Cassandra concurrently; the error of a lost lightweight transaction."""
 
 from __future__ import annotations
 

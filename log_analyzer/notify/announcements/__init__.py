@@ -1,1 +1,1 @@
-"""News of an incident: what its thread is told, and what the whole channel."""
+"""Announces changes of an incident in its thread, and important ones in the channel."""

@@ -1,4 +1,4 @@
-"""Brings the news of an incident into its thread, and its message into further channels."""
+"""Plans replies about changes of an incident, and its messages in further channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.announcements.due import (
     Situation,
     due_announcement,
@@ -16,9 +16,10 @@ from log_analyzer.notify.announcements.due import (
     told_in_silence,
 )
 from log_analyzer.notify.channel import Channel, Posted
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.thread import due_parts
 from log_analyzer.notify.messages.told import Announcement, Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.outbox import ThreadOutbox
 

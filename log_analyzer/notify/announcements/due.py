@@ -1,4 +1,4 @@
-"""Which news of an incident its thread gets, and which of them the whole channel. Pure.
+"""Decides which change of an incident to announce next, and whether to the channel. Pure.
 
 Readers were told by the first message, and by each announcement since: what is due follows from
 the difference between that (`Told`) and the incident as it stands.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import is_worse
-from log_analyzer.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages.culprit import blamed_service
 from log_analyzer.notify.messages.told import Announcement, Kind, Told
 from log_analyzer.suspects.onset import BURST_ERRORS, is_same_onset, onset_ms

@@ -1,1 +1,1 @@
-"""Many incidents told as one message."""
+"""Digests: one message about many incidents."""

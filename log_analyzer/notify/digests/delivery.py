@@ -1,18 +1,19 @@
-"""Tells many incidents as one: old news, and floods of new ones."""
+"""Puts old incidents and floods of new ones into digests, and sends these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
 
 import structlog
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.incidents.severity import is_worse
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.digests.store import DigestStore
+from log_analyzer.notify.message_row import MessageRow
 from log_analyzer.notify.messages.digest import (
     PAGE,
     PAGE_REPLY,
@@ -22,7 +23,7 @@ from log_analyzer.notify.messages.digest import (
     render_digest,
 )
 from log_analyzer.notify.messages.told import Told
-from log_analyzer.notify.outbox import MessageOutbox, MessageRow
+from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.outbox import ThreadOutbox
@@ -59,6 +60,8 @@ class Digests:
         self._sender = sender
         self._router = router
         self._clock_ms = clock_ms
+        # The digest that something joined last here, and when.
+        self._joined_ms: dict[UUID, int] = {}
 
     def flooded(self, due: Collection[UUID]) -> bool:
         """True when these first messages would be too many within a minute; a retry counts once."""
@@ -69,47 +72,58 @@ class Digests:
 
     def note_sent(self, row: MessageRow) -> None:
         """An incident is told on its own now."""
-        self._store.note_sent(row.about, self._clock_ms())
+        self._store.note_sent([row.about], self._clock_ms())
 
-    def take(self, row: MessageRow, view: IncidentView, kind: DigestKind) -> None:
-        """Has an incident told by a digest instead of a message of its own, once.
+    def take(self, told: Sequence[tuple[MessageRow, IncidentView]], kind: DigestKind) -> None:
+        """Has incidents told by a digest instead of messages of their own, each once.
 
-        The row names the digest first, so that after a crash it joins the same one.
+        A row names the digest first, so that after a crash it joins the same one. Besides a
+        transaction a row before and after, the work is by digest, however many it names.
         """
         now_ms = self._clock_ms()
-        over = view.status == "resolved"
-        told = Told(posted_ms=now_ms, status=view.status, severity=view.worst or view.severity)
-        claimed = row
-        # Named by a digest before: that it is old news once more is none.
-        named = row.digest_id is not None and (
-            kind == "old_news" or row.digest_id == self._store.current(kind)
-        )
-        if not named:
+        views = {row.incident_id: view for row, view in told}
+        claimed = [row for row, _ in told if row.digest_id is not None]
+        fresh = [(row, view) for row, view in told if row.digest_id is None]
+        if fresh:
             meant = self._open_digest(kind)
-            moved = self._outbox.move(replace(row, digest_id=meant, told=told))
-            if moved is None:
-                return
-            claimed = moved
-        assert claimed.digest_id is not None  # noqa: S101 - set above
-        if kind == "flood":
-            # What follows within the minute is of the same flood.
-            self._store.note_sent(row.about, now_ms)
-        self._store.join(claimed.digest_id, member_of(view, now_ms))
-        self._outbox.revive(claimed.digest_id)
-        state = "settled" if over else "digested"
-        if self._outbox.move(replace(claimed, state=state)) is not None:
-            metrics.SLACK_SENDS.labels(kind="digest", outcome=kind).inc()
-            _log.info("told_in_digest", incident_id=str(row.about), digest=str(claimed.digest_id))
+            claims = [
+                replace(row, digest_id=meant, told=_told_by_digest(view, now_ms))
+                for row, view in fresh
+            ]
+            if kind == "flood":
+                # What follows within the minute is of the same flood.
+                self._store.note_sent([row.about for row in claims], now_ms)
+            claimed += [one for one in self._outbox.move_all(claims) if one is not None]
+        for digest in dict.fromkeys(row.digest_id for row in claimed):
+            assert digest is not None  # noqa: S101 - set above
+            named = [row for row in claimed if row.digest_id == digest]
+            self._store.join(digest, [member_of(views[row.incident_id], now_ms) for row in named])
+            self._joined_ms = {digest: now_ms}
+            self._outbox.revive(digest)
+        self._end(claimed, views, kind)
 
-    def look_at_member(self, row: MessageRow, view: IncidentView, *, is_old: bool) -> None:
-        """One that a digest told of gets a message of its own when that is news."""
+    def is_news(self, row: MessageRow, view: IncidentView, *, is_old: bool) -> bool:
+        """True when an incident that a digest told of is worth a message of its own.
+
+        Args:
+            row: of the incident.
+            view: the incident as it stands.
+            is_old: whether its last error is old news.
+        """
+        known = row.told or Told()
+        is_back = known.status == "resolved" and view.status == "open"
+        is_fresh = self._kind_of(row) == "old_news"
+        return not is_old and (is_fresh or is_back or is_worse(view.severity, known.severity))
+
+    def look_at_member(self, row: MessageRow, view: IncidentView, *, is_old: bool) -> bool:
+        """True when one that a digest told of is to have a message of its own now: it is news."""
         if view.merged_into is not None or view.status == "resolved":
             self._outbox.move(replace(row, state="settled"))
-            return
-        known = row.told or Told()
-        fresh = self._kind_of(row) == "old_news" and not is_old
-        if fresh or is_worse(view.severity, known.severity):
-            self._outbox.move(replace(row, state="pending", told=None))
+            return False
+        if not self.is_news(row, view, is_old=is_old):
+            return False
+        self._outbox.move(replace(row, state="pending", told=None, digest_id=None))
+        return True
 
     def send(self, row: MessageRow) -> int:
         """Posts or updates a digest, and its thread; ms until it wants another look, or 0."""
@@ -158,14 +172,36 @@ class Digests:
         )
         return current
 
+    def _end(
+        self, claimed: Sequence[MessageRow], views: Mapping[UUID, IncidentView], kind: DigestKind
+    ) -> None:
+        over = {key for key, view in views.items() if view.status == "resolved"}
+        ends = [
+            replace(row, state="settled" if row.incident_id in over else "digested")
+            for row in claimed
+        ]
+        for row in self._outbox.move_all(ends):
+            if row is not None:
+                metrics.SLACK_SENDS.labels(kind="digest", outcome=kind).inc()
+                _log.info("told_in_digest", incident_id=str(row.about), digest=str(row.digest_id))
+
     def _is_closed(self, digest: UUID, kind: DigestKind, now_ms: int) -> bool:
         row = self._outbox.read(digest)
         if row is None or row.state in ("pending", "sending"):
             return False
-        members = self._store.members(digest)
-        newest = max((one.joined_ms for one in members), default=0)
-        return row.state == "settled" or now_ms - newest >= CLOSED_AFTER_MS[kind]
+        if row.state == "settled":
+            return True
+        # All members are read only when none has joined here of late.
+        newest_ms = self._joined_ms.get(digest, 0)
+        if now_ms - newest_ms >= CLOSED_AFTER_MS[kind]:
+            members = self._store.members(digest)
+            newest_ms = max((one.joined_ms for one in members), default=0)
+        return now_ms - newest_ms >= CLOSED_AFTER_MS[kind]
 
     def _kind_of(self, row: MessageRow) -> str:
         digest = self._outbox.read(row.digest_id) if row.digest_id else None
         return digest.kind if digest else "flood"
+
+
+def _told_by_digest(view: IncidentView, now_ms: int) -> Told:
+    return Told(posted_ms=now_ms, status=view.status, severity=view.worst or view.severity)

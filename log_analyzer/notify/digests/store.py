@@ -1,21 +1,26 @@
-"""Digests in Cassandra: which one is filled now, what each names, and how many were told of late.
+"""Stores digests and their incidents in Cassandra, and counts recent first messages.
 
 Every method blocks and raises the driver's errors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
+from cassandra.query import BatchStatement
 
 from firstcause.derived_ids import derived_id
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
+from log_analyzer.incidents.stores.writes import write_all
 from log_analyzer.notify.messages.digest import DigestKind, Member
 
 MINUTE_MS: Final = 60_000
+# A transaction of so many members is 20 KB.
+JOINED_AT_ONCE: Final = 50
 
 _CQL: Final = {
     "current": "SELECT digest_id FROM current_digests WHERE kind = ?",
@@ -56,20 +61,17 @@ class DigestStore:
             self._execute("next", following, kind, after)
         return self.current(kind) or following
 
-    def join(self, digest: UUID, member: Member) -> None:
-        """Names an incident in a digest; a second time changes nothing."""
-        self._execute(
-            "join",
-            digest,
-            member.incident_id,
-            datetime_from_ms(member.joined_ms),
-            member.severity,
-            member.status,
-            member.title,
-            member.error_count,
-            datetime_from_ms(member.first_ms),
-            datetime_from_ms(member.last_ms),
-        )
+    def join(self, digest: UUID, members: Sequence[Member]) -> None:
+        """Names incidents in a digest, many in a transaction; a second time changes nothing."""
+        for start in range(0, len(members), JOINED_AT_ONCE):
+            joining = [_joining(digest, one) for one in members[start : start + JOINED_AT_ONCE]]
+            batch = BatchStatement()
+            for values in joining:
+                batch.add(self._statements["join"], values)
+            if not self._session.execute(batch).was_applied:
+                # One of them is named already, as after a crash: then each by itself.
+                for values in joining:
+                    self._execute("join", *values)
 
     def members(self, digest: UUID) -> list[Member]:
         """All that a digest names, in the order of joining."""
@@ -88,13 +90,11 @@ class DigestStore:
         ]
         return sorted(found, key=lambda one: (one.joined_ms, one.incident_id))
 
-    def note_sent(self, incident: UUID, now_ms: int) -> None:
-        """Notes that an incident's first message is sent now."""
-        self._execute(
-            "note",
-            datetime_from_ms(now_ms - now_ms % MINUTE_MS),
-            incident,
-            datetime_from_ms(now_ms),
+    def note_sent(self, incidents: Iterable[UUID], now_ms: int) -> None:
+        """Notes that the first messages of these incidents are sent now."""
+        minute, now = datetime_from_ms(now_ms - now_ms % MINUTE_MS), datetime_from_ms(now_ms)
+        write_all(
+            self._session, [(self._statements["note"], (minute, one, now)) for one in incidents]
         )
 
     def sent_within(self, span_ms: int, now_ms: int) -> set[UUID]:
@@ -107,3 +107,17 @@ class DigestStore:
                     found.add(row.incident_id)
             minute_ms += MINUTE_MS
         return found
+
+
+def _joining(digest: UUID, member: Member) -> tuple[object, ...]:
+    return (
+        digest,
+        member.incident_id,
+        datetime_from_ms(member.joined_ms),
+        member.severity,
+        member.status,
+        member.title,
+        member.error_count,
+        datetime_from_ms(member.first_ms),
+        datetime_from_ms(member.last_ms),
+    )

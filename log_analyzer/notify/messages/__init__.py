@@ -1,1 +1,1 @@
-"""What messages and replies say, as plain data for any channel."""
+"""The content of messages and replies, as plain data for any channel."""

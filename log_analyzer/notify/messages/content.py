@@ -1,4 +1,4 @@
-"""A message as plain data, for any channel: nothing in it is Slack's. Pure.
+"""The data classes of a message, independent of any channel. Pure.
 
 A plain `str` is wording of ours. Whatever a log, a model or a person may have chosen is `Quoted`,
 `Strong` or `Code`: the channel's renderer makes it harmless and cuts it.

@@ -1,4 +1,4 @@
-"""Who is to blame for an incident, and the one reason that convinces. Pure."""
+"""Chooses the service to blame in a message, and the reason to show. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from log_analyzer.incidents.view import Analysis, ContextLog, Evidence, IncidentView
+from firstcause.incidents.view import Analysis, ContextLog, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Part,
@@ -45,7 +45,7 @@ def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[P
 
 
 def blamed_service(view: IncidentView, analysis: Analysis) -> str:
-    """Whom the analysis blames, if the incident knows that service; else the first suspect."""
+    """The service that the analysis blames, if the incident knows it; else the first suspect."""
     names = suspect_names(view)
     known = {view.service_name, *view.services, *names}
     return analysis.culprit_service if analysis.culprit_service in known else names[0]
@@ -111,5 +111,5 @@ def _path(view: IncidentView, blamed: str) -> list[Span]:
 
 
 def _without_brackets(text: str) -> str:
-    """A sentence without what stands in brackets: figures and log ids."""
+    """A sentence without the text in brackets: figures and log ids."""
     return re.sub(r"\s*\([^()]*\)", "", text) or text

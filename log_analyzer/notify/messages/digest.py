@@ -1,4 +1,4 @@
-"""A digest: one message that names many incidents, the whole list in its thread. Pure."""
+"""Builds the content of a digest and of the pages in its thread. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from log_analyzer.episodes.episode import Severity
+from firstcause.incidents.states import Severity
+from firstcause.incidents.view import IncidentView
 from log_analyzer.incidents.severity import SEVERITIES
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Headline,

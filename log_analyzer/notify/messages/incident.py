@@ -1,4 +1,4 @@
-"""What people see of an incident: one message that reads in ten seconds on a phone. Pure."""
+"""Builds the content of an incident's message. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.incidents.view import Analysis, IncidentView
+from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages import culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
@@ -62,7 +62,7 @@ def render_notice(
 
     Args:
         view: the incident.
-        analysis: what is said about it.
+        analysis: the analysis to show.
         options: of this installation.
         told: what its readers know already; None for a message that stands alone.
     """

@@ -1,4 +1,4 @@
-"""The parts of an incident's message, in the order in which a reader needs them. Pure.
+"""Builds the parts of an incident's message, the most urgent first. Pure.
 
 The first screen says what is broken, since when, how bad, who is to blame with the one reason that
 convinces, and what to do first. All else is in the thread (`messages.thread`).
@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.handling.human_actions import (
+from firstcause.incidents.human_actions import (
     ACKNOWLEDGE,
     FEEDBACK_RIGHT,
     FEEDBACK_WRONG,
@@ -23,8 +22,9 @@ from log_analyzer.handling.human_actions import (
     UNACKNOWLEDGE,
     button_value,
 )
+from firstcause.incidents.view import Analysis, Evidence, IncidentView
+from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import Recent, recent
-from log_analyzer.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Button,
     Buttons,

@@ -1,13 +1,13 @@
-"""The replies in an incident's thread: which of a fixed name are due, and what each says. Pure."""
+"""Builds the replies in an incident's thread, and decides which fixed ones are due. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from firstcause.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.severity import Recent, is_worse, recent
-from log_analyzer.incidents.view import Analysis, Evidence, IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Line,
@@ -60,12 +60,12 @@ def due_parts(view: IncidentView, age_ms: int, detail_after_ms: int) -> list[str
 
 
 def render_reply(reply: str, view: IncidentView, analysis: Analysis, facts: Facts) -> Note:
-    """The reply of a name, such as `burst-3`. A picture is none: it has no text.
+    """The reply with a name, such as `burst-3`. A picture has no text and is not made here.
 
     Args:
         reply: its name; what stands before the number is its kind.
         view: the incident as it is now.
-        analysis: what is said about it now.
+        analysis: the current analysis.
         facts: what was true when the reply was decided; what it tells does not change since.
 
     Raises:

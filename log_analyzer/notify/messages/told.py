@@ -1,4 +1,4 @@
-"""What the readers of one message have been told so far; kept with the message's row. Pure."""
+"""The state of an incident as the readers of a message know it; stored in its row. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from log_analyzer.episodes.episode import Severity
+from firstcause.incidents.states import Severity
 
 Kind = Literal["back", "burst", "worse", "resolved", "suspect", "analysis"]
 

@@ -1,4 +1,4 @@
-"""Wording that messages share: rates, spans of time, names. Pure."""
+"""Words rates, durations and names for messages. Pure."""
 
 from __future__ import annotations
 

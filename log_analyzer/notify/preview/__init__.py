@@ -1,1 +1,1 @@
-"""The local stand-in for Slack."""
+"""The preview: a local replacement of Slack."""

@@ -1,4 +1,4 @@
-"""Stands in for Slack where there is no token: messages in a file, pictures beside it."""
+"""The channel used without a Slack token: messages go to a file, pictures beside it."""
 
 from __future__ import annotations
 
@@ -89,13 +89,14 @@ class PreviewChannel:
         del posted
         return ""
 
-    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> Posted:
         """Adds the reply to the message's line; see `Channel`."""
         content = _content(reply.note) | ({"broadcast": True} if reply.broadcast else {})
         self._add_reply(thread, reply.name, content)
         self._tell(key.about, reply.note.text)
+        return Posted(PREVIEW, f"{thread.message_id}/{reply.name}")
 
-    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> Posted:
         """Writes the picture into the folder beside the file; see `Channel`."""
         folder = self._path.with_name(f"{self._path.stem}_pictures")
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,12 @@ class PreviewChannel:
             old.unlink(missing_ok=True)
         self._add_reply(thread, PICTURE, {"text": str(picture)})
         self._tell(key.about, str(picture))
+        return Posted(PREVIEW, f"{thread.message_id}/{PICTURE}")
+
+    def remove(self, posted: Posted) -> None:
+        """Removes a message's line; a reply of a name is there once anyway; see `Channel`."""
+        with self._locked() as entries:
+            entries.pop(posted.message_id, None)
 
     def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """Looks into the file; see `Channel`."""

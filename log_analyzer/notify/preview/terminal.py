@@ -11,8 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from firstcause.incidents.view import IncidentView
 from firstcause.text.event_time import clock
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.messages.content import (
     Code,
     Headline,

@@ -1,4 +1,4 @@
-"""Slack's Block Kit: the few blocks that messages here are made of, and their limits. Pure.
+"""Builds the Block Kit blocks that messages use, within Slack's limits. Pure.
 
 Limits from https://docs.slack.dev/reference/block-kit/blocks and .../composition-objects.
 """

@@ -1,4 +1,4 @@
-"""Clicks on the buttons of messages, through Slack's Socket Mode."""
+"""Receives clicks on the buttons of messages through Slack's Socket Mode."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from firstcause.incidents.human_actions import Action, action_of_click
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
-from log_analyzer.handling.human_actions import Action, action_of_click
 from log_analyzer.notify.slack.channel import HTTP_TIMEOUT_SECONDS
 
 CONNECT_PAUSE_MAX_SECONDS: Final = 60.0

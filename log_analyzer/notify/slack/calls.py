@@ -1,4 +1,4 @@
-"""One request to Slack through its SDK, and what its failure means for a second one."""
+"""Sends one request through Slack's SDK, and classifies its failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack's Web API as a place for incident messages."""
+"""The Slack channel: posts, updates and finds messages through Slack's Web API."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from log_analyzer.notify.messages.thread import PICTURE
 from log_analyzer.notify.slack import block_builders
 from log_analyzer.notify.slack.block_builders import Block
 from log_analyzer.notify.slack.calls import call
+from log_analyzer.notify.slack.channel_ids import ChannelIds
 from log_analyzer.notify.slack.history import messages_of, metadata, payload, payload_of
 from log_analyzer.notify.slack.layout import slack_blocks
 from log_analyzer.notify.slack.pace import SlackPace
@@ -31,7 +32,6 @@ from log_analyzer.notify.slack.text import inert
 PICTURE_TITLE: Final = "Errors over time, by service"
 HTTP_TIMEOUT_SECONDS: Final = 8
 HISTORY_PAGE: Final = 200
-CHANNEL_PAGES: Final = 50
 # A post is looked for since so long before it was made: our clock and Slack's may differ.
 CLOCKS_DIFFER_SECONDS: Final = 900
 
@@ -50,15 +50,15 @@ class SlackChannel:
     """
 
     def __init__(self, token: str, api_url: str, pace: SlackPace | None = None) -> None:
-        self._ids: dict[str, str] = {}
         self._pace = pace or SlackPace()
         self._client = WebClient(
             token=token, base_url=api_url, timeout=HTTP_TIMEOUT_SECONDS, retry_handlers=[]
         )
+        self._ids = ChannelIds(self._client)
 
     def ready_in_ms(self, channel: str, request: Request) -> int:
         """By the pace of a message a second, and by Retry-After; see `Channel`."""
-        return self._pace.ready_in_ms(self._ids.get(channel, channel), request)
+        return self._pace.ready_in_ms(self._ids.known(channel), request)
 
     def expect_post(self) -> None:
         """Keeps all channels free: nobody knows yet which it goes to; see `Channel`."""
@@ -79,8 +79,8 @@ class SlackChannel:
 
         response = self._shortened_if_need_be(channel, "post", post, note)
         posted = Posted(str(response["channel"]), str(response["ts"]))
-        if self._ids.get(channel, channel) != posted.channel:
-            self._ids[channel] = posted.channel
+        if self._ids.known(channel) != posted.channel:
+            self._ids.learn(channel, posted.channel)
             self._pace.rename(channel, posted.channel)
         return posted
 
@@ -104,7 +104,7 @@ class SlackChannel:
 
     def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:
         """Reads the channel's history back to some minutes before `since_ms`; see `Channel`."""
-        channel_id = self._resolve(channel)
+        channel_id = self._ids.resolve(channel)
         oldest = f"{since_ms / 1000 - CLOCKS_DIFFER_SECONDS:.6f}"
 
         def page(cursor: str | None) -> Any:
@@ -138,7 +138,7 @@ class SlackChannel:
         address = str(answer.get("permalink") or "")
         return address if address.startswith("https://") else ""
 
-    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> None:
+    def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> Posted:
         """Posts into the thread; see `Channel`."""
 
         def post(blocks: list[Block]) -> Any:
@@ -153,11 +153,12 @@ class SlackChannel:
                 unfurl_media=False,
             )
 
-        self._shortened_if_need_be(thread.channel, "reply", post, reply.note)
+        response = self._shortened_if_need_be(thread.channel, "reply", post, reply.note)
+        return Posted(thread.channel, str(response["ts"]))
 
-    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> None:
+    def upload(self, thread: Posted, key: MessageKey, png: bytes) -> Posted:
         """Three requests, of which only the last makes it seen; see `Channel`."""
-        self._paced(
+        response = self._paced(
             thread.channel,
             "upload",
             lambda: self._client.files_upload_v2(
@@ -169,6 +170,15 @@ class SlackChannel:
                 thread_ts=thread.message_id,
             ),
         )
+        files = response.get("files") or [{}]
+        return Posted(thread.channel, str(files[0].get("id") or ""))
+
+    def remove(self, posted: Posted) -> None:
+        """Deletes a message by its time stamp, an uploaded file by its id; see `Channel`."""
+        if posted.message_id[:1].isdigit():
+            call(partial(self._client.chat_delete, channel=posted.channel, ts=posted.message_id))
+        else:
+            call(partial(self._client.files_delete, file=posted.message_id))
 
     def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """By metadata, a picture by the name of its file; see `Channel`."""
@@ -191,7 +201,7 @@ class SlackChannel:
         return False
 
     def _paced(self, channel: str, request: Request, ask: Callable[[], Any]) -> Any:
-        key = self._ids.get(channel, channel)
+        key = self._ids.known(channel)
         self._pace.take_turn(key)
         try:
             return call(ask)
@@ -210,29 +220,6 @@ class SlackChannel:
             if str(error) not in _TOO_MUCH:
                 raise
         return self._paced(channel, request, partial(send, blocks[:1]))
-
-    def _resolve(self, channel: str) -> str:
-        """The channel's id, which the history is read by; names are looked up once."""
-        if not channel.startswith("#"):
-            return channel
-        cursor: str | None = None
-        for _ in range(CHANNEL_PAGES):
-            if channel in self._ids:
-                return self._ids[channel]
-            page = self._list_channels(cursor)
-            self._ids |= {f"#{one['name']}": str(one["id"]) for one in page["channels"]}
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                break
-        if channel not in self._ids:
-            raise NotSentError(
-                f"channel_not_found: set SLACK_CHANNEL to the id of {channel}",
-                refusal="channel_closed",
-            )
-        return self._ids[channel]
-
-    def _list_channels(self, cursor: str | None) -> Any:
-        return call(partial(self._client.conversations_list, limit=1000, cursor=cursor))
 
 
 def _fallback(note: Note) -> str:

@@ -1,4 +1,4 @@
-"""Finds our messages again in the history of a channel or a thread, by their metadata."""
+"""Finds our messages in the history of a channel or a thread, by their metadata."""
 
 from __future__ import annotations
 

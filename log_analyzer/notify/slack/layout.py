@@ -1,4 +1,4 @@
-"""Message content as Slack's Block Kit, within Slack's limits whatever it holds. Pure.
+"""Lays message content out as Slack's Block Kit, within Slack's limits. Pure.
 
 Lengths are UTF-16 code units after escaping. A text that is too long is cut at a line, else in the
 line, with a sign; so is a message whose parts are too long together.

@@ -1,4 +1,4 @@
-"""A line for those who run Firstcause, such as that the storage of logs has stopped."""
+"""Posts a line to the operators, such as that the storage of logs has stopped."""
 
 from __future__ import annotations
 

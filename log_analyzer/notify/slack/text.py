@@ -1,4 +1,4 @@
-"""Text from logs, models and people, made inert for Slack, and cut with care. Pure."""
+"""Makes text from logs, models and people inert for Slack, and cuts it. Pure."""
 
 from __future__ import annotations
 

@@ -1,23 +1,25 @@
-"""Sends the replies in threads, each once: as `Delivery` does it with messages."""
+"""Sends the replies in threads, each once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 from cassandra.cluster import NoHostAvailable
 
+from firstcause.incidents.view import IncidentView
 from log_analyzer import metrics
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.channel import (
     Channel,
     MaybeSentError,
     MessageKey,
     NotSentError,
+    Posted,
     Reply,
     Request,
 )
@@ -27,6 +29,7 @@ from log_analyzer.notify.messages.incident_parts import split_buttons
 from log_analyzer.notify.messages.thread import DETAIL, PICTURE, render_reply
 from log_analyzer.notify.picture import draw_picture
 from log_analyzer.notify.send_rules import LEASE_MS, backoff_ms
+from log_analyzer.notify.threads.late_reply import settle_late_reply
 from log_analyzer.notify.threads.outbox import ReplyRow, ThreadOutbox
 from log_analyzer.report.deterministic import current_analysis
 
@@ -109,11 +112,13 @@ class ThreadDelivery:
         if view is None and not _is_page(row):
             self._give_up(row, "the incident is gone")
             return
+        # The lease is for the request alone.
+        send = self._prepared(row, view)
         claimed = self._claim(row, "sending", UPLOAD_LEASE_MS)
         if claimed is None:
             return
         try:
-            self._ask(claimed, view)
+            posted = send()
         except NotSentError as error:
             self._after_refusal(claimed, error, "pending")
         except MaybeSentError as error:
@@ -127,15 +132,16 @@ class ThreadDelivery:
             self._threads.move(replace(unsure, last_error=str(error)))
         else:
             _count(row.reply, "ok")
-            self._threads.move(replace(claimed, state="sent", last_error=None))
+            if self._threads.move(replace(claimed, state="sent", last_error=None)) is None:
+                settle_late_reply(self._threads, self._channel, claimed, posted)
 
-    def _ask(self, row: ReplyRow, view: IncidentView | None) -> None:
+    def _prepared(self, row: ReplyRow, view: IncidentView | None) -> Callable[[], Posted]:
+        """The request, all that is laborious about it done."""
         key = MessageKey(row.incident_id)
         if view is not None and row.reply == PICTURE:
-            self._channel.upload(row.thread, key, draw_picture(view))
-            return
+            return partial(self._channel.upload, row.thread, key, draw_picture(view))
         reply = Reply(row.reply, self._note(row, view), row.broadcast)
-        self._channel.reply(row.thread, key, reply)
+        return partial(self._channel.reply, row.thread, key, reply)
 
     def _note(self, row: ReplyRow, view: IncidentView | None) -> Note:
         if view is None:

@@ -1,4 +1,4 @@
-"""The outbox of threads: one row a reply, moved by lightweight transactions only.
+"""The outbox of threads: one row a reply, changed by lightweight transactions only.
 
 pending -> sending -> sent; back to pending only when it is sure that nothing was posted; failed
 when it was given up.
@@ -24,6 +24,8 @@ _CQL: Final = {
     "attempts, planned_at, broadcast, facts) VALUES (?, ?, ?, ?, 'pending', ?, 0, ?, ?, ?) "
     "IF NOT EXISTS",
     "by_state": "SELECT * FROM thread_replies WHERE state = ?",
+    "read": "SELECT * FROM thread_replies WHERE incident_id = ? AND channel = ? "
+    "AND thread_ts = ? AND reply = ?",
     "move": "UPDATE thread_replies SET state = ?, epoch = ?, lease_owner = ?, lease_until = ?, "
     "not_before = ?, attempts = ?, last_error = ? WHERE incident_id = ? "
     "AND channel = ? AND thread_ts = ? AND reply = ? IF epoch = ?",
@@ -87,6 +89,12 @@ class ThreadOutbox:
         """The replies in this state, as they were planned: the oldest first."""
         rows = [_row(row) for row in self._execute("by_state", state)]
         return sorted(rows, key=lambda one: one.planned_ms)
+
+    def read(self, row: ReplyRow) -> ReplyRow | None:
+        """The row as it stands now; None when it is gone."""
+        place = (row.incident_id, row.thread.channel, row.thread.message_id, row.reply)
+        found = self._execute("read", *place).one()
+        return _row(found) if found is not None and found.state is not None else None
 
     def move(self, row: ReplyRow) -> ReplyRow | None:
         """Writes `row` over the one with `row.epoch`; the row with its new epoch, or None.

@@ -1,4 +1,4 @@
-"""Secrets behind a telling name: assignments, JSON, XML, flags, and plain words."""
+"""Finds secrets behind a telling name: assignments, JSON, XML, flags, and plain words."""
 
 from __future__ import annotations
 

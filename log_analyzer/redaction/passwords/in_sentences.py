@@ -1,4 +1,4 @@
-"""Passwords and codes that a sentence tells, without any assignment."""
+"""Finds passwords and codes in sentences, without any assignment."""
 
 from __future__ import annotations
 

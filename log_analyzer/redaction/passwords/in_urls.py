@@ -1,4 +1,4 @@
-"""Secrets in addresses: passwords before a host, in a query, and whole webhook addresses."""
+"""Finds secrets in URLs: passwords before a host, in a query, and webhook addresses."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from cassandra.cluster import Session
 from confluent_kafka import Producer
 
 from firstcause.events.log_event import read_log_event
+from firstcause.incidents.view import IncidentView
 from firstcause.settings import PROJECT_ROOT, Settings
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incident_history.reader import IncidentReader
@@ -26,7 +27,6 @@ from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.incidents.tracker import IncidentTracker
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.outbox import MessageOutbox
 from log_templates.miner import TemplateMiner
 

@@ -19,6 +19,7 @@ from cassandra.cluster import Session
 
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent, read_log_event
+from firstcause.incidents.view import IncidentContext, IncidentView, NormalRanking
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from generators.scenario import scenario_names
@@ -30,7 +31,7 @@ from log_analyzer.context.store import ContextStore
 from log_analyzer.context.windows import MINUTE_MS, MINUTES_BACK, Window
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
-from log_analyzer.incidents.view import IncidentContext, IncidentView, NormalRanking
+from log_analyzer.notify.message_row import Waiting
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.report.sections import report_sections
@@ -76,8 +77,8 @@ class OutboxOf(MessageOutbox):
         super().__init__(session)
         self._ids = {one.incident_id for one in incidents}
 
-    def in_state(self, state: str) -> list[uuid.UUID]:
-        return [one for one in super().in_state(state) if one in self._ids]
+    def waiting(self, state: str) -> list[Waiting]:
+        return [one for one in super().waiting(state) if one.incident_id in self._ids]
 
 
 def a_worker(
@@ -119,7 +120,7 @@ def a_scenario(name: str) -> tuple[str, list[LogEvent], list[dict[str, object]]]
     """
     day = datetime(2026, 3, 1, 11, 20, tzinfo=UTC) + timedelta(days=scenario_names().index(name))
     stream = EventStream(
-        GeneratorParameters(30, 3_690, scenario=name, start=day, fault_start_seconds=3_605)
+        GeneratorParameters(12, 3_690, scenario=name, start=day, fault_start_seconds=3_605)
     )
     assert stream.scenario is not None
     fault = 60

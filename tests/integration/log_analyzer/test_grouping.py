@@ -15,6 +15,7 @@ import pytest
 from cassandra.cluster import Session
 
 from firstcause.events.log_event import ERROR_LEVELS
+from firstcause.incidents.view import EARLIER_SHOWN, Analysis, IncidentView
 from generators.scenario import SCENARIOS_DIR
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.episodes import tally as tally_module
@@ -23,7 +24,6 @@ from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.escalations import ConsumedEscalation
 from log_analyzer.incidents.stores.board import BoardStore
-from log_analyzer.incidents.view import EARLIER_SHOWN, Analysis, IncidentView
 from log_analyzer.model.analysis_store import AnalysisStore
 from log_analyzer.notify.outbox import MessageOutbox
 from tests.integration.log_analyzer.analyzer_parts import (

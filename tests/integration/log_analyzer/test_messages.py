@@ -6,16 +6,16 @@ import dataclasses
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from cassandra.cluster import Session
 
-from log_analyzer.handling.human_actions import Acknowledgement, Feedback, Silence, Split
+from firstcause.incidents.human_actions import Acknowledgement, Feedback, Silence, Split
+from firstcause.incidents.view import IncidentView
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.channel_wiring import delivery_to
 from log_analyzer.notify.outbox import MessageOutbox
@@ -62,6 +62,12 @@ class ReaderOfOne:
     def read(self, incident: uuid.UUID) -> IncidentView | None:
         view = self._reader.read(incident)
         return view if view is not None and view.service_name == self._service else None
+
+    def read_all(
+        self, incidents: Collection[uuid.UUID]
+    ) -> dict[uuid.UUID, Future[IncidentView | None]]:
+        with ThreadPoolExecutor() as pool:
+            return {one: pool.submit(self.read, one) for one in incidents}
 
 
 class Instance:

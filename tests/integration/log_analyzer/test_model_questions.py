@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.human_actions import Feedback
+from firstcause.incidents.view import IncidentView
 from firstcause.settings import Settings
 from log_analyzer.commands.prompts import app
-from log_analyzer.handling.human_actions import Feedback
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.severity import level
-from log_analyzer.incidents.view import IncidentView
 from log_analyzer.model.analysis_store import AnalysisStore
 from log_analyzer.model.breaker import CircuitBreaker
 from log_analyzer.model.budget import ModelBudget

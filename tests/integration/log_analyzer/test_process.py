@@ -313,10 +313,6 @@ def test_the_models_answer_follows_the_first_notice_as_an_update(
     assert not any("@b.example" in prompt for prompt in mistral.prompts)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known defect, cause not found: now and then no message within a minute",
-)
 def test_when_the_model_fails_the_deterministic_report_is_out_and_says_so(
     own, session, service, stubs, start
 ) -> None:
@@ -377,10 +373,6 @@ def test_without_a_token_the_preview_file_has_the_incident_once(
     assert "Slack preview" in (tmp_path / "analyzer.log").read_text()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known defect: the digest of 300 old incidents is not whole within two minutes",
-)
 def test_a_backlog_of_a_week_is_one_digest_and_what_happens_now_is_told_at_once(
     own, session, service, stubs, start
 ) -> None:
@@ -390,14 +382,15 @@ def test_a_backlog_of_a_week_is_one_digest_and_what_happens_now_is_told_at_once(
     apart_ms = 7 * 24 * 3_600_000 // 300
     letters = str.maketrans("0123456789", "ghijklmnop")
     old = [
-        an_event(f"{service}-{str(n).translate(letters)}", n, now_ms - (n + 1) * apart_ms)
+        an_event(f"{service}-{str(n).translate(letters)}", n, now_ms - (n + 2) * apart_ms)
         for n in range(300)
     ]
     fresh = an_event(service, 999, now_ms, message="The till is stuck")
     send(own, [*old[::-1], fresh])
     with start(**with_mistral(mistral), analyzer_old_news_seconds=3_600):
-        [read] = eventually(lambda: incidents_of(session, service), len)
-        eventually(lambda: messages_of(slack, session, service), len, 60)
+        [read] = eventually(lambda: incidents_of(session, service), len, 120)
+        read_at = time.time()
+        eventually(lambda: messages_of(slack, session, service), len, 120)
         eventually(lambda: committed(own), lambda count: count == 301)
         [digest] = eventually(
             lambda: [one for one in slack.messages if "older incidents" in one["text"]],
@@ -406,6 +399,13 @@ def test_a_backlog_of_a_week_is_one_digest_and_what_happens_now_is_told_at_once(
         )
         eventually(lambda: mistral.prompts, len)
     assert len(slack.messages) == 2
+    # The newest does not wait for the others: how fast the machine is, this shows.
+    told_at, whole_at = (
+        next(one["at"] for one in slack.recorded if words in json.dumps(one["body"]))
+        for words in ("The till is stuck", "300 older")
+    )
+    assert told_at < whole_at
+    print(f"told after {told_at - read_at:.1f} s, all after {whole_at - read_at:.1f} s")
     assert digest["metadata"]["event_payload"]["incident_id"] != str(read.incident_id)
     assert all("The till is stuck" in prompt for prompt in mistral.prompts)
 

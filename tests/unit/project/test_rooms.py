@@ -10,6 +10,7 @@ import pytest
 from firstcause.settings import PROJECT_ROOT
 
 FOLDERS = (
+    "alerting",
     "bench",
     "dags",
     "firstcause",
@@ -18,6 +19,7 @@ FOLDERS = (
     "log_analyzer",
     "log_templates",
     "root_cause",
+    "search",
     "spark",
 )
 MODULES_A_ROOM = 15

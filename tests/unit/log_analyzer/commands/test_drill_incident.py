@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import Evidence, IncidentContext, IncidentView, Suspect
 from log_analyzer.commands import drill_incident
 from log_analyzer.commands.drill_incident import DrillExpectation, await_finding, drill_finding
-from log_analyzer.incidents.view import Evidence, IncidentContext, IncidentView, Suspect
 
 EXPECTED = DrillExpectation(
     datetime(2026, 1, 1, tzinfo=UTC), frozenset({"mine-1", "mine-2"}), "inventory"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from firstcause.events.log_event import LogEvent
-from log_analyzer.incidents.view import Evidence, IncidentView
+from firstcause.incidents.view import Evidence, IncidentView
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)

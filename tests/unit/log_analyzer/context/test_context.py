@@ -14,6 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import (
+    ContextLog,
+    ErrorMinute,
+    IncidentContext,
+    IncidentView,
+    NormalRanking,
+    RateChange,
+    Suspect,
+    TimelineEntry,
+)
 from log_analyzer.context.assembly import ServiceSamples, make_context
 from log_analyzer.context.schedule import (
     GATHER_PAUSE_MS,
@@ -46,16 +56,6 @@ from log_analyzer.context.windows import (
     windows_of_the_hour_before,
 )
 from log_analyzer.episodes.tally import MINUTES_KEPT
-from log_analyzer.incidents.view import (
-    ContextLog,
-    ErrorMinute,
-    IncidentContext,
-    IncidentView,
-    NormalRanking,
-    RateChange,
-    Suspect,
-    TimelineEntry,
-)
 from log_analyzer.suspects.onset import PAUSE_MS, onset_ms
 from log_analyzer.suspects.window import window_around
 from log_templates.miner import TemplateMiner

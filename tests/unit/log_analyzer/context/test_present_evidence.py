@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from firstcause.incidents.view import ErrorMinute, Evidence, IncidentView
 from log_analyzer.context.selection import TRACES_READ, choose_traces
 from log_analyzer.incident_history.present_evidence import present_first
-from log_analyzer.incidents.view import ErrorMinute, Evidence, IncidentView
 from log_analyzer.prompting.renderer import DEFAULTS_DIR, PromptTemplates
 from log_analyzer.report.sections import report_sections
 from tests.unit.log_analyzer.notify.test_message import a_view

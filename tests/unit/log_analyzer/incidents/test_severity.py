@@ -5,7 +5,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from log_analyzer.incidents.records import Escalation
+from firstcause.incidents.records import Escalation
+from firstcause.incidents.view import ErrorMinute
 from log_analyzer.incidents.severity import (
     SEVERITIES,
     Signs,
@@ -14,7 +15,6 @@ from log_analyzer.incidents.severity import (
     severity_now,
     worst_severity,
 )
-from log_analyzer.incidents.view import ErrorMinute
 
 MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000

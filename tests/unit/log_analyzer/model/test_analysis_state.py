@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from log_analyzer.incidents.view import Analysis, ErrorGroup, IncidentContext, IncidentView
+from firstcause.incidents.view import Analysis, ErrorGroup, IncidentContext, IncidentView
 from log_analyzer.model.analysis_state import (
     CONTEXT_LOOK_MS,
     CONTEXT_WAIT_MS,

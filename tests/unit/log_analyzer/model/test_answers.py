@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from log_analyzer.incidents.view import IncidentContext, NormalRanking, Suspect
+from firstcause.incidents.view import IncidentContext, NormalRanking, Suspect
 from log_analyzer.model.answers import earned
 from tests.unit.log_analyzer.notify.test_message import a_view
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from log_analyzer.incident_history.severity import with_severity
-from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.view import (
+from firstcause.incidents.handling import Handling
+from firstcause.incidents.view import (
     Analysis,
     ErrorMinute,
     IncidentContext,
     IncidentView,
     Suspect,
 )
+from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.told import Announcement, Told, from_text, to_text
 from log_analyzer.notify.routing import Route, Router

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from cassandra.cluster import NoHostAvailable
 
-from log_analyzer.handling.human_actions import Acknowledgement, Action, Feedback, Silence
-from log_analyzer.incidents.view import Analysis
+from firstcause.incidents.human_actions import Acknowledgement, Action, Feedback, Silence
+from firstcause.incidents.view import Analysis
 from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
 from log_analyzer.notify.slack.button_listener import ButtonListener
 from log_analyzer.notify.slack.layout import slack_blocks

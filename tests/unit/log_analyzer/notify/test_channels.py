@@ -171,6 +171,24 @@ def test_a_picture_is_uploaded_into_the_thread_and_found_there(stub) -> None:
     assert png.startswith(b"\x89PNG")
 
 
+def test_what_is_taken_back_stands_there_no_more_and_the_rest_does(stub) -> None:
+    channel = a_channel(stub)
+    thread = channel.post(CHANNEL, KEY, a_notice())
+    twice = [channel.reply(thread, KEY, a_reply(DETAIL)) for _ in range(2)]
+    channel.remove(twice[1])
+    assert channel.has_reply(thread, KEY, DETAIL)
+    channel.remove(twice[0])
+    assert not channel.has_reply(thread, KEY, DETAIL)
+    picture = channel.upload(thread, KEY, draw_picture(a_view()))
+    channel.remove(picture)
+    assert not channel.has_reply(thread, KEY, PICTURE)
+    assert channel.find(CHANNEL, KEY, now_ms()) == thread
+    channel.remove(thread)
+    assert channel.find(CHANNEL, KEY, now_ms()) is None
+    with pytest.raises(NotSentError):
+        channel.remove(thread)
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

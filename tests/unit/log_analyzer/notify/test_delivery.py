@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.view import Analysis, ErrorMinute
+from firstcause.incidents.handling import Handling
+from firstcause.incidents.view import Analysis, ErrorMinute
 from log_analyzer.notify.channel import MaybeSentError, NotSentError, Posted
 from log_analyzer.notify.routing import Route, Router
 from log_analyzer.notify.send_rules import REPOSTS

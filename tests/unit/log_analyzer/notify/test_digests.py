@@ -8,8 +8,9 @@ import uuid
 
 import pytest
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.channel import NotSentError
+from log_analyzer.notify.delivery import FIRST_NOTICES_A_PASS
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.digest import Member, page_facts, render_digest, render_page
 from log_analyzer.notify.slack.layout import slack_blocks
@@ -40,7 +41,7 @@ def old(number: int, **changes) -> IncidentView:
 def add(world: World, *views: IncidentView) -> None:
     for one in views:
         world.views[one.incident_id] = one
-        world.outbox.ensure(one.incident_id, world.now_ms)
+        world.outbox.ensure_all({one.incident_id: one.last_ms}, world.now_ms)
 
 
 def test_three_hundred_old_incidents_are_one_digest_and_the_newest_has_its_own_message() -> None:
@@ -67,6 +68,65 @@ def test_three_hundred_old_incidents_are_one_digest_and_the_newest_has_its_own_m
     )
     assert listed.count("it failed") == 300
     assert len(world.posts) == 2
+
+
+def test_the_newest_of_a_backlog_is_told_in_the_first_pass_before_any_digest() -> None:
+    world = World(old_after_ms=HOUR_MS)
+    fresh = an_incident(999)
+    # One batch brought all of them: the newest neither first nor last.
+    add(world, *map(old, range(150)), fresh, *map(old, range(150, 300)))
+    world.run()
+    assert [one.key.about for one in world.posts] == [fresh.incident_id]
+    assert world.reads <= FIRST_NOTICES_A_PASS
+
+
+def rows_of_a_backlog(count: int) -> int:
+    """Rows that are read or written until a backlog is told by one digest and is quiet."""
+    world, rows = World(old_after_ms=HOUR_MS), [0]
+
+    def counted(method):
+        def call(*arguments, **named):
+            found = method(*arguments, **named)
+            lists = [one for one in (*arguments, found) if isinstance(one, list | dict | set)]
+            rows[0] += max(map(len, lists), default=1)
+            return found
+
+        return call
+
+    for owner in (world.outbox, world.digests, world.threads):
+        for name in dir(owner):
+            # A state is listed in each pass, by its index.
+            if callable(getattr(owner, name)) and name[0] != "_" and name != "waiting":
+                setattr(owner, name, counted(getattr(owner, name)))
+    for number in range(count):
+        add(world, old(number, status="resolved"))
+    while any(row.state == "pending" for row in world.outbox.rows.values()):
+        world.run()
+    assert len(world.posts) == 1
+    return rows[0]
+
+
+def test_each_incident_of_a_backlog_costs_the_same_however_long_it_is() -> None:
+    few, many = rows_of_a_backlog(100), rows_of_a_backlog(1_000)
+    assert many / 1_000 <= 1.2 * few / 100
+
+
+def test_an_incident_that_a_digest_told_of_is_not_told_again_by_errors_that_come_again() -> None:
+    world = World()
+    views = [an_incident(number, status="resolved") for number in range(20)]
+    add(world, *views)
+    world.run_for(60_000)
+    [digest] = world.posts
+    # A batch is redelivered after a crash, when no flood is on any more.
+    world.run_for(HOUR_MS // 4, 60_000)
+    add(world, *views)
+    world.run_for(60_000)
+    assert world.posts == [digest]
+    assert {row.state for row in world.outbox.rows.values()} <= {"settled", "live"}
+    # Back is news.
+    world.change(views[5].incident_id, status="open", reopened=True, last_ms=world.now_ms)
+    world.run_for(60_000)
+    assert [one.key.about for one in world.posts[1:]] == [views[5].incident_id]
 
 
 def test_an_old_incident_that_goes_on_now_has_a_message_of_its_own() -> None:
@@ -149,14 +209,14 @@ def test_one_of_a_flood_that_gets_worse_has_a_message_of_its_own() -> None:
     assert [one.key.about for one in world.posts[1:]] == [views[3].incident_id]
 
 
-@pytest.mark.parametrize("steps", range(1, 9))
+@pytest.mark.parametrize("steps", range(36))
 def test_killed_between_any_two_writes_each_is_named_once(steps: int) -> None:
     world = World()
     views = [an_incident(number) for number in range(15)]
     add(world, *views)
     left = [steps]
 
-    class KilledError(Exception):
+    class KilledError(BaseException):
         pass
 
     def dying(method):
@@ -172,7 +232,8 @@ def test_killed_between_any_two_writes_each_is_named_once(steps: int) -> None:
     for owner, names in parts:
         for name in names:
             setattr(owner, name, dying(getattr(owner, name)))
-    world.run(3)
+    with pytest.raises(KilledError):
+        world.run(40)
     for owner, names in parts:
         for name in names:
             delattr(owner, name)

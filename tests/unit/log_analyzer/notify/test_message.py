@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from log_analyzer.handling.human_actions import (
+from firstcause.incidents.handling import Handling
+from firstcause.incidents.human_actions import (
     Acknowledgement,
     AcknowledgementUndone,
     Feedback,
@@ -20,9 +21,8 @@ from log_analyzer.handling.human_actions import (
     Split,
     action_of_click,
 )
-from log_analyzer.incidents.handling import Handling
-from log_analyzer.incidents.records import EarlierIncident, Escalation
-from log_analyzer.incidents.view import (
+from firstcause.incidents.records import EarlierIncident, Escalation
+from firstcause.incidents.view import (
     Analysis,
     ErrorGroup,
     ErrorMinute,

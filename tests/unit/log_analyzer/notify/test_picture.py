@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from log_analyzer.incidents.view import ErrorMinute
+from firstcause.incidents.view import ErrorMinute
 from log_analyzer.notify.picture import BARS, COLOURS, OTHERS, bars_of, draw_picture
 from tests.hostile_lines import HOSTILE_LINES
 from tests.unit.log_analyzer.notify.test_message import START_MS, a_view

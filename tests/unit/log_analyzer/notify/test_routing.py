@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from firstcause.errors import FirstcauseError
+from firstcause.incidents.view import Analysis, IncidentContext, Suspect
 from firstcause.settings import PROJECT_ROOT
-from log_analyzer.incidents.view import Analysis, IncidentContext, Suspect
 from log_analyzer.notify.routing import load_router
 from tests.hostile_lines import HOSTILE_LINES
 from tests.unit.log_analyzer.notify.test_message import a_view

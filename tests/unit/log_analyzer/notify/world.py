@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
-from log_analyzer.incidents.view import IncidentView
+from firstcause.incidents.view import IncidentView
 from log_analyzer.notify.announcements.announcer import Announcer
 from log_analyzer.notify.channel import MessageKey, Posted, Reply
 from log_analyzer.notify.delivery import Delivery
 from log_analyzer.notify.digests.delivery import Digests
+from log_analyzer.notify.message_row import DIGESTS, MessageRow, Waiting
 from log_analyzer.notify.messages.content import Note, plain_text
 from log_analyzer.notify.messages.digest import Member
 from log_analyzer.notify.messages.told import Told, from_text, to_text
-from log_analyzer.notify.outbox import DIGESTS, MessageRow, Waiting
 from log_analyzer.notify.posting import MessageSender
 from log_analyzer.notify.routing import Router
 from log_analyzer.notify.threads.delivery import ThreadDelivery
@@ -30,6 +31,12 @@ class Outbox:
 
     def __init__(self) -> None:
         self.rows: dict[uuid.UUID, MessageRow] = {}
+        self.happened: dict[uuid.UUID, int | None] = {}
+
+    def ensure_all(self, happened, not_before_ms: int = 0) -> None:
+        for incident, happened_ms in happened.items():
+            self.happened[incident] = happened_ms
+            self.ensure(incident, not_before_ms)
 
     def ensure(self, incident: uuid.UUID, not_before_ms: int = 0) -> None:
         row = self.rows.get(incident)
@@ -51,13 +58,25 @@ class Outbox:
 
     def waiting(self, state: str) -> list[Waiting]:
         return [
-            Waiting(key, row.kind, None if row.kind in DIGESTS else row.about, row.not_before_ms)
+            Waiting(
+                key,
+                row.kind,
+                None if row.kind in DIGESTS else row.about,
+                row.not_before_ms,
+                self.happened.get(key),
+            )
             for key, row in self.rows.items()
             if row.state == state
         ]
 
     def read(self, key: uuid.UUID) -> MessageRow | None:
         return self.rows.get(key)
+
+    def read_all(self, keys) -> list[MessageRow | None]:
+        return [self.read(key) for key in keys]
+
+    def move_all(self, rows) -> list[MessageRow | None]:
+        return [self.move(row) for row in rows]
 
     def move(self, row: MessageRow) -> MessageRow | None:
         if self.rows[row.incident_id].epoch != row.epoch:
@@ -82,9 +101,15 @@ class Threads:
     def in_state(self, state: str) -> list[ReplyRow]:
         return [row for row in self.rows.values() if row.state == state]
 
-    def move(self, row: ReplyRow) -> ReplyRow:
-        self.rows[row.incident_id, row.thread.message_id, row.reply] = row
-        return row
+    def read(self, row: ReplyRow) -> ReplyRow | None:
+        return self.rows.get((row.incident_id, row.thread.message_id, row.reply))
+
+    def move(self, row: ReplyRow) -> ReplyRow | None:
+        key = (row.incident_id, row.thread.message_id, row.reply)
+        if self.rows[key].epoch != row.epoch:
+            return None
+        self.rows[key] = dataclasses.replace(row, epoch=uuid.uuid4())
+        return self.rows[key]
 
     @property
     def names(self) -> list[str]:
@@ -107,16 +132,17 @@ class DigestMemory:
             self.heads[kind] = uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}{after}")
         return self.heads[kind]
 
-    def join(self, digest: uuid.UUID, member: Member) -> None:
-        self.named.setdefault(digest, {}).setdefault(member.incident_id, member)
+    def join(self, digest: uuid.UUID, members) -> None:
+        for one in members:
+            self.named.setdefault(digest, {}).setdefault(one.incident_id, one)
 
     def members(self, digest: uuid.UUID) -> list[Member]:
         return sorted(
             self.named.get(digest, {}).values(), key=lambda one: (one.joined_ms, one.incident_id)
         )
 
-    def note_sent(self, incident: uuid.UUID, now_ms: int) -> None:
-        self.sent[incident] = now_ms
+    def note_sent(self, incidents, now_ms: int) -> None:
+        self.sent |= dict.fromkeys(incidents, now_ms)
 
     def sent_within(self, span_ms: int, now_ms: int) -> set[uuid.UUID]:
         return {key for key, at in self.sent.items() if at > now_ms - span_ms}
@@ -197,13 +223,24 @@ class MemoryChannel:
     def link(self, posted: Posted) -> str:
         return f"https://example.slack.com/{posted.message_id}"
 
-    def reply(self, thread: Posted, _: MessageKey, reply: Reply) -> None:
+    def reply(self, thread: Posted, _: MessageKey, reply: Reply) -> Posted:
         self._fail()
         self.messages[thread.message_id].replies.append(reply)
+        return Posted(f"{thread.message_id}", f"reply {id(reply)}")
 
-    def upload(self, thread: Posted, *_) -> None:
+    def upload(self, thread: Posted, *_) -> Posted:
         self._fail()
         self.messages[thread.message_id].pictures += 1
+        return Posted(f"{thread.message_id}", "picture")
+
+    def remove(self, posted: Posted) -> None:
+        self._fail()
+        if posted.message_id in self.messages:
+            del self.messages[posted.message_id]
+            return
+        thread = self.messages[posted.channel]
+        thread.pictures -= posted.message_id == "picture"
+        thread.replies = [one for one in thread.replies if f"reply {id(one)}" != posted.message_id]
 
     def has_reply(self, thread: Posted, _: MessageKey, name: str) -> bool:
         message = self.messages[thread.message_id]
@@ -229,7 +266,7 @@ class World:
     def restart(self) -> None:
         """What a process held in memory is gone; the stores and the channel stay."""
         clock_ms = lambda: self.now_ms  # noqa: E731
-        reader: Any = SimpleNamespace(read=self._read)
+        reader: Any = SimpleNamespace(read=self._read, read_all=self._read_all)
         handling: Any = SimpleNamespace(reopen=self._reopen)
         outbox: Any = self.outbox
         threads: Any = self.threads
@@ -275,6 +312,15 @@ class World:
     def _read(self, incident: uuid.UUID) -> IncidentView | None:
         self.reads += 1
         return self.views.get(incident)
+
+    def _read_all(self, incidents) -> dict[uuid.UUID, Future]:
+        found: dict[uuid.UUID, Future] = {one: Future() for one in incidents}
+        for one, future in found.items():
+            try:
+                future.set_result(self._read(one))
+            except Exception as error:  # noqa: BLE001 - as a future keeps it
+                future.set_exception(error)
+        return found
 
     def _reopen(self, incident: uuid.UUID) -> None:
         self.reopened.append(incident)

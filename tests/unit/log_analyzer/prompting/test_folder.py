@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from firstcause.incidents.view import ContextLog, IncidentView, Suspect
 from firstcause.settings import Settings
 from log_analyzer.commands.prompts import app
-from log_analyzer.incidents.view import ContextLog, IncidentView, Suspect
 from log_analyzer.prompting.answer_schema import MAX_INPUT_TOKENS, MAX_PROMPT_TOKENS
 from log_analyzer.prompting.example_incident import example_incident
 from log_analyzer.prompting.folder import ROOT_CAUSE

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from firstcause.incidents.view import Evidence
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.stream.event_stream import EventStream, GeneratorParameters
-from log_analyzer.incidents.view import Evidence
 from log_analyzer.model.mistral_client import MistralModel
 from log_analyzer.prompting.renderer import DEFAULTS_DIR, PromptTemplates
 from log_analyzer.redaction.redactor import redact

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
-from log_analyzer.incidents.view import ErrorMinute, IncidentView
+from firstcause.incidents.view import ErrorMinute, IncidentView
 from log_analyzer.notify.messages.thread import render_reply
 from log_analyzer.notify.picture import draw_picture
 from log_analyzer.prompting.example_incident import example_incident

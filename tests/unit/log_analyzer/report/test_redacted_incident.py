@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from firstcause.events.log_event import LogEvent
-from firstcause.settings import PROJECT_ROOT
-from log_analyzer.context.selection import MESSAGE_CHARS, context_log
-from log_analyzer.episodes.episode import TITLE_CHARS, title
-from log_analyzer.incidents.records import EarlierIncident
-from log_analyzer.incidents.view import (
+from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
     IncidentContext,
@@ -23,6 +20,9 @@ from log_analyzer.incidents.view import (
     Suspect,
     TimelineEntry,
 )
+from firstcause.settings import PROJECT_ROOT
+from log_analyzer.context.selection import MESSAGE_CHARS, context_log
+from log_analyzer.episodes.episode import TITLE_CHARS, title
 from log_analyzer.prompting.renderer import DEFAULTS_DIR, PromptTemplates
 from log_analyzer.redaction.redactor import redact
 from log_analyzer.report.redacted_incident import redacted_incident, shown_incident

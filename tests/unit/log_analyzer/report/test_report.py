@@ -8,9 +8,8 @@ import uuid
 import pytest
 from rich.console import Console
 
-from firstcause.text.event_time import iso
-from log_analyzer.incidents.records import EarlierIncident, Escalation
-from log_analyzer.incidents.view import (
+from firstcause.incidents.records import EarlierIncident, Escalation
+from firstcause.incidents.view import (
     EARLIER_SHOWN,
     ContextLog,
     ErrorGroup,
@@ -20,6 +19,7 @@ from log_analyzer.incidents.view import (
     Suspect,
     TimelineEntry,
 )
+from firstcause.text.event_time import iso
 from log_analyzer.notify.preview.terminal import incident_detail
 from log_analyzer.report.deterministic import deterministic_report, incident_json
 from log_analyzer.report.sections import (

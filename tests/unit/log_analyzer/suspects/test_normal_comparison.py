@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from firstcause.events.log_event import LogEvent, read_log_event
+from firstcause.incidents.view import Analysis, IncidentContext, NormalRanking, Suspect
 from firstcause.normal.composed_normal_store import LearnedNormal
 from generators.scenario import scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.store import decoded, encoded
-from log_analyzer.incidents.view import Analysis, IncidentContext, NormalRanking, Suspect
 from log_analyzer.model.analysis_state import state_digest
 from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.notify.messages.thread import DETAIL, render_reply

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent, read_log_event
+from firstcause.incidents.view import ErrorGroup
 from generators.scenario import scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incidents.call_graph import CallGraph
-from log_analyzer.incidents.view import ErrorGroup
 from log_analyzer.suspects.trace_spans import calls_of
 from log_analyzer.suspects.trace_suspects import rank_suspects
 from log_templates.miner import TemplateMiner

@@ -102,7 +102,7 @@ def button_value(incident: UUID, analysis_source: str, analysed_ms: int) -> str:
 
 
 def action_of_click(payload: Mapping[str, Any]) -> Action | None:
-    """The action that an interaction payload of Slack asks for; None when it is none of ours.
+    """The action that an interaction payload of Slack requests; None if it is not one of ours.
 
     Its time is that of the click, so that the same click told twice is one action.
     https://docs.slack.dev/reference/interaction-payloads/block_actions-payload

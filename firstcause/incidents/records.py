@@ -1,4 +1,4 @@
-"""The message, escalations and predecessors of an incident, as its view shows them. Pure data."""
+"""The data classes of an incident's message, escalations and predecessors. Pure data."""
 
 from __future__ import annotations
 

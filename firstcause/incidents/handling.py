@@ -1,4 +1,4 @@
-"""What people did with an incident. Pure data."""
+"""The data classes of what people did with an incident. Pure data."""
 
 from __future__ import annotations
 

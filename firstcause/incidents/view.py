@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from log_analyzer.episodes.episode import Severity, Status
-from log_analyzer.incidents.handling import NOT_HANDLED, Handling
-from log_analyzer.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.handling import NOT_HANDLED, Handling
+from firstcause.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.states import Severity, Status
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
 EARLIER_SHOWN: Final = 5
@@ -93,11 +93,11 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class NormalRanking:
-    """What came of ranking all evidence of an incident's time.
+    """The result of ranking all evidence of an incident's window.
 
     Attributes:
         culprit: the service that stands out so clearly that it is named; None is inconclusive.
-        suspects: all of whom anything speaks, the most likely first.
+        suspects: all services with evidence, the most likely first.
         fits_normal: False when nearly all was new, so that only what services complain of counted.
         normal_version, learned_ms: which normal, and when it was composed (wall clock). Empty and 0
             where none was learned yet: then the time was compared with its own beginning.
@@ -224,6 +224,6 @@ class IncidentView:
 
     @property
     def stored_analysis(self) -> Analysis | None:
-        """The model's last answer, or the last word on why there is none; None before either."""
+        """The model's last answer, or the last reason why there is none; None before both."""
         answers = [one for one in self.analyses if one.source == "mistral"] or self.analyses
         return max(answers, key=lambda one: one.analysed_ms, default=None)

@@ -1,0 +1,95 @@
+"""An alert: what a rule found in a window of a service, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, get_args
+from uuid import UUID
+
+from firstcause.derived_ids import derived_id
+
+Severity = Literal["low", "medium", "high", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+Mode = Literal["live", "shadow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule that holds for a service, from its onset until it is resolved.
+
+    Attributes:
+        alert_id: derived from rule, service and onset, so that a repetition is the same alert.
+        rule: the rule's name.
+        service_name: of whom.
+        severity: as the rule says.
+        mode: `shadow` alerts are stored, and told to nobody.
+        score: how far beyond what was expected, 0 to 100; at 50 it is just beyond.
+        observed: the worst value so far, in the unit of the rule's measure.
+        expected: the rule's bound, or the median of the service's own past.
+        band: the values that would have been no alert; None at an open end.
+        learned_from: what the expectation was learned from.
+        sentence: what happened, for people.
+        window_start_ms: of the onset, the first window that the rule holds for.
+        window_end_ms: of the window in which it became an alert.
+        last_window_end_ms: of the last window that the rule holds for.
+        resolved_ms: the end of the window with which it was over; None while it lasts.
+    """
+
+    alert_id: UUID
+    rule: str
+    service_name: str
+    severity: Severity
+    mode: Mode
+    score: int
+    observed: float
+    expected: float
+    band: tuple[float | None, float | None]
+    learned_from: str
+    sentence: str
+    window_start_ms: int
+    window_end_ms: int
+    last_window_end_ms: int
+    resolved_ms: int | None = None
+
+    @property
+    def is_loud(self) -> bool:
+        """True when it is to be told, and is bad enough to be an incident."""
+        return self.mode == "live" and self.severity in {"high", "critical"}
+
+
+def alert_id(rule: str, service_name: str, window_start_ms: int) -> UUID:
+    """The identity of the alert of a rule and a service with this onset."""
+    return derived_id("alert", rule, service_name, window_start_ms)
+
+
+def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
+    """The alert as the topic `incident_alerts` has it.
+
+    Args:
+        alert: what to tell.
+        detected_ms: when it was found, by the wall clock.
+    """
+    return {
+        "alert_id": str(alert.alert_id),
+        "detected_at": rfc3339(detected_ms),
+        "event_time": rfc3339(alert.window_end_ms),
+        "service_name": alert.service_name,
+        "rule": alert.rule,
+        "severity": alert.severity,
+        "score": alert.score,
+        "observed": alert.observed,
+        "expected": alert.expected,
+        "window_start": rfc3339(alert.window_start_ms),
+        "window_end": rfc3339(alert.window_end_ms),
+        "evidence": [],
+        "sentence": alert.sentence,
+        "learned_from": alert.learned_from,
+    }
+
+
+def rfc3339(moment_ms: int) -> str:
+    """A moment in ms since the epoch as text, in UTC."""
+    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

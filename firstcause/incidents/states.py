@@ -1,0 +1,8 @@
+"""The values of an incident's status and severity."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Status = Literal["open", "resolved"]
+Severity = Literal["critical", "high", "medium", "low"]

@@ -1,0 +1,1 @@
+"""The query language: text that people type becomes a typed tree. Pure."""
