@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from firstcause.events.log_event import ERROR_LEVELS, LogEvent
 from root_cause.evidence.attribution import Levels, call_roles, levels_of, spread
 from root_cause.evidence.complaints import PEER_WEIGHT, Complaint
-from root_cause.evidence.piece import Piece
 from root_cause.traces.steps import Role
 
 Blame = Mapping[str, float]
@@ -41,11 +39,10 @@ _NOBODY: Final = ""
 
 def blames_of(
     complaints: Sequence[Complaint], weights: Sequence[float], traces: Traces
-) -> tuple[list[Blame], dict[str, Blame]]:
+) -> list[Blame]:
     """The services that each complaint blames, in shares that sum to at most one.
 
-    The second part tells, for each service that complains, where blame for it comes to rest. The
-    missing share belongs to a peer that gave no answer, that the complaint does not name, and
+    The missing share belongs to a peer that gave no answer, that the complaint does not name, and
     that logged nothing: it is unknown which service that is.
 
     Args:
@@ -63,26 +60,10 @@ def blames_of(
         for one, blame in zip(complaints, first, strict=True)
     ]
     rest = _where_it_rests(complaints, weights, spread_out)
-    passed = [
+    return [
         _passed_on(one.service_name, blame, rest)
         for one, blame in zip(complaints, spread_out, strict=True)
     ]
-    return passed, rest
-
-
-def explained(pieces: Iterable[Piece], rest: Mapping[str, Blame]) -> list[Piece]:
-    """Pieces of structure and time, passed on to those of whom their suspects complain.
-
-    Who says that another failed it goes other ways, and waits, for that reason.
-    """
-    found = []
-    for piece in pieces:
-        blame: dict[str, float] = defaultdict(float)
-        for name, share in piece.blame.items():
-            for last, part in rest.get(name, {name: 1.0}).items():
-                blame[last if last != _NOBODY else name] += share * part
-        found.append(replace(piece, blame=blame))
-    return found
 
 
 def _failing(

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
 from root_cause.evidence.complaints import ERROR_WEIGHT, Complaint
@@ -53,18 +53,6 @@ class Control:
     early_lines: int = 0
 
 
-class FailureEvidence(NamedTuple):
-    """What services complain of.
-
-    Attributes:
-        pieces: one for each complaint that is news.
-        rest: for each service that complains, where blame for it comes to rest.
-    """
-
-    pieces: list[Piece]
-    rest: Mapping[str, Blame]
-
-
 def control_of(normal: Normal, names: PeerNames) -> Control:
     """What normal knows of complaints."""
     keys: dict[str, int] = {}
@@ -83,7 +71,7 @@ def control_of(normal: Normal, names: PeerNames) -> Control:
 
 def failure_evidence(
     complaints: Sequence[Complaint], traces: Traces, control: Control, names: PeerNames, lines: int
-) -> FailureEvidence:
+) -> list[Piece]:
     """A piece for each complaint that is rarer, or not there, in fault-free time.
 
     Args:
@@ -94,9 +82,9 @@ def failure_evidence(
         lines: of the window, as `control` counts them.
     """
     weights = _weights(complaints, control, names, lines)
-    blames, rest = blames_of(complaints, weights, traces)
+    blames = blames_of(complaints, weights, traces)
     onsets = _onsets(complaints, weights, blames)
-    pieces = [
+    return [
         Piece(
             _SCALE * weight * (_OWN_CODE if one.is_own else 1) * _early(one, blame, onsets),
             blame,
@@ -116,7 +104,6 @@ def failure_evidence(
         for one, weight, blame in zip(complaints, weights, blames, strict=True)
         if weight > 0
     ]
-    return FailureEvidence(pieces, rest)
 
 
 def _weights(
@@ -176,7 +163,7 @@ def _onsets(
 
 
 def _early(one: Complaint, blame: Blame, onsets: Mapping[str, int]) -> float:
-    """How much of a complaint speaks of anybody; less of itself, if others failed before."""
+    """The share of a complaint that counts; its own part counts less if others failed before."""
     before = sum(
         at_ms < one.first_ms - _SAME_MS
         for name, at_ms in onsets.items()

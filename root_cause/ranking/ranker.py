@@ -13,9 +13,8 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
-from root_cause.evidence.complaint_blame import explained
 from root_cause.evidence.complaints import complaints_of
-from root_cause.evidence.failures import FailureEvidence, control_of, failure_evidence
+from root_cause.evidence.failures import control_of, failure_evidence
 from root_cause.evidence.lost_lines import Losses
 from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Piece
@@ -148,7 +147,7 @@ def rank(
         while added < len(facts) and facts[added].at_ms >= start_ms:
             tally.add(facts[added])
             added += 1
-        pieces: list[Piece] = []
+        pieces = list(failures)
         # Of a system that this normal does not know, order and time tell nothing.
         if fits_normal:
             pieces += structural_evidence(
@@ -158,7 +157,6 @@ def rank(
         elif not has_normal:
             # The ways of calls are compared with those to other services, not with their past.
             pieces += slow_evidence(ways(tally.times), tally.roles, usual)
-        pieces = [*failures.pieces, *explained(pieces, failures.rest)]
         for service, (score, shares) in scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
@@ -171,7 +169,7 @@ def rank(
 
 def _failures(
     events: Sequence[LogEvent], normal: Normal | None, names: PeerNames, begin_ms: int
-) -> FailureEvidence:
+) -> list[Piece]:
     late = [event for event in events if event.timestamp_ms >= begin_ms]
     lines = sum(event.level not in DEBUG_LEVELS for event in late)
     if normal is not None:

@@ -384,18 +384,3 @@ def test_what_was_there_from_the_window_s_start_counts_half_for_naming() -> None
     assert begun.service_name == all_along.suspects[0].service_name == "stock"
     assert begun.begun == pytest.approx(begun.score, rel=0.05)
     assert all_along.suspects[0].begun < 0.6 * all_along.suspects[0].score
-
-
-def test_who_complains_of_another_stops_for_that_reason() -> None:
-    """shop breaks off in its own code, and says that tax did not answer, which logs nothing."""
-
-    def broken(number: int, dice: random.Random) -> list[Line]:
-        return [
-            *quiet(number, dice)[:7],
-            Line(3, "shop", "trying again", "WARN"),
-            Line(3, "shop", "cannot connect to http://tax/rates: connection refused", "ERROR"),
-        ]
-
-    before = traffic(quiet, 10, first=5_000, at_ms=LATER_MS - 10_000)
-    ranking = rank(before + traffic(broken, 40, first=6_000, at_ms=LATER_MS), [], normal())
-    assert ranking.suspects[0].service_name == "tax"
