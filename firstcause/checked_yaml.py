@@ -21,7 +21,7 @@ class StrictModel(pydantic.BaseModel):
 
 
 class CheckedYaml:
-    """A parsed YAML file that remembers on which line each of its values stands.
+    """A parsed YAML file that knows the line of each of its values.
 
     Raises (from the constructor):
         FirstcauseError: the file is missing, is no YAML, or names a key twice.

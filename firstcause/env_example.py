@@ -1,6 +1,6 @@
 """Writes `.env.example`: every setting with its default.
 
-`python -m firstcause.env_example > .env.example` writes it anew.
+`python -m firstcause.env_example > .env.example` writes it again.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from firstcause.api_settings import ApiSettings
 from firstcause.ingest_settings import IngestSettings
 from firstcause.slack_settings import SlackSettings
 
@@ -21,7 +22,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(SlackSettings, IngestSettings, BaseSettings):
+class Settings(SlackSettings, IngestSettings, ApiSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -210,6 +211,13 @@ class Settings(SlackSettings, IngestSettings, BaseSettings):
     def cassandra_is_local(self) -> bool:
         """True when Cassandra's first contact point is on loopback, so that `up` starts it."""
         return self.cassandra_hosts[0] in LOOPBACK_HOSTS
+
+    @property
+    def incident_url(self) -> str | None:
+        """The page of an incident with `{incident_id}`; None when no address of it is known."""
+        if self.slack_incident_url or self.api_public_url is None:
+            return self.slack_incident_url
+        return f"{self.api_public_url.rstrip('/')}/ui/incidents/{{incident_id}}"
 
     @property
     def checkpoints_dir(self) -> Path:

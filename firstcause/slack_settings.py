@@ -31,7 +31,7 @@ class SlackSettings(BaseSettings):
         default=None,
         pattern=r"^https?://[^\s<>|\"]+$",
         max_length=500,
-        description="Your page of an incident, with {incident_id}; unset: no links",
+        description="Your page of an incident, with {incident_id}; unset: see API_PUBLIC_URL",
     )
     slack_picture_after_seconds: float = Field(
         default=60.0, ge=0, description="Age of a message that gets picture and details"

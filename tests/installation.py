@@ -80,7 +80,9 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge = free_ports(10)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, api = (
+        free_ports(11)
+    )
     fields: dict[str, object] = {
         "firstcause_home": home,
         "kafka_bootstrap_servers": f"127.0.0.1:{kafka}",
@@ -93,6 +95,7 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "analyzer_metrics_port": metrics,
         "ingest_http_port": http,
         "ingest_metrics_port": bridge,
+        "api_port": api,
         "local_cassandra_heap": "1024m",
         **overrides,
     }

@@ -25,7 +25,7 @@ PREFIX: Final = "fck_"
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is stored: its name, what it may do, and the hash of its secret."""
+    """A stored key: its name, its role, and the hash of its secret."""
 
     name: str
     role: Role

@@ -1,1 +1,1 @@
-"""Alerts: the files of rules and objectives, and what is stored of alerts."""
+"""Reads the files of alert rules and objectives, and stores alerts."""

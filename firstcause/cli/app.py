@@ -29,7 +29,7 @@ def require_checkout() -> None:
 
 
 def _assemble() -> None:
-    from firstcause.cli import demo, history, keys, migrate, normal, services, spans
+    from firstcause.cli import api, demo, history, keys, migrate, normal, services, spans
     from firstcause.cli.alerting import rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
@@ -42,6 +42,7 @@ def _assemble() -> None:
         migrate,
         history,
         keys,
+        api,
         rules,
         spans,
         evaluate,

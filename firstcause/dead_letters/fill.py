@@ -37,7 +37,7 @@ def write_fill(settings: Settings, fill: DeadLetterFill) -> None:
 
 
 def read_fill(settings: Settings) -> DeadLetterFill | None:
-    """The newest measurement; None before the first, or where its file is broken."""
+    """The newest measurement; None before the first, or if its file is broken."""
     try:
         fields = orjson.loads(_path(settings).read_bytes())
         return DeadLetterFill(int(fields["used_bytes"]), int(fields["bound_bytes"]))

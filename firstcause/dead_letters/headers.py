@@ -28,3 +28,4 @@ NOT_STORABLE: Final = "not_storable"
 # and `UnreadableSpanReason` of `firstcause.events.span_event`.
 PROCESSING_FAILED: Final = "processing_failed"
 UNREADABLE_ESCALATION: Final = "unreadable_escalation"
+UNREADABLE_ALERT: Final = "unreadable_alert"

@@ -1,11 +1,11 @@
 """Sends dead letters back to their topics, each once, also when it is killed and retried.
 
-What was sent back is remembered in a ledger: a compacted topic beside the dead letters, keyed
-by the letter's identity, written in the same Kafka transaction as the message itself.
-So it does not matter which reasons or fixes a run chose, how often a letter stands in the
-dead-letter topic, or where a run was killed. Only letters that are readable after their fixes
-are sent, so none comes back and no run goes round in circles. The same transaction says how far
-the run has come, so that the same request goes on there after a kill or at its `max_count`.
+A ledger records what was sent back: a compacted topic beside the dead letters, keyed by the
+letter's identity, written in the same Kafka transaction as the message itself. So each letter is
+sent once, whatever reasons or fixes a run chose, however often the letter is in the dead-letter
+topic, and wherever a run was killed. Only letters that are readable after their fixes are sent, so
+no letter is replayed in a loop. The same transaction stores the position of the run, so the same
+request continues there after a kill or at its `max_count`.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _now_ms() -> int:
 
 
 def _identity(source: SourcePosition, message: Message) -> bytes:
-    """The source position, and a digest: a topic that was made anew counts from 0 again."""
+    """The source position and a digest, because a re-created topic counts from 0 again."""
     return f"{source} {hashlib.sha256(_bytes(message.value())).hexdigest()[:32]}".encode()
 
 

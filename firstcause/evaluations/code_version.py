@@ -16,7 +16,7 @@ _GIT_SECONDS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class CodeVersion:
-    """`package` is empty where it is not installed; `commit` is None where it is unknown."""
+    """`package` is empty if it is not installed; `commit` is None if it is unknown."""
 
     package: str
     commit: str | None

@@ -114,7 +114,7 @@ class EvaluationHistory:
         self._session.execute(self._write, bound)
 
     def newest(self, limit: int) -> list[EvaluatedRun]:
-        """At most so many runs, the newest first, without their figures by fault and system."""
+        """The newest runs, without their figures by fault and system."""
         return [_run(row) for row in self._session.execute(self._newest, (SCOPE, limit))]
 
     def before(self, run: EvaluatedRun) -> EvaluatedRun | None:
@@ -132,7 +132,7 @@ class EvaluationHistory:
         return replace(run, by_fault=by_fault, by_system=by_system)
 
     def find(self, run_id: UUID, among: int = 10_000) -> EvaluatedRun | None:
-        """A run by its id, among so many of the newest; None if it is none of them."""
+        """A run by its id, searched among the newest; None if it is not there."""
         found = next((one for one in self.newest(among) if one.run_id == run_id), None)
         return found and self.with_all_figures(found)
 

@@ -45,7 +45,7 @@ _TRACE_FORMS = tuple(re.compile(form) for form in TRACE_FORMS)
 
 
 def says_no_id(text: str) -> bool:
-    """True for what stands where there is no id: nothing, blanks, dashes, zeros."""
+    """True for text that means no id: empty, blanks, dashes, zeros."""
     return _NO_ID.match(text.strip(BLANKS)) is not None
 
 

@@ -97,7 +97,7 @@ _PLAIN_ACTIONS: Final[dict[str, Callable[[UUID, str, int], Action]]] = {
 
 
 def button_value(incident: UUID, analysis_source: str, analysed_ms: int) -> str:
-    """What a feedback button carries: the incident, and the analysis that stands beside it."""
+    """The value of a feedback button: the incident, and the analysis that it rates."""
     return f"{incident} {analysis_source} {analysed_ms}"
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """Where an incident's message stands."""
+    """Where an incident's message was posted."""
 
     state: str
     channel: str | None

@@ -133,7 +133,7 @@ class NormalRanking:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened; `log_id` where one log line shows it."""
+    """One event of the timeline; `log_id` if one log line shows it."""
 
     timestamp_ms: int
     service_name: str

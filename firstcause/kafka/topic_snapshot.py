@@ -41,7 +41,7 @@ def read_to_current_end(
     group_id: str,
     starts: Mapping[int, int] | None = None,
 ) -> Generator[Message, None, None]:
-    """Yields every committed message between the topic's beginning and its end of now.
+    """Yields every committed message from the topic's beginning to its current end.
 
     In order within a partition. Commits no offset. Blocks while Kafka sends nothing.
 

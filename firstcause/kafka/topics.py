@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str]:
-    """Makes the topics that are missing; warns where one that is there differs from the plan.
+    """Creates missing topics; warns if an existing one differs from the plan.
 
     `sources` are further topics, of records in other formats.
 

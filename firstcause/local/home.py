@@ -52,7 +52,7 @@ def claim(home: Path) -> None:
 
 
 def wipe(home: Path) -> list[str]:
-    """Removes what is ours; returns what was there before firstcause and is left.
+    """Removes our files; returns what was there before firstcause, which is kept.
 
     The jars stay.
 

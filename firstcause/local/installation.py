@@ -13,6 +13,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.kafka import topics
 from firstcause.local.daemons.airflow import airflow_database_task, airflow_services
 from firstcause.local.daemons.analyzer import analyzer_service
+from firstcause.local.daemons.api import api_service
 from firstcause.local.daemons.cassandra_node import cassandra_service
 from firstcause.local.daemons.ingest import ingest_service
 from firstcause.local.daemons.kafka import kafka_service
@@ -33,6 +34,7 @@ SERVICE_NAMES: Final = (
     "airflow-triggerer",
     "analyzer",
     "ingest",
+    "api",
 )
 
 # Names that stand for several services.
@@ -51,11 +53,12 @@ def local_services(settings: Settings) -> list[Service]:
     if settings.cassandra_is_local:
         services.append(cassandra_service(settings))
     airflow = [postgres_service(settings), *airflow_services(settings)]
-    return [*services, *airflow, analyzer_service(settings), ingest_service(settings)]
+    services += [*airflow, analyzer_service(settings), ingest_service(settings)]
+    return [*services, api_service(settings)] if settings.api_enabled else services
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:
-    """What must be done on the way up of these services: each task once what it needs answers."""
+    """The tasks of a start of these services: each runs once its dependencies answer."""
     names = {service.name for service in services}
     wanted = frozenset().union(*(service.depends_on for service in services))
     tasks = [

@@ -35,6 +35,7 @@ MEMORY_NEEDED_BYTES: Final = {
     "airflow-triggerer": 200 * 2**20,
     "analyzer": 150 * 2**20,
     "ingest": 150 * 2**20,
+    "api": 150 * 2**20,
 }
 # What a Spark driver takes beside its heap: the JVM itself and the Python process.
 DRIVER_OVERHEAD_BYTES: Final = 512 * 2**20
@@ -131,7 +132,7 @@ def java_major(version_output: str) -> int | None:
 
 
 def check(settings: Settings, services: Sequence[Service]) -> None:
-    """Checks what is needed to start those services that do not run yet. Blocks for a second.
+    """Checks the requirements of the services that do not run yet. Blocks for a second.
 
     Raises:
         FirstcauseError: something is missing; each lack is one line. Nothing was started.

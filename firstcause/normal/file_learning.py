@@ -41,7 +41,7 @@ class Learned:
 def learn_files(
     session: Session, logs: Sequence[Path], spans: Sequence[Path], *, shift_to_now: bool
 ) -> Learned:
-    """Learns each hour of the recorded events, and composes normal anew.
+    """Learns each hour of the recorded events, and composes normal again.
 
     Each hour replaces what was learned of it before. Holds all of it in memory. May be repeated.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,8 @@ from cassandra.concurrent import execute_concurrent_with_args
 from firstcause.storage.log_partition import SHARDS
 
 PAGE_ROWS: Final = 500
+# Of a longer time the days that hold logs are looked up first, not asked for one by one.
+MANY_DAYS: Final = timedelta(days=60)
 
 COLUMNS: Final = (
     "log_id",
@@ -84,13 +86,17 @@ class LogHistory:
             f"SELECT {names} FROM logs WHERE trace_id = ? LIMIT ?"  # noqa: S608
         )
 
-    def of_service(self, query: LogQuery) -> Iterator[LogRow]:
+    def of_service(
+        self, query: LogQuery, step: Callable[[], None] = lambda: None
+    ) -> Iterator[LogRow]:
         """Logs as dicts by column (absent ones left out), newest first, read as they are taken.
 
-        Asks for the minutes in which the service logged, newest first, and for each of them
-        merges its shards: a page costs what it shows, not what the time span holds.
+        Those of one millisecond come by log id. Asks for the minutes in which the service logged,
+        newest first, and for each of them merges its shards: a page costs what it shows, not what
+        the time span holds. `step` is called before each query; what it raises ends the reading.
         """
-        for minute in self._minutes_of(query):
+        for minute in self._minutes_of(query, step):
+            step()
             yield from self._of_minute(query, minute)
 
     def of_trace(self, trace_id: str, limit: int = 10_000) -> list[LogRow]:
@@ -103,12 +109,21 @@ class LogHistory:
         rows = self._session.execute("SELECT service_name, last_heard FROM services")
         return {row.service_name: row.last_heard.replace(tzinfo=UTC) for row in rows}
 
-    def _minutes_of(self, query: LogQuery) -> Iterator[datetime]:
+    def _minutes_of(self, query: LogQuery, step: Callable[[], None]) -> Iterator[datetime]:
         first = query.start.astimezone(UTC).replace(second=0, microsecond=0)
-        for day in _days_back(query.start, query.end):
+        for day in self._days_of(query):
+            step()
             arguments = (query.service_name, day, first, query.end)
             for row in self._session.execute(self._minutes, arguments):
                 yield row.minute
+
+    def _days_of(self, query: LogQuery) -> Iterator[date]:
+        if query.end - query.start <= MANY_DAYS:
+            return _days_back(query.start, query.end)
+        first, last = query.start.astimezone(UTC).date(), query.end.astimezone(UTC).date()
+        keys = self._session.execute("SELECT DISTINCT service_name, day FROM log_minutes")
+        found = {key.day.date() for key in keys if key.service_name == query.service_name}
+        return iter(sorted((day for day in found if first <= day <= last), reverse=True))
 
     def _of_minute(self, query: LogQuery, minute: datetime) -> Iterator[LogRow]:
         column, value = next(
@@ -132,9 +147,10 @@ class LogHistory:
             key=lambda row: row.timestamp,
             reverse=True,
         )
-        for row in map(_present, merged):
-            if _fits(query, row):
-                yield row
+        for _, same_time in itertools.groupby(merged, key=lambda row: row.timestamp):
+            for row in map(_present, sorted(same_time, key=lambda row: str(row.log_id))):
+                if _fits(query, row):
+                    yield row
 
 
 def _days_back(start: datetime, end: datetime) -> Iterator[date]:

@@ -19,7 +19,7 @@ ServiceMinute = tuple[str, datetime]
 
 
 class LogMinutes:
-    """The minutes in which services logged. Keep one where it is asked again and again."""
+    """Reads the minutes in which services logged. Reuse one object for repeated queries."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -99,7 +99,7 @@ def pending(migrations: Iterable[Migration], applied: dict[int, str]) -> list[Mi
 
 
 def migrate(settings: Settings, folder: Path = MIGRATIONS_DIR) -> list[Migration]:
-    """Applies what is new; returns it. Blocks; two at a time are safe, one waits for the other.
+    """Applies new migrations and returns them. Blocks; a concurrent run waits for the other.
 
     A killed run leaves its lock for `LOCK_SECONDS` and a migration half applied; as every
     statement says IF NOT EXISTS, the next run completes it.

@@ -10,7 +10,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def datetime_from_ms(at_ms: int) -> datetime:
-    """The moment so many ms after the epoch."""
+    """The time that is this many ms after the epoch."""
     return _EPOCH + at_ms * _MILLISECOND
 
 

@@ -1,1 +1,1 @@
-"""The commands `firstcause analyzer`, `incidents` and `prompts`, and what they print."""
+"""The commands `firstcause analyzer`, `incidents` and `prompts`, and their output."""

@@ -1,4 +1,4 @@
-"""Assembles an incident's context from what was read. Pure."""
+"""Assembles an incident's context from the logs and traces that were read. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_context(
     samples: Sequence[ServiceSamples],
     gathered_ms: int,
 ) -> IncidentContext:
-    """The context that follows from what was read; the same whatever the order of arrival."""
+    """The context of the logs and traces that were read; their order does not matter."""
     # Where the store job stands: what came later is not missing, it is not stored yet.
     stored_ms = max(
         (

@@ -85,7 +85,7 @@ class ContextGatherer:
         return self._logs.holds(newest, self._limits.holds_seconds)
 
     def gather(self, view: IncidentView) -> Gathered:
-        """The context of an incident as it stands."""
+        """The current context of an incident."""
         chosen = choose_traces(view.evidence, onset_ms(view))
         read = self._logs.of_traces(chosen, self._limits.traces_seconds)
         traces = with_evidence((one for one in read if one is not None), view.evidence)

@@ -87,7 +87,7 @@ class ContextLogReader:
         return tuple(samples)
 
     def holds(self, error: Evidence, timeout_seconds: float) -> bool:
-        """True when this error is stored as a log; what was sent before it mostly is too, then."""
+        """True if this error is stored as a log; earlier messages are then mostly stored too."""
         minute = error.timestamp_ms - error.timestamp_ms % MINUTE_MS
         values = (
             error.service_name,

@@ -57,7 +57,7 @@ class Gathers:
 
     @classmethod
     def from_note(cls, count: int, claimed_ms: int, note: str) -> Self:
-        """From what is stored; a note that cannot be read is of another stage."""
+        """Parses the stored note; an unreadable note counts as another stage."""
         found = _NOTE.fullmatch(note)
         if found is None:
             return cls(count, claimed_ms)
@@ -74,7 +74,7 @@ class Gathers:
         return self.is_over == standing.is_over and is_same_onset(self.onset_ms, standing.onset_ms)
 
     def next(self, standing: Standing, now_ms: int) -> Gathers:
-        """One gathering more, of the incident as it stands; not ended yet."""
+        """The state with one more gathering at this stage, which has not ended yet."""
         before = self.before if self.is_of(standing) else self.count
         return Gathers(self.count + 1, now_ms, standing.onset_ms, standing.is_over, before)
 
@@ -94,8 +94,9 @@ def standing_of(view: IncidentView, now_ms: int) -> Standing:
 def gather_due(gathers: Gathers, standing: Standing, now_ms: int) -> bool:
     """True when an incident's context is to be gathered, for the first time or again.
 
-    Again when its fault has begun anew, when the time to compare is over, when it has grown, or
-    when the last gathering did not end well: at most each 30 s, and 6 times a stage.
+    It is gathered again when a new onset is found, when the window of the comparison has ended,
+    when the incident has grown, or when the last gathering failed: at most once in 30 s, and 6
+    times a stage.
     """
     if gathers.count == 0:
         return True

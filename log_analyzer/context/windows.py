@@ -39,7 +39,7 @@ class LogSample:
 
     @property
     def seconds(self) -> float:
-        """How much event time it stands for."""
+        """The length of event time that it covers."""
         return max(0, self.end_ms - self.from_ms) / 1000
 
     def until(self, end_ms: int) -> LogSample:

@@ -11,7 +11,7 @@ from log_analyzer.episodes.trace_links import TraceSpan
 
 @dataclass(slots=True)
 class EpisodeChange:
-    """What a batch adds to one episode. `low_ms` to `high_ms` is where the episode reaches.
+    """What a batch adds to one episode. The episode covers `low_ms` to `high_ms`.
 
     `previous` is an earlier episode of the group whose incident this one may return to, and
     `goes_on` that there was no rest since then, only a flood; `superseded` that there is a later

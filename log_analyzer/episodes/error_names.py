@@ -7,6 +7,8 @@ from collections.abc import Collection
 from typing import Final
 
 from firstcause.events.log_event import LogEvent
+from firstcause.events.workload import workload_of
+from log_analyzer.episodes.alerts import AlertEvent
 
 NAMES_KEPT: Final = 20
 MESSAGE_CHARS: Final = 1_000
@@ -46,8 +48,10 @@ def names_of(event: LogEvent, services: Collection[str]) -> frozenset[str]:
 
     Known services are found anywhere as a word; hosts and addresses by their form, with or without
     a port; other resources behind a word that says that they are reached. An event's own service is
-    no name.
+    no name, but for an alert it is the only one: that is what it complains of.
     """
+    if isinstance(event, AlertEvent):
+        return frozenset({workload_of(event.service_name)})
     text = event.message[:MESSAGE_CHARS]
     found = {*_HOST_OF_URL.findall(text), *_ADDRESS.findall(text), *_WITH_PORT.findall(text)}
     found.update(_INTERNAL_HOST.findall(text))

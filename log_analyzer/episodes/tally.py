@@ -18,7 +18,7 @@ MINUTE_MS: Final = 60_000
 
 @dataclass(slots=True)
 class Tally:
-    """What one Kafka partition has brought to an episode. Times in ms since the epoch.
+    """The errors of an episode from one Kafka partition. Times in ms since the epoch.
 
     `overflow` counts beyond `REMEMBERED_LOG_IDS`. `high_offset` is the last offset of earlier
     batches, `batch_offset` that of the batch under way: it comes in event time, not by offset.

@@ -64,7 +64,7 @@ class TracePattern(NamedTuple):
 
 
 def trace_key(trace_id: str | None) -> bytes | None:
-    """The 16 bytes that stand for a trace id (hex, any length); None when it is absent or zeros.
+    """The 16 bytes of a trace id (hex, any length); None if it is absent or zeros.
 
     The whole id counts: ids of 64 bits come padded with zeros on the left (B3, Jaeger, Datadog), so
     a part of it would be the same for strangers. Of ids beyond 128 bits it is a digest.

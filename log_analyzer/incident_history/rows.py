@@ -142,7 +142,7 @@ def _evidence(row: Any) -> Evidence:
 
 
 def analysis(row: Any) -> Analysis:
-    """A row of what was said about an incident."""
+    """Converts a row of `incident_analyses`."""
     return Analysis(
         source=row.source,
         root_cause=row.root_cause or "",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firstcause.incidents.view import IncidentView
-from log_analyzer.incidents.severity import Signs, severity_now, worst_severity
+from log_analyzer.episodes.alerts import severity_of
+from log_analyzer.incidents.severity import SEVERITIES, Signs, severity_now, worst_severity
 from log_analyzer.suspects.onset import onset_ms
 
 
@@ -26,6 +27,9 @@ def with_severity(view: IncidentView, last_fatal_ms: int | None, now_ms: int) ->
         last_fatal_ms,
         view.escalations,
     )
-    worst = worst_severity(signs, onset_ms(view), now_ms)
-    now = worst if view.status == "resolved" else severity_now(signs, now_ms)
+    # An alert is as bad as its rule says, whatever the number of errors.
+    alerted = [found for one in view.groups if (found := severity_of(one))]
+    worst = max((worst_severity(signs, onset_ms(view), now_ms), *alerted), key=SEVERITIES.index)
+    current = max((severity_now(signs, now_ms), *alerted), key=SEVERITIES.index)
+    now = worst if view.status == "resolved" else current
     return replace(view, severity=now, worst=worst)

@@ -98,7 +98,7 @@ class EpisodeCounter:
         return own
 
     def forget(self, fingerprints: Collection[UUID] | None = None) -> None:
-        """Drops what is held of these groups, or of all: it is read again when it is needed."""
+        """Drops the state of these groups, or of all, from memory; it is read again when needed."""
         for fingerprint in tuple(self._groups if fingerprints is None else fingerprints):
             self._groups.pop(fingerprint, None)
             self._group_bytes.pop(fingerprint, None)

@@ -129,7 +129,7 @@ class IncidentLifecycle:
         )
 
     def merge(self) -> None:
-        """Takes over what others placed, and merges incidents that prove to share a cause."""
+        """Reads what other instances placed, and merges incidents that share a cause."""
         self.merged(self._placer.refresh())
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
@@ -153,7 +153,7 @@ class IncidentLifecycle:
             self._changed(younger)
 
     def resolve_quiet(self) -> None:
-        """Resolves what has been quiet by the wall clock, also of instances that are gone."""
+        """Resolves incidents that are quiet by the wall clock, also those of dead instances."""
         now_ms = self._clock_ms()
         open_ids = self._store.open_incidents()
         metrics.INCIDENTS_OPEN.set(len(open_ids))
@@ -213,7 +213,7 @@ class IncidentLifecycle:
         self._resolved.pop(incident, None)
 
     def forget(self) -> None:
-        """Drops what it knows of states; others may change them."""
+        """Drops the known states; other instances may change them."""
         self._resolved.clear()
 
     def _note_resolved(self, incident: UUID) -> None:

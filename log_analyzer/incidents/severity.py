@@ -59,7 +59,7 @@ class Recent:
 
 
 def level(errors: int, services: int, *, fatal: bool = False, escalated: bool = False) -> Severity:
-    """The severity of so many errors and services within `WINDOW_MS`.
+    """The severity for a number of errors and services within `WINDOW_MS`.
 
     10 errors are medium, 100 high; 1,000 in three services and more are critical, and so is any
     FATAL. Three services are one step worse, though not critical by that alone. An escalation is
@@ -99,7 +99,7 @@ def end_of_window(signs: Signs, now_ms: int) -> int:
 
 
 def severity_now(signs: Signs, now_ms: int) -> Severity:
-    """How bad it is at the end of what is known of the incident."""
+    """The severity at the end of the incident's known errors."""
     if not signs.minutes:
         return level(
             signs.error_count,

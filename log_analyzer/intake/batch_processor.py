@@ -58,6 +58,8 @@ class BatchProcessor:
                     if not self._processed([error]):
                         self._dead_letters.put(error.source, headers.PROCESSING_FAILED)
             self._store_escalations(batch.escalations)
+            for one in batch.unreadable:
+                self._dead_letters.put(one.source, one.reason)
         metrics.BATCH_ERRORS.observe(len(errors))
         batch.stored()
 

@@ -35,14 +35,14 @@ _log = structlog.get_logger()
 
 
 class LogConsumer:
-    """Consumes `logs` and `incident_escalations` until told to stop.
+    """Consumes `logs`, `incident_alerts` and `incident_escalations` until told to stop.
 
     Owned by one thread; `alive_at` is read by others.
 
     While Cassandra is away it pauses its partitions, stays in the group, commits nothing and
     tries the same batch again. An unreadable message is counted and passed: the store job has
     its own position on the same topic and puts it on the dead-letter topic. A readable error that
-    can't be processed, three times, and an unreadable escalation go there from here.
+    can't be processed, three times, and an unreadable alert or escalation go there from here.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class LogConsumer:
         consumer: Consumer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._topics = [settings.kafka_logs_topic, settings.kafka_escalations_topic]
+        alerts, escalations = settings.kafka_alerts_topic, settings.kafka_escalations_topic
+        self._topics = [settings.kafka_logs_topic, alerts, escalations]
         self._tracker = tracker
         self._processor = BatchProcessor(tracker, dead_letters, miner)
         self._monotonic = monotonic
@@ -63,7 +64,7 @@ class LogConsumer:
         self._batch = UncommittedBatch(
             settings.analyzer_batch_size, settings.analyzer_batch_wait_seconds
         )
-        self._intake = MessageReader(self._batch, settings.kafka_escalations_topic, monotonic)
+        self._intake = MessageReader(self._batch, escalations, alerts, monotonic)
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
         self._merged_at = monotonic()
@@ -72,7 +73,7 @@ class LogConsumer:
         self.alive_at = monotonic()
 
     def run(self, stopping: threading.Event) -> None:
-        """Runs until `stopping`; then stores and commits what it holds, and leaves the group."""
+        """Runs until `stopping`; then stores and commits its batch, and leaves the group."""
         self._consumer.subscribe(
             self._topics,
             on_assign=self._on_assign,

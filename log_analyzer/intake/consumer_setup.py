@@ -33,7 +33,7 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles a hundred times less often, and not among what is there already.
+    """Collects garbage a hundred times less often, and skips existing objects.
 
     Messages make none. By default Python looks after each 700 of them, which costs as much as
     reading them.

@@ -1,4 +1,4 @@
-"""Reads Kafka messages: keeps errors and escalations, and the offsets of all messages."""
+"""Reads Kafka messages: keeps errors, alerts and escalations, and the offsets of all messages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import cast
 import structlog
 from confluent_kafka import KafkaError, Message
 
+from firstcause.dead_letters import headers
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 from log_analyzer import metrics
+from log_analyzer.episodes.alerts import UnreadableAlert, read_alert
 from log_analyzer.incidents.escalations import UnreadableEscalation, read_escalation
 from log_analyzer.intake.surely_not_error import surely_not_error
 from log_analyzer.intake.uncommitted_batch import (
     ReadError,
     ReadEscalation,
     UncommittedBatch,
+    UnreadableMessage,
     source_of,
 )
 
@@ -26,10 +29,15 @@ class MessageReader:
     """Fills a batch. An unreadable log event is counted and passed; nothing blocks."""
 
     def __init__(
-        self, batch: UncommittedBatch, escalations_topic: str, monotonic: Callable[[], float]
+        self,
+        batch: UncommittedBatch,
+        escalations_topic: str,
+        alerts_topic: str,
+        monotonic: Callable[[], float],
     ) -> None:
         self._batch = batch
         self._escalations_topic = escalations_topic
+        self._alerts_topic = alerts_topic
         self._monotonic = monotonic
         self._last_kafka_error: str | None = None
 
@@ -50,6 +58,9 @@ class MessageReader:
             last = message
             if topic == self._escalations_topic:
                 self._read_escalation(message)
+                continue
+            if topic == self._alerts_topic:
+                self._read_alert(message, now)
                 continue
             value = message.value()
             if value is None or not surely_not_error(value):
@@ -82,6 +93,19 @@ class MessageReader:
             _log.warning("escalation_unreadable", offset=message.offset(), reason=str(error))
             escalation = None
         self._batch.add_escalation(ReadEscalation(escalation, source_of(message)))
+
+    def _read_alert(self, message: Message, now: float) -> None:
+        value = message.value()
+        try:
+            event = read_alert(value, message.timestamp()[1])
+        except UnreadableAlert as error:
+            metrics.UNREADABLE.inc()
+            _log.warning("alert_unreadable", offset=message.offset(), reason=str(error))
+            source = source_of(message)
+            self._batch.add_unreadable(UnreadableMessage(source, headers.UNREADABLE_ALERT))
+            return
+        if event is not None:
+            self._batch.add(ReadError(event, message, len(value or b"")), now)
 
     def _kafka_error(self, error: KafkaError) -> None:
         # The client reconnects by itself; each new kind of trouble is told once.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from firstcause.events.log_event import LogEvent
+from log_analyzer.episodes.alerts import AlertEvent
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.intake.uncommitted_batch import ReadError
 from log_templates.headline import headline
@@ -12,9 +13,17 @@ from log_templates.miner import TemplateMiner
 
 
 def mined(miner: TemplateMiner, error: ReadError) -> ConsumedError:
-    """The error with its template; blocks and raises as the miner's `add` does."""
+    """The error with its template; blocks and raises as the miner's `add` does.
+
+    An alert needs no miner: its template is its rule's.
+    """
     message = error.message
     arrived_ms = message.timestamp()[1]
+    event = error.event
+    if isinstance(event, AlertEvent):
+        # Its words are numbers of a window; the rule is what tells alerts apart.
+        place = cast(int, message.partition()), cast(int, message.offset())
+        return ConsumedError(event, *place, event.template, event.template_id, arrived_ms)
     return with_template(
         miner,
         error.event,

@@ -1,14 +1,14 @@
 """Stores learned templates in Cassandra as append-only lists that all instances share.
 
-A message that fits a pattern this process knows costs no I/O. One that fits none reads what
-others have appended to its leaf; if that doesn't fit either, what it teaches is appended as the
-next row by a lightweight transaction, which fails when another was faster: then it is matched
-anew. All processes therefore hold beginnings of the same logs, and since the first fitting pattern
-decides, the same message has the same template id in all of them and after any restart.
+A message that matches a known pattern needs no I/O. For other messages the process reads what other
+instances have appended to the leaf. If none of that matches, the new pattern is appended as the
+next row by a lightweight transaction. If another instance was faster, the message is matched again.
+So all processes hold prefixes of the same lists. The first matching pattern decides, so a message
+has the same template id in all of them and after any restart.
 
-A leaf that is full begins another generation, a day after its last one at the earliest. Patterns
-that are still met are appended to it with their ids; the others age. Until then what finds no
-place has the template `<*>`, and is counted.
+A full leaf starts another generation, at the earliest a day after its last one. Patterns that still
+match messages are appended to it with their ids; the others age. While a leaf is full, a new
+message has the template `<*>` and is counted.
 """
 
 from __future__ import annotations

@@ -53,6 +53,14 @@ class ReadError(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableMessage:
+    """A message that is for the dead letters, and why."""
+
+    source: SourceMessage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadEscalation:
     """A message of the topic of escalations; `escalation` is None when it is unreadable."""
 
@@ -73,6 +81,7 @@ class UncommittedBatch:
         self._wait_seconds = wait_seconds
         self.errors: list[ReadError] = []
         self.escalations: list[ReadEscalation] = []
+        self.unreadable: list[UnreadableMessage] = []
         # By topic and partition: the offset to go on from, once all before it is durable.
         self.positions: dict[tuple[str, int], int] = {}
         self._oldest: float | None = None
@@ -81,7 +90,7 @@ class UncommittedBatch:
     @property
     def is_empty(self) -> bool:
         """True when nothing waits, so that all positions may be committed."""
-        return not self.errors and not self.escalations
+        return not self.errors and not self.escalations and not self.unreadable
 
     def add(self, error: ReadError, now_seconds: float) -> None:
         """Adds an error that arrived at `now_seconds` of a monotonic clock."""
@@ -94,6 +103,10 @@ class UncommittedBatch:
         """Adds an escalation, or what should have been one."""
         self.escalations.append(escalation)
 
+    def add_unreadable(self, message: UnreadableMessage) -> None:
+        """Adds what should have been an alert."""
+        self.unreadable.append(message)
+
     def reached(self, topic: str, partition: int, offset: int) -> None:
         """Everything of the partition up to and with `offset` has been looked at."""
         self.positions[topic, partition] = offset + 1
@@ -103,7 +116,7 @@ class UncommittedBatch:
 
         `more_waits` tells that the last fetch was a full one.
         """
-        if self.escalations:
+        if self.escalations or self.unreadable:
             return True
         if self._oldest is None:
             return False
@@ -116,22 +129,24 @@ class UncommittedBatch:
         """All that waited is durable, so all positions may be committed now."""
         self.errors = []
         self.escalations = []
+        self.unreadable = []
         self._oldest, self._bytes = None, 0
 
     def committed(self, partitions: Collection[tuple[str, int]]) -> None:
-        """The positions of these partitions are committed as they stand."""
+        """Notes that the current positions of these partitions were committed."""
         for partition in partitions:
             self.positions.pop(partition, None)
 
     def drop(self, partitions: Collection[tuple[str, int]]) -> None:
-        """Forgets what belongs to partitions that another instance has now."""
+        """Drops the errors and offsets of partitions that this instance no longer owns."""
 
-        def kept(one: ReadError | ReadEscalation) -> bool:
+        def kept(one: ReadError | ReadEscalation | UnreadableMessage) -> bool:
             source = one.source
             return (source.topic, source.partition) not in partitions
 
         self.errors = list(filter(kept, self.errors))
         self.escalations = list(filter(kept, self.escalations))
+        self.unreadable = list(filter(kept, self.unreadable))
         self.committed(partitions)
         self._bytes = sum(error.value_bytes for error in self.errors)
         if not self.errors:

@@ -17,7 +17,7 @@ OPEN_MAX_SECONDS: Final = 600.0
 
 
 class CircuitBreaker:
-    """Closed until so many calls in a row have failed; then open; then one probe decides.
+    """Opens after a number of failed calls in a row; after a pause one probe decides.
 
     While it is open no call is made. After the pause it is half open: one call may probe. If the
     probe fails, the pause doubles, up to `open_max_seconds`. Safe to use from several threads;
@@ -72,7 +72,7 @@ class CircuitBreaker:
                 self._enter("closed")
 
     def failed(self, asked_seconds: float | None = None) -> None:
-        """A call was not answered. `asked_seconds`: the server wants no call for so long."""
+        """A call was not answered. `asked_seconds`: how long the server wants no further call."""
         with self._lock:
             if self.state == "open":
                 return  # A call of before; the pause has begun.

@@ -28,10 +28,10 @@ FAILURES_IN_A_ROW: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ModelOutcome:
-    """What the model said of one case.
+    """The model's result for one case.
 
     Attributes:
-        outcome: what the ranking said of it.
+        outcome: the result of the ranking.
         named: the service that it blames; None if none, or if it did not answer.
         confident: it says "confirmed" or "likely".
         failure: why there is no answer; empty if there is one.
@@ -62,7 +62,7 @@ class ModelOutcome:
 
     @property
     def agrees(self) -> bool:
-        """True when it names a first suspect of the ranking, or none where there is none."""
+        """True if it names a first suspect of the ranking, or nobody if the ranking has none."""
         first = {one.service_name for one in self.outcome.ranking.suspects if one.rank == 1}
         return self.named in first if first else self.named is None
 

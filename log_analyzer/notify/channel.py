@@ -20,7 +20,7 @@ Refusal = Literal["message_gone", "channel_closed", "not_allowed", "other"]
 
 
 class NotSentError(Exception):
-    """It is sure that nothing was posted.
+    """Certainly nothing was posted.
 
     `retry_after_seconds` says when to try again; `refusal` that the other side understood and
     said no, so that the same again will hardly work.
@@ -39,12 +39,12 @@ class NotSentError(Exception):
 
 
 class MaybeSentError(Exception):
-    """The post may or may not have been made: look into the history before another."""
+    """The outcome is unknown: look into the history before posting again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """What a message is known by: what it is about, and how often it was posted anew."""
+    """Identifies a message: its incident or digest, and how often it was posted again."""
 
     about: UUID
     edition: int = 0
@@ -61,7 +61,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where a message stands: the channel, and the message's id in it, both the channel's own."""
+    """Where a message was posted: the channel's own ids of the channel and of the message."""
 
     channel: str
     message_id: str
@@ -81,7 +81,7 @@ class Channel(Protocol):
         """How long the channel must not be asked for this yet; 0 for not at all."""
 
     def expect_post(self) -> None:
-        """A first notice is due within a second or two: what is no post has to wait for it."""
+        """A first message is due within a second or two: other requests have to wait for it."""
 
     def post(self, channel: str, key: MessageKey, note: Note) -> Posted:
         """Posts a new message to a channel (name or id); the caller makes sure to do so once."""
@@ -96,7 +96,7 @@ class Channel(Protocol):
         """The message of this key among those posted since a time (ms since the epoch)."""
 
     def link(self, posted: Posted) -> str:
-        """An address that opens the message; empty where the channel has none to give."""
+        """A URL that opens the message; empty if the channel has none."""
 
     def reply(self, thread: Posted, key: MessageKey, reply: Reply) -> Posted:
         """Posts a reply in the thread; the caller makes sure to do so once."""
@@ -105,7 +105,7 @@ class Channel(Protocol):
         """Shares a picture in the thread; the caller makes sure to do so once."""
 
     def remove(self, posted: Posted) -> None:
-        """Takes back a message, a reply or a picture of ours that stands there twice."""
+        """Deletes a message, a reply or a picture of ours that was posted twice."""
 
     def has_reply(self, thread: Posted, key: MessageKey, name: str) -> bool:
         """Whether the thread holds the reply of this name, or the picture."""

@@ -64,7 +64,7 @@ class Messaging:
             model_configured=with_model,
             show_redacted=settings.slack_show_redacted,
             options=NoticeOptions(
-                buttons=_has_buttons(settings), incident_url=settings.slack_incident_url
+                buttons=_has_buttons(settings), incident_url=settings.incident_url
             ),
             old_after_ms=int(settings.analyzer_old_news_seconds * 1_000),
         )

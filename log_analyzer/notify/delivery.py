@@ -90,7 +90,7 @@ class Delivery:
         self._looks.poke(incident)
 
     def run_once(self) -> None:
-        """Sends what is due. Raises only when Cassandra is away; nothing is lost by that.
+        """Sends what is due. Raises only if Cassandra is away; nothing is lost then.
 
         What is news goes first, then the backlog: digests, and what a crash left.
         """

@@ -33,7 +33,7 @@ class Unposted:
 
     @property
     def is_news(self) -> bool:
-        """False for a message in a further channel, and for one that is posted anew."""
+        """False for a message in a further channel, and for one that is posted again."""
         return self.row.kind == "incident" and not _is_anew(self.row)
 
     @property

@@ -1,4 +1,4 @@
-"""When each message is looked at again; one that fails waits, and holds up none behind it."""
+"""Schedules when each message is looked at again; a failing one waits and delays no other."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Looks:
         )[:most]
 
     def begun(self, one: Waiting, again_ms: int) -> None:
-        """One is looked at now, and after so long again unless something else is said."""
+        """A message is looked at now, and again after this time unless another time is set."""
         self.seen(one)
         self.wait(one.key, again_ms)
 
@@ -62,7 +62,7 @@ class Looks:
             self._poked.discard(one.incident_id)
 
     def wait(self, key: UUID, wait_ms: int) -> None:
-        """One is looked at again after so long."""
+        """A message is looked at again after this time."""
         self._next_ms[key] = self._clock_ms() + wait_ms
 
     def attempt(self, one: Waiting, look: Callable[[], T]) -> T | None:
@@ -89,7 +89,7 @@ class Looks:
         return result
 
     def forget_others(self, known: Iterable[Waiting]) -> set[UUID]:
-        """Drops what is held of messages that nobody waits for any more; returns their keys."""
+        """Drops the state of messages that are no longer waited for; returns their keys."""
         waiting = list(known)
         keys, incidents = {one.key for one in waiting}, {one.incident_id for one in waiting}
         gone = self._next_ms.keys() - keys

@@ -1,4 +1,4 @@
-"""A row of the outbox, whole and as its state lists it. Pure data."""
+"""The data classes of an outbox row: the whole row, and its listing by state. Pure data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DIGESTS: Final[tuple[Kind, ...]] = ("old_news", "flood")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row in some state: its key, what it is for, and the incident that it tells of.
+    """A row in some state: its key, its kind, and the incident that it is about.
 
-    A digest tells of no single incident. `happened_ms` is the event time of the newest error that
+    A digest has no single incident. `happened_ms` is the event time of the newest error that
     was known when the message was made, None where that is not kept.
     """
 
@@ -73,5 +73,5 @@ class MessageRow:
 
     @property
     def posted(self) -> Posted | None:
-        """Where the message stands; None as long as it stands nowhere."""
+        """Where the message was posted; None before that."""
         return Posted(self.channel, self.ts) if self.channel and self.ts else None

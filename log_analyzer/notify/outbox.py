@@ -1,9 +1,9 @@
 """The outbox: one row a message, changed by lightweight transactions only.
 
-pending -> sending -> live -> settled; back to pending only when it is sure that no post was
-made, back to live when a settled incident moves again. What is silenced goes from pending to
-silenced and back; one that a digest tells of from pending to digested, and back when it is news
-of its own. Settled without a timestamp means that it was never posted, and need not be.
+The states are pending -> sending -> live -> settled. A row returns to pending only if certainly
+nothing was posted, and to live if a settled incident changes again. A silenced message goes from
+pending to silenced and back. A message of a digest goes from pending to digested, and back if it
+needs a message of its own. Settled without a timestamp: never posted, and no post is needed.
 """
 
 from __future__ import annotations
@@ -144,11 +144,11 @@ class MessageOutbox:
         return list(dict.fromkeys(found))
 
     def read(self, incident: UUID) -> MessageRow | None:
-        """The row as it stands, or None."""
+        """The current row, or None."""
         return self.read_all([incident])[0]
 
     def read_all(self, keys: Sequence[UUID]) -> list[MessageRow | None]:
-        """The rows as they stand, in the order of their keys; None where there is none."""
+        """The current rows, in the order of their keys; None for a missing one."""
         found = rows_of_each(self._session, self._statements["read"], [(key,) for key in keys])
         return [_message_row(rows[0]) if rows and rows[0].state else None for rows in found]
 

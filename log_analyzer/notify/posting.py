@@ -55,7 +55,7 @@ class MessageSender:
         self._clock_ms = clock_ms
 
     def post(self, row: MessageRow, notice: Notice, target: str, told: Told) -> int:
-        """Posts what was never posted; returns 0, or how long (ms) the channel has no turn.
+        """Posts a message for the first time; returns 0, or the ms until the channel is ready.
 
         Args:
             row: pending, or silenced.

@@ -83,7 +83,7 @@ def is_final(view: IncidentView, now_ms: int, *, answered: bool) -> bool:
 
 
 def shows_handling(row: MessageRow, notice: Notice) -> bool:
-    """True when the message that stands shows what people did last."""
+    """True if the posted message shows the last action of people."""
     return (row.delivered_shape or "").partition(".")[2] == notice.handling
 
 

@@ -109,7 +109,7 @@ class Redactor:
         return Redacted(whole[: crossed.start() if crossed else limit])
 
     def restore(self, text: str, *, allowed: bool) -> str:
-        """`text` with what stood there, where a setting allows it; credentials never come back.
+        """`text` with the original values, if a setting allows it; credentials are never restored.
 
         For what goes to Slack only, never for a model. A placeholder of nobody's stays.
         """
@@ -149,7 +149,7 @@ def redact(text: str) -> Redacted:
 
 
 def cut_apart(text: str, limit: int) -> str:
-    """At most `limit` characters of `text`, cut where that hides no secret from a later redaction.
+    """At most `limit` characters of `text`, cut so that a later redaction still finds secrets.
 
     A secret is kept whole, with what shows it to be one, or not at all.
     """

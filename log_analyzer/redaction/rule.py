@@ -98,7 +98,7 @@ def entropy_bits(text: str) -> float:
 
 
 def says_nothing(value: str) -> bool:
-    """True for a word about a secret (`expired`, `null`), and for what is masked already."""
+    """True for a word about a secret (`expired`, `null`), and for an already masked value."""
     return value.strip(".:!?,;").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
 
 

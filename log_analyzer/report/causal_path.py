@@ -15,7 +15,7 @@ def path_line(view: IncidentView) -> str | None:
 
 
 def path_lines(view: IncidentView) -> tuple[str, ...]:
-    """The path, and a line for each hop with what shows it; nothing where there is no path."""
+    """The path, and a line for each hop with its evidence; nothing if there is no path."""
     found = view.context.ranking if view.context else None
     line = path_line(view)
     return (line, *found.hops) if line is not None and found is not None else ()

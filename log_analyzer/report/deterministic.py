@@ -29,10 +29,10 @@ MODEL_ASKED_NOTE: Final = "Deterministic report: the model's answer follows."
 
 
 def current_analysis(view: IncidentView, *, model_configured: bool) -> Analysis:
-    """What to show now: the model's answer if there is one, else the rules' own report.
+    """The analysis to show: the model's answer if there is one, else the deterministic report.
 
-    The report is made anew from the incident as it stands; a stored note of why the model
-    did not answer is kept with it.
+    The report is computed from the current incident; a stored note of why the model did not
+    answer is kept with it.
     """
     stored = view.stored_analysis
     if stored is not None and stored.source == "mistral":
@@ -47,7 +47,7 @@ def current_analysis(view: IncidentView, *, model_configured: bool) -> Analysis:
 
 
 def with_originals(analysis: Analysis, *, allowed: bool) -> Analysis:
-    """The analysis with what its placeholders stand for, where a setting allows it.
+    """The analysis with the originals of its placeholders, if a setting allows it.
 
     For what goes to Slack only; credentials and cards never come back.
     """

@@ -11,7 +11,7 @@ REASONS_TOLD: Final = 2
 
 
 def ranking_of(view: IncidentView) -> NormalRanking | None:
-    """The incident's ranking where it has suspects; None before there is one."""
+    """The incident's ranking if it has suspects; None before there is one."""
     found = view.context.ranking if view.context else None
     return found if found is not None and found.suspects else None
 

@@ -64,7 +64,7 @@ def redacted_incident(view: IncidentView) -> RedactedIncident:
 
 
 def shown_incident(view: IncidentView, *, personal: bool) -> IncidentView:
-    """The incident as a channel shows it: credentials never, personal data where it is allowed."""
+    """The incident as a channel shows it: no credentials, personal data only if allowed."""
     redacted = redacted_incident(view)
     if not personal:
         return redacted.view

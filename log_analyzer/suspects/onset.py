@@ -24,7 +24,7 @@ SAME_ONSET_MS: Final = 60_000
 
 
 def onset_ms(view: IncidentView) -> int:
-    """When an incident began, or began anew (event time, ms): after a pause, or as a burst.
+    """The start of the incident's present fault (event time, ms): after a pause, or as a burst.
 
     Of a new beginning it is the first error that the incident keeps as evidence, else the minute.
     """
@@ -44,12 +44,12 @@ def onset_ms(view: IncidentView) -> int:
 
 
 def ranked_onset_ms(ranking: NormalRanking) -> int:
-    """The beginning that a ranking is about."""
+    """The onset that a ranking is based on."""
     return ranking.start_ms + BEFORE_MS
 
 
 def is_same_onset(one_ms: int, other_ms: int) -> bool:
-    """True for two readings of one beginning."""
+    """True if both times are the same onset."""
     return abs(one_ms - other_ms) <= SAME_ONSET_MS
 
 

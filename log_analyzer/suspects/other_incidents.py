@@ -47,7 +47,7 @@ def without_others(reading: LogReading, others: Collection[bytes]) -> LogReading
 
 
 class OtherIncidents:
-    """The errors of the incidents that stand on the board beside one. Blocks."""
+    """The errors of the other incidents on the board. Blocks."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -54,7 +54,7 @@ class RankingRequest:
 
     @classmethod
     def of(cls, view: IncidentView) -> RankingRequest:
-        """The request for an incident as it stands: since it began, or began again."""
+        """The request for an incident's current onset."""
         services = tuple(sorted({view.service_name, *view.services}))
         return cls(onset_ms(view), services, view.incident_id)
 
@@ -88,7 +88,7 @@ class RankingProcess:
             child.kill()
 
     def close(self) -> None:
-        """Ends the process when it has finished what it works on. Safe to repeat."""
+        """Ends the process after its current ranking. Safe to repeat."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)

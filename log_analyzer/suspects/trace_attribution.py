@@ -37,9 +37,9 @@ class Blame:
 def blame(logs: tuple[LogEvent, ...], call_graph: CallGraph) -> Blame | None:
     """The service that the logs of one trace blame; None if nothing in it fails.
 
-    Of several deepest failing spans the one that failed first. When its error names a service
-    that it calls, or says that no answer came while it waited for one, and that one does not
-    say that it succeeded, the blame is the callee's: it could not even log.
+    The vote is for the deepest failing span; among several, for the one that failed first. If its
+    error names a service that it calls, or reports no answer while it waited for one, and that
+    callee does not report success, the callee is blamed: it could not even log.
     """
     trace = TraceSpans(logs)
     if not trace.failing:

@@ -1,6 +1,6 @@
 """Finds the service that a failing trace complains of: a hint for ties, not a suspect. Pure.
 
-Most logs name no parent spans that were logged as well, so the order of the lines has to tell.
+In most logs the parent spans are not logged, so the order of the lines is used.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CALLER_GONE: Final = 499
 def complaint_of(logs: Iterable[LogEvent], services: Collection[str]) -> str | None:
     """The service of which a trace's first failing line complains; None when nothing in it fails.
 
-    It is the service that the line names, else the one that was heard just before it: its answer
-    is what the failing one could not go on with. Without either it is the failing service itself.
+    It is the service that the line names, else the service that logged just before it: the failing
+    one could not use its answer. Without either it is the failing service itself.
 
     Args:
         logs: the trace's lines of all levels.

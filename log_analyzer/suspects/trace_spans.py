@@ -67,7 +67,7 @@ class TraceSpans:
                 self._of_id.setdefault(span.span_id, []).append(span)
 
     def parent(self, span: Span) -> Span | None:
-        """The span that called it; None for the first, and where the caller logged nothing."""
+        """The span that called it; None for the first, or if the caller logged nothing."""
         found = self._of_id.get(span.parent_span_id or "", ())
         return next((one for one in found if one.key != span.key), None)
 
@@ -105,7 +105,7 @@ class TraceSpans:
 
     @property
     def calls(self) -> Mapping[Call, int]:
-        """Calls between two services, and when (event time, ms) the callee was last heard."""
+        """Calls between two services, and the time (event time, ms) of the callee's last line."""
         seen: dict[Call, int] = {}
         for span in self.spans.values():
             parent = self.parent(span)

@@ -72,7 +72,7 @@ def settled(events: Sequence[LogEvent], window: RankingWindow, now_ms: int) -> t
 
 
 def sample_of_traces(events: Iterable[LogEvent], count: int) -> tuple[str, ...]:
-    """So many of the traces that these events belong to, chosen without regard to what they say.
+    """At most `count` of the traces of these events, chosen regardless of their content.
 
     By a hash, so that a retry and another instance choose the same.
     """

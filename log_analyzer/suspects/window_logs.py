@@ -40,14 +40,14 @@ _CQL: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LogReading:
-    """The events of a window; `whole` is False where they are a sample of its traces."""
+    """The events of a window; `whole` is False if they are a sample of its traces."""
 
     events: tuple[LogEvent, ...]
     whole: bool
 
 
 class RankingLogs:
-    """All events of a window, or where they are too many, whole traces chosen by chance."""
+    """All events of a window; if there are too many, whole traces chosen by a hash."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -30,7 +30,7 @@ TRACES_READ: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class RecordedIncident:
-    """An incident of recorded errors: which they are, and what it would keep of them."""
+    """An incident of recorded errors: all of them, and those it would keep as evidence."""
 
     incident_id: UUID
     log_ids: frozenset[str]
@@ -85,7 +85,7 @@ class _TraceReader:
 
 
 def incidents_of(events: Sequence[LogEvent], graph: CallGraph) -> tuple[RecordedIncident, ...]:
-    """The incidents of the errors among some events, as they stand at the end; oldest first.
+    """The final incidents of the errors among some events, oldest first.
 
     Args:
         events: of any level, in any order.

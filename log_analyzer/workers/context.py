@@ -46,7 +46,7 @@ class Ranker(Protocol):
         """The ranking to come. Raises the driver's errors; the future's are `NO_RANKING`."""
 
     def kill(self) -> None:
-        """Ends what is worked on; its future raises one of `NO_RANKING`."""
+        """Kills the current ranking; its future raises one of `NO_RANKING`."""
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ class RequestTree:
 def tree_of(
     trace_id: str, events: Iterable[LogEvent], spans: Sequence[Span], complains: Complains
 ) -> RequestTree:
-    """The tree of one trace, by its spans where there are any, else by the order of its lines."""
+    """The tree of one trace, from its spans if there are any, else from the order of its lines."""
     rows = rows_by_time(events)
     by_lines = parents_of(rows)
     visits: dict[str, Visit] = {

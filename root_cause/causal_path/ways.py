@@ -13,7 +13,7 @@ from root_cause.traces.event_key import service_of
 
 
 class Calls:
-    """Who calls whom, over all requests of a window."""
+    """The calls between services, over all requests of a window."""
 
     def __init__(self, trees: Iterable[RequestTree]) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -24,11 +24,11 @@ class Calls:
                     self._counts[above.service_name, visit.service_name] += 1
 
     def are_usual(self, caller: str, callee: str) -> bool:
-        """False where the callee calls the caller more often: this once, lines were misread."""
+        """False if the callee calls the caller more often: then this call was misread."""
         return self._counts[caller, callee] >= self._counts[callee, caller]
 
     def callers_of(self, service_name: str, normal: Normal) -> set[str]:
-        """Who calls a service, now or in normal."""
+        """The services that call a service, now or in normal."""
         found = {caller for caller, callee in self._counts if callee == service_name}
         part = normal.services.get(service_name)
         if part is not None:

@@ -136,8 +136,8 @@ def outcomes(folder: Path, conditions: Conditions) -> Iterator[Outcome]:
 def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
     """Ranks each case of a folder, in its order, against the fault-free recording of its day.
 
-    Where there is none of that day, the recording of the whole folder serves; where there is none
-    at all, or none is wanted, nothing is known of normal. Spans may be missing.
+    Without a recording of that day, the recording of the whole folder is used. Without any, or if
+    none is wanted, the case is ranked without a normal. Spans may be missing.
 
     Raises:
         FirstcauseError: the folder, or a file in it, is not there or cannot be read; there is no

@@ -29,7 +29,7 @@ class PathFigures:
 
 
 def path_figures(found: Sequence[Outcome]) -> PathFigures | None:
-    """The figures of some cases; None where no true path is known."""
+    """The figures of some cases; None if no true path is known."""
     known = [one for one in found if one.case.paths]
     if not known:
         return None

@@ -90,7 +90,7 @@ def _depth(
 def blame_of_names(events: Sequence[LogEvent], spans: Sequence[Span]) -> Scores:
     """Scores services by names: an ERROR template blames the services it names, else its own.
 
-    WARN and INFO count half, where they speak of a peer that refuses, is unknown or unavailable,
+    WARN and INFO count half, if they report a peer that refuses, is unknown or unavailable,
     or does not answer in time.
     """
     services = {one.service_name for one in events} | {one.service_name for one in spans}

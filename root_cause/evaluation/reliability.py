@@ -57,7 +57,7 @@ class CurvePoint:
 
 
 def first_suspect(ranking: Ranking, culprit: str | None) -> FirstSuspect:
-    """The first suspect of a case; `culprit` is None where nothing was wrong."""
+    """The first suspect of a case; `culprit` is None for a fault-free one."""
     suspects = ranking.suspects
     if not suspects:
         return FirstSuspect(0.0, float("inf"), False)
@@ -99,7 +99,7 @@ def bound_of(systems: Iterable[Sequence[FirstSuspect]], ratio: float) -> float |
 def left_out(
     systems: Mapping[str, Sequence[FirstSuspect]], ratio: float
 ) -> dict[str, CurvePoint | None]:
-    """Each system by the bound that the others alone give; None where they give none."""
+    """The result of each system with the bound from the other systems; None if they give none."""
     found: dict[str, CurvePoint | None] = {}
     for name, own in systems.items():
         others = [cases for other, cases in systems.items() if other != name]

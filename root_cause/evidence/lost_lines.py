@@ -57,7 +57,7 @@ class Losses:
         self.share = statistics.median(shares) if shares else 0.0
 
     def explained(self, expected: str, instead: str, cases: float) -> float:
-        """In which share of so many cases lost lines explain one event in place of another.
+        """The share of `cases` in which lost lines explain one event in place of another.
 
         Nothing is explained unless what came instead is what usually comes next.
         """

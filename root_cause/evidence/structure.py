@@ -40,7 +40,7 @@ class Example(NamedTuple):
     Attributes:
         at_ms, log_id: of the event that shows it.
         gap_ms: how long it took to come.
-        own_next: what came next in the span of the event before; END for nothing.
+        own_next: the next event in the span of the event before; END for none.
         opens: it is the first event of its span.
     """
 
@@ -220,7 +220,7 @@ def _changes(
 
 
 def _turn(caller: str, finding: Deviation, outcomes: Outcomes, regularity: Regularity) -> Turn:
-    """How what came instead came, by the majority of its examples."""
+    """Describes the broken transition, by the majority of its examples."""
     examples = outcomes.examples.get(finding.instead, [])
     limit_ms = regularity.usual_ms(finding.here, finding.expected)
     most = len(examples) / 2

@@ -71,7 +71,7 @@ class UsualTimes:
             }
 
     def of(self, key: TimeKey) -> Histogram:
-        """Normal times to compare with; fewer than wanted where nothing comes near."""
+        """The normal times to compare with; too few if nothing similar is known."""
         others = self._others.get(key.other, {}) if key.stretch == Stretch.NET else {}
         if sum(others.values()) >= _LEAST_OTHERS:
             return others

@@ -15,7 +15,7 @@ from root_cause.traces.steps import ANY
 
 @dataclass(frozen=True, slots=True)
 class EventRate:
-    """How often an event comes: so many in 100 traces of the system; None where it has none."""
+    """The rate of an event in 100 traces of the system; None if the system has no traces."""
 
     event: str
     count: int
@@ -62,7 +62,7 @@ class ServiceSummary:
 
 
 def summary_of(normal: Normal, service_name: str, most: int) -> ServiceSummary | None:
-    """The normal of a service, at most so many rows a part; None if it was never heard."""
+    """The normal of a service, with a limit of rows for each part; None if it is unknown."""
     part = normal.services.get(service_name)
     if part is None:
         return None

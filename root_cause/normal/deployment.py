@@ -17,7 +17,7 @@ EventCounts = Mapping[str, int]
 
 
 def replaced(older: EventCounts, newer: EventCounts) -> bool:
-    """True when most of what a service said before never comes now, and most of now never did.
+    """True if most events of before never come now, and most events of now never came before.
 
     Both are counts by event key. Either alone is another mix of requests, or more to say.
     """

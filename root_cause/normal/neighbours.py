@@ -15,7 +15,7 @@ _NONE: Final[Mapping[str, int]] = {}
 
 
 class Neighbours:
-    """How often one event came right after another; END stands before and behind all traces."""
+    """Counts how often one event came directly after another; END surrounds each trace."""
 
     def __init__(self, normal: Normal) -> None:
         self._after: dict[str, dict[str, int]] = defaultdict(dict)

@@ -51,11 +51,11 @@ def disturbed_since(
 
 
 def hours_asked_for(ranges: Iterable[TimeRange], now_ms: int, *, vouched: bool) -> list[TimeRange]:
-    """What is to be learned for the times that a person named, each within an hour of the clock.
+    """The times to learn for a person's request, each within one hour of the clock.
 
-    The whole hours that these times touch, once each, in the order of time, as far as they are
-    over: what is learned of a part would take the place of the whole hour. But a time that is
-    vouched for is taken as it is: nobody vouches for the rest of its hours.
+    These are the completed whole hours that the requested times touch, each once, in time order. A
+    part of an hour would replace the whole hour. But a time that a person vouches for is learned
+    exactly as given: nobody vouches for the rest of its hours.
 
     Args:
         ranges: the times, in any order.

@@ -29,7 +29,7 @@ class Window(NamedTuple):
 
 
 def share_ms(events: Sequence[LogEvent], spans: Sequence[Span], share: float) -> int:
-    """The moment at which so much of a window's time is over; 0 for an empty one (event time)."""
+    """The end of the first `share` of a window (event time, ms); 0 for an empty one."""
     moments = [event.timestamp_ms for event in events]
     moments += [span.start_ns // _NS_PER_MS for span in spans]
     if not moments:

@@ -85,7 +85,7 @@ class Ranking:
 
     @property
     def inconclusive(self) -> bool:
-        """True when the first suspect stands out neither from chance nor from the second."""
+        """True if no culprit is named, for example because no score stands out."""
         return not self.culprit
 
     @property

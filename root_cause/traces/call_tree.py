@@ -14,7 +14,7 @@ NOTHING_FOLLOWS: Final[Follows] = {}
 
 
 class Row(NamedTuple):
-    """One event in its trace. `span` is its span's id, or a made-up one where it has none."""
+    """One event in its trace. `span` is its span's id, or a generated one."""
 
     ms: int
     key: str

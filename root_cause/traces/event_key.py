@@ -60,7 +60,7 @@ def _joined(*parts: str) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def template(message: str, *, is_error: bool) -> str:
-    """A message without its variable parts, of at most so many words.
+    """A message without its variable parts, limited in words.
 
     Of a message that is no error, nothing is kept from its first named value on: values may be
     lists of any length. What an error says after a colon is often the error itself, so it stays.

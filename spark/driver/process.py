@@ -70,7 +70,7 @@ def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class DriverFiles:
-    """Where one job of one installation keeps what is known of its driver.
+    """The files of one job's driver in one installation.
 
     Attributes:
         job: name of the job, such as `store_logs`.
@@ -132,7 +132,7 @@ def refuse_elsewhere(files: DriverFiles, record: ProcessRecord) -> None:
 def start_driver(
     files: DriverFiles, command: Sequence[str], env: Mapping[str, str]
 ) -> ProcessRecord:
-    """Starts the driver detached and writes its record; stops what is left of another first.
+    """Stops the rest of an earlier driver, starts the driver detached, and writes its record.
 
     Never leaves two drivers of one job: starts of the same job wait for each other, and each
     ends what the one before left, also processes that no record knows of. Blocks for as long

@@ -100,7 +100,7 @@ def stored_rows(
 
 
 def without_endless_traces(rows: DataFrame) -> DataFrame:
-    """The same rows, where each row of an id that is no trace's stands for itself. Blocks.
+    """The same rows; rows of an id that is not a trace's lose it and count singly. Blocks.
 
     An id that a source never changes would put all that it logs into one worker.
     """

@@ -58,7 +58,7 @@ class JsonObjects:
 
 
 def parsed(schema: StructType) -> Column:
-    """The value of a record as an array of objects; of one, where it is readable."""
+    """The value of a record as an array of objects; it has one object if the value is readable."""
     # In an array, whatever stands behind the object makes it unreadable instead of being lost.
     json_array = F.concat(F.lit("["), _text(), F.lit("]"))
     return F.from_json(json_array, ArrayType(schema), STRICT_JSON)

@@ -37,7 +37,7 @@ _SCHEMA: Final = StructType([StructField(name, StringType()) for name in _FIELDS
 class LogEventReader:
     """Parses and checks Kafka records; to be made once a Spark session and used for each batch.
 
-    Its expressions are hundreds of objects in the JVM: making them anew takes half a second.
+    Its expressions are hundreds of objects in the JVM: making them again takes half a second.
     """
 
     def __init__(self) -> None:

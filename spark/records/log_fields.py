@@ -17,7 +17,7 @@ from spark.records.json_records import STRICT_JSON, trimmed
 
 
 def told(text: Column) -> Column:
-    """`text`, and null where it is empty."""
+    """`text`, or null if it is empty."""
     return F.when(text != "", text)
 
 
@@ -84,7 +84,7 @@ def number(text: Column) -> Column:
 
 
 def attributes(text: Column) -> Column:
-    """See `log_fields.read_attributes`; null where it is absent, empty or odd."""
+    """See `log_fields.read_attributes`; null if absent, empty or invalid."""
     json_array = F.concat(F.lit("["), text, F.lit("]"))
     objects = F.from_json(json_array, "array<map<string,string>>", STRICT_JSON)
     found = F.when(F.size(objects) == 1, objects.getItem(0))

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Content(Protocol):
-    """What a job stores: how its records are read, and where they go."""
+    """What a job stores: how it reads records, and which rows of which table they give."""
 
     @property
     def table(self) -> str:
@@ -57,7 +57,7 @@ class Content(Protocol):
         """
 
     def finish(self, counts: Mapping[str, Any]) -> Mapping[str, int]:
-        """Writes what goes with the rows, which are durable now; blocks. May be repeated.
+        """Writes further rows after the content's rows are durable; blocks. May be repeated.
 
         Returns:
             Figures of the batch for the log.

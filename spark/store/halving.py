@@ -33,12 +33,12 @@ class Poison:
 
 
 class SearchTimeout(RuntimeError):
-    """The time was over before all was stored or found; the search can go on where it stopped."""
+    """The time ended before the search did; it can continue where it stopped."""
 
 
 @dataclass(slots=True)
 class HalvingSearch:
-    """The search in one batch; what it has stored and found stays known when a run of it fails.
+    """The search in one batch; it keeps what it has stored and found if a run fails.
 
     Attributes:
         parts: what is left to store, the next one last; each in order and of records that are next
@@ -119,7 +119,7 @@ class HalvingSearch:
 
 
 def run_and_give_up(run: Callable[[], None], give_up: Callable[[], None]) -> None:
-    """Runs a search, then gives up what it has found, also where it ended with an error.
+    """Runs a search, then gives up the records found, even if the search ended with an error.
 
     Raises:
         Exception: that of the search, caused by that of giving up if this failed too.

@@ -90,7 +90,7 @@ def start_query(
 def connect_when_there(
     settings: Settings, job: StoreJob, progress: ProgressFile, stop: threading.Event
 ) -> tuple[Session, Callable[[], Content]] | None:
-    """Opens Cassandra and prepares what is written; None when `stop` was set while it waited.
+    """Connects to Cassandra and prepares the statements; None if `stop` was set while waiting.
 
     Blocks while Cassandra is away or has no tables yet, 15 minutes at the most, and keeps the
     heartbeat fresh meanwhile.
@@ -134,7 +134,7 @@ def check_cassandra(session: Session) -> None:
 
 
 def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event) -> None:
-    """Runs the job; see `streaming.run` for how it ends and what it raises."""
+    """Runs the job; `spark.streaming.query.run` says how it ends and what it raises."""
     checkpoint = settings.checkpoints_dir / job.name
     with CheckpointLock(checkpoint):
         progress = ProgressFile(progress_path(settings, job.name), job.name)

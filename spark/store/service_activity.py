@@ -54,7 +54,7 @@ class ServiceActivityTable:
         self._known: set[tuple[str, datetime]] = set()
 
     def hide(self, service_name: str) -> None:
-        """Keeps what is written of a service next out of `services`, if its events are old.
+        """Hides the next rows of a service from `services`, if its events are old.
 
         The cell of an event has the event's time, and a deletion of now hides it. Blocks; raises
         the driver's errors.

@@ -60,7 +60,7 @@ class LostOffsets:
     """Messages of one partition that the checkpoint names and Kafka no longer has.
 
     `first` is the next offset that the job wanted; `end` is the first that Kafka has from there
-    on, or, where the topic was made anew and is shorter, where Kafka's log ends.
+    on, or the end of Kafka's log if the topic was re-created and is shorter.
     """
 
     topic: str
@@ -102,7 +102,7 @@ def is_new(checkpoint: Path) -> bool:
 def topic_made_anew(checkpoint: Path, topic: str, topic_id: str) -> bool:
     """True when the checkpoint was made for another topic of the same name.
 
-    Offsets can't tell: a topic made anew may be longer than the one before. Remembers `topic_id`
+    Offsets do not show this: a re-created topic may be longer than before. Stores `topic_id`
     in the checkpoint where none is known.
     """
     path = checkpoint / TOPIC_ID_FILE
@@ -160,7 +160,7 @@ def lost_offsets(
     committed: Mapping[tuple[str, int], int],
     available: Mapping[tuple[str, int], tuple[int, int]],
 ) -> list[LostOffsets]:
-    """What the checkpoint names and Kafka no longer has.
+    """The offsets that the checkpoint needs and Kafka no longer has.
 
     Args:
         committed: next offset wanted by (topic, partition).

@@ -49,7 +49,7 @@ class Tally:
 
 
 class StreamAudit:
-    """Begins at the topics' ends of now. All methods block; they raise the clients' errors."""
+    """Starts at the current ends of the topics. All methods block and raise the clients' errors."""
 
     def __init__(self, settings: Settings, session: Session) -> None:
         self._logs = _TopicTail(settings, settings.kafka_logs_topic)
@@ -64,7 +64,7 @@ class StreamAudit:
         self._sent = self._repeated = self._dead = 0
 
     def tally(self) -> Tally:
-        """Reads what is new in the topics, looks for what is not stored yet, and counts."""
+        """Reads new messages of the topics, checks which are stored, and counts."""
         for message in self._logs.read():
             self._sent += 1
             self._expect(message)
@@ -137,7 +137,7 @@ class _TopicTail:
         self._positions = ends
 
     def read(self) -> Iterator[Message]:
-        """The messages up to the end of now."""
+        """The messages up to the current end."""
         targets = {number: self._end(number) for number in self._positions}
         while any(self._positions[number] < end for number, end in targets.items()):
             for message in self._consumer.consume(1000, timeout=1.0):

@@ -23,7 +23,7 @@ Slot = str | Lane
 def columns_of(
     calls: Collection[Call], services: Iterable[str], routed: Iterable[Call] = ()
 ) -> list[list[Slot]]:
-    """The services in columns, so that calls lead to the right, as far as they are no circle.
+    """The services in columns, so that calls lead to the right, except in cycles.
 
     A call of `routed` has a lane of its own in each column that it crosses. Within a column,
     services stand near to those that call them. Names decide between equals, so equal input gives

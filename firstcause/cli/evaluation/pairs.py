@@ -72,7 +72,7 @@ class Judged:
 
 
 def print_pairs(count: int, seed: int, *, as_json: bool) -> None:
-    """Makes pairs of faults and as many single ones, places their errors, and prints what came.
+    """Makes pairs of faults and as many single ones, groups their errors, and prints the result.
 
     Takes some seconds a pair: the suspects of each incident are ranked as in the product.
     """

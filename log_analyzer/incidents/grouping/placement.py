@@ -1,8 +1,8 @@
 """Decides which incident an episode belongs to. Pure.
 
-Incidents are made by the ties of `grouping.ties`: equals are together, and an episode that
-surfaces from others joins one of them, the likeliest, and stays there. What stands on the board
-together stays together, unless somebody holds an episode apart.
+The ties of `grouping.ties` define incidents. Equal episodes are one incident. An episode that
+surfaces from others joins the most likely of them and stays there. Episodes that are together on
+the board stay together, unless a person splits a service out.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class BoardRow:
     """One episode on the board. `incident_id` changes by merging; `placed_in` by a split alone.
 
     Attributes:
-        placed_at_revision: the board's revision that placed it: the order of opening, on no clock.
+        placed_at_revision: the board's revision that placed it: gives the order of opening.
         names: the services, hosts and resources that its first errors name.
-        surfaces_from: the episode whose failure it is where it was seen to surface from one.
-        held_apart: its service was split out: nothing ties it to other episodes any more.
+        surfaces_from: the episode that it surfaces from, if known from traces.
+        held_apart: its service was split out: no tie connects it to other episodes.
         split_from: the incident that it left when that was split.
     """
 
@@ -82,11 +82,11 @@ class Board:
 
 
 def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[BoardRow]:
-    """The rows that a new revision of the board adds or changes; none when nothing changes.
+    """The rows that the next revision of the board adds or changes; empty if none do.
 
-    Newcomers join the incidents that they are tied to, or open new ones together; incidents
-    that turn out to be tied merge into the one opened first. Of a new incident the row that opens
-    it comes before the others.
+    Newcomers join the incidents that they are tied to, or open new ones together. Incidents that
+    prove to be tied merge into the one that was opened first. The row that opens a new incident
+    comes before the incident's other rows.
     """
     revision = board.revision + 1
     fresh = _standing([one for one in newcomers if one.episode_id not in board.rows], board)
@@ -116,11 +116,11 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
 
 
 def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]:
-    """The rows that part one service's episodes from the rest of an incident.
+    """The rows that split one service's episodes from the rest of an incident.
 
-    The part that opened the incident keeps it; the other becomes a new one, named by its earliest
-    episode. The service's episodes are held apart: no tie brings them back. None when the service
-    has no episode there, or all of them.
+    The part with the opening episode keeps the incident. The other part becomes a new incident,
+    named by its earliest episode. The service's episodes are held apart: no tie brings them back.
+    Empty if the service has no episode there, or all of them.
     """
     members = [row for row in board.rows.values() if row.incident_id == incident]
     own = [row for row in members if row.service_name == service_name]
@@ -152,9 +152,10 @@ def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]
 def _join_origin(
     episode: UUID, origins: Sequence[Origin], board: Board, components: _Components
 ) -> UUID | None:
-    """Joins an episode with what it surfaces from, unless it has a place already.
+    """Joins an episode with its origin, unless it has one already.
 
-    Returns what traces show that to be. What calls alone suggest is not kept: a trace knows better.
+    Returns the origin if traces show it. An origin from calls alone is not stored: a later trace
+    is more reliable.
     """
     traces = {one.episode_id: one.traces for one in origins}
     often = max(traces.values()) >= MANY_TRACES

@@ -10,6 +10,7 @@ Some ties are between equals. In others one episode surfaces from another: it is
 - **Words**: episodes of several services with the same template are equals if they begin together.
 - **Service**: episodes of one service are equals if they begin at once. Near each other is enough
   if the same episode surfaces from both, or if others surface from one and the other has no traces.
+- **Alert**: an alert belongs to the latest episode of its service since `ALERT_ONSET_MS` before it.
 
 An episode surfaces from one origin only: a gateway that two faults reach stays with its first one
 and does not tie them. All times are event times.
@@ -32,6 +33,8 @@ NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000
 TOGETHER_MS: Final = 10_000
 AT_ONCE_MS: Final = 5_000
+# A rule sees a fault after it has begun, some rules minutes after others.
+ALERT_ONSET_MS: Final = 600_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
 # One trace may be odd: so many complain of a service where no error names it.
@@ -81,6 +84,7 @@ class Ties:
         yield from self._of_names(roots)
         yield from self._of_words(roots)
         yield from self._of_services(roots)
+        yield from self._of_alerts()
 
     def _of_traces(self, one: Failing) -> list[Origin]:
         if not self._votes.surfaces(one.episode_id):
@@ -92,6 +96,8 @@ class Ties:
 
     def _of_calls(self, one: Failing) -> list[Origin]:
         """The callees that began to fail near it, the nearest first."""
+        if self._alerted_of(one) is not None:
+            return []
         near: list[tuple[int, Failing]] = []
         for callee in self._around.callees.get(one.service_name, ()):
             for other in self._nearest(self._by_service.get(callee, ()), one.opened_ms):
@@ -129,6 +135,28 @@ class Ties:
                     if other is not None and one.opened_ms - other.opened_ms <= NAMED_ONSET_MS:
                         yield other.episode_id, one.episode_id
                 last[names] = one
+
+    def _of_alerts(self) -> Iterator[tuple[UUID, UUID]]:
+        for one in self._episodes:
+            other = self._alerted_of(one)
+            if other is not None:
+                yield other.episode_id, one.episode_id
+
+    def _alerted_of(self, one: Failing) -> Failing | None:
+        """The episode of its own service that an alert belongs to; None for what is no alert.
+
+        One alone, so that an alert never makes one incident of two.
+        """
+        if one.service_name not in one.names:
+            return None
+        own = self._by_service[one.service_name]
+        others = [other for other in own if other.episode_id != one.episode_id]
+        before = [each for each in others if _order(each) < _order(one)]
+        if before and one.opened_ms - before[-1].opened_ms <= ALERT_ONSET_MS:
+            return before[-1]
+        after = next((other for other in others if _order(other) > _order(one)), None)
+        is_soon = after is not None and after.opened_ms - one.opened_ms <= NAMED_ONSET_MS
+        return after if is_soon else None
 
     def _complained_of(self, one: Failing) -> Iterator[str]:
         """The resources and services that its errors name, or the service that its traces blame."""
@@ -190,6 +218,10 @@ class Ties:
                 found[one.service_name, key].append(one)
         for (_, surface), episodes in found.items():
             yield from _chained(episodes, AT_ONCE_MS if surface is None else NEAR_ONSET_MS)
+
+
+def _order(one: Failing) -> tuple[int, UUID]:
+    return one.opened_ms, one.episode_id
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

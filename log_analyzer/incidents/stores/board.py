@@ -70,7 +70,7 @@ class BoardStore:
         return int(rows[0].revision or 0) if rows else 0
 
     def read(self) -> Board:
-        """The whole board. Its revision is read first: what comes after makes `apply` fail."""
+        """The whole board. Its revision is read first, so a later change makes `apply` fail."""
         revision = self.revision()
         rows = [_board_row(row) for row in self._rows("rows", BOARD) if row.episode_id is not None]
         return Board(revision, {row.episode_id: row for row in rows})
@@ -105,7 +105,7 @@ class BoardStore:
         return bool(self._session.execute(batch).was_applied)
 
     def publish(self, rows: Iterable[BoardRow]) -> None:
-        """Writes what follows from these rows to the tables that people read. Idempotent.
+        """Writes the rows derived from these to the tables that people read. Idempotent.
 
         Episodes stand with an incident before an older one is marked as merged into it, and
         before they leave one that was split.

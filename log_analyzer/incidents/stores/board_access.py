@@ -33,10 +33,10 @@ class BoardAccess(Protocol):
         """Changes the board, unless it has changed since `board` was read; False then."""
 
     def publish(self, rows: Iterable[BoardRow]) -> None:
-        """Writes what follows from these rows to the tables that people read. Idempotent."""
+        """Writes the rows derived from these to the tables that people read. Idempotent."""
 
     def publish_traces(self, traces: Mapping[UUID, bytes]) -> None:
-        """Tells all instances which traces a batch has brought: packed spans by episode."""
+        """Publishes the traces of a batch to all instances: packed spans by episode."""
 
     def traces_since(self, since_ms: int) -> tuple[int, list[ToldTraces]]:
-        """What was told since a time (ms, wall clock), and the time to ask for next."""
+        """The traces published since a time (ms, wall clock), and the time to ask for next."""

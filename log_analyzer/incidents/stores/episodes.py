@@ -108,7 +108,7 @@ class EpisodeStore:
         return opened if self._session.execute(batch).was_applied else None
 
     def load(self, blank: Episode) -> Episode:
-        """`blank` filled with what is stored of it: its incident, tallies and evidence.
+        """`blank`, filled with its stored incident, tallies and evidence.
 
         `incident_id` is the one it was last written with; that may have been merged since.
         """

@@ -34,7 +34,7 @@ _CQL: Final = {
 
 
 class TraceComplaints:
-    """What was told since it was asked last, and all services there are. Not for two threads."""
+    """The new complaints since the last call, and all known services. Not thread-safe."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -43,14 +43,14 @@ class TraceComplaints:
         self._heard: OrderedDict[UUID, None] = OrderedDict()
 
     def tell(self, complaints: Mapping[str, str]) -> None:
-        """Tells all instances of which service each trace (by its id) complains."""
+        """Publishes to all instances the service that each trace (by its id) complains of."""
         if complaints:
             now_ms = time.time_ns() // 1_000_000
             values = (datetime_from_ms(now_ms - now_ms % MINUTE_MS), uuid.uuid1(), dict(complaints))
             self._session.execute(self._statements["tell"], values)
 
     def new(self) -> dict[str, str]:
-        """By trace id the service that it complains of: what was told since the last call."""
+        """The complaints published since the last call: the service, by trace id."""
         now_ms = time.time_ns() // 1_000_000
         start_ms = max(self._since_ms, now_ms - BACK_MS)
         after = min_uuid_from_time(start_ms / 1_000)

@@ -25,10 +25,10 @@ from log_analyzer.notify.threads.outbox import ThreadOutbox
 
 
 class Announcer:
-    """Decides by the row what its readers know, and plans what they don't.
+    """Plans announcements of what the readers of a row do not know yet.
 
-    What is decided is written into the row first (`Told.pending`) and planned in the thread's
-    outbox after. So a crash in between loses nothing, and two instances announce nothing twice.
+    A decision is first written into the row (`Told.pending`), then planned in the thread's outbox.
+    So a crash in between loses nothing, and two instances announce nothing twice.
     Methods block and raise the driver's errors.
     """
 
@@ -51,7 +51,7 @@ class Announcer:
     def announce(
         self, row: MessageRow, thread: Posted, view: IncidentView, analysis: Analysis, now_ms: int
     ) -> MessageRow | None:
-        """Plans what is due; the row as it stands then, or None: another has changed it."""
+        """Plans what is due; returns the row after that, or None if another instance changed it."""
         told = row.told
         if told is None:
             # Of before this was kept: taken as told.
@@ -79,7 +79,7 @@ class Announcer:
         return self._carry_out(decided, announcement, thread, now_ms)
 
     def forget(self, key: UUID) -> None:
-        """Drops what is held of a row that is not live any more."""
+        """Drops the state of a row that is no longer live."""
         self._risen_ms.pop(key, None)
 
     def _with_parts(self, about: UUID, thread: Posted, told: Told, situation: Situation) -> Told:

@@ -1,7 +1,7 @@
 """Decides which change of an incident to announce next, and whether to the channel. Pure.
 
-Readers were told by the first message, and by each announcement since: what is due follows from
-the difference between that (`Told`) and the incident as it stands.
+Readers know the first message and each announcement since (`Told`). The difference between this and
+the current incident determines what is due.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SUSPECT_WAIT_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An incident as it stands, and what goes with it. Times in ms since the epoch, wall clock.
+    """The current state of an incident. Times in ms since the epoch, wall clock.
 
     Attributes:
         view: the incident.
@@ -45,7 +45,7 @@ class Situation:
 
 
 def told_at_first(situation: Situation) -> Told:
-    """What a message tells by being posted."""
+    """The state that readers know after the first post."""
     view = situation.view
     known = view.context is not None
     return Told(
@@ -60,9 +60,9 @@ def told_at_first(situation: Situation) -> Told:
 
 
 def due_announcement(told: Told, situation: Situation) -> Announcement | None:
-    """The next news that the thread has to have; None when it has all.
+    """The next announcement for the thread; None if it has all.
 
-    What is broadcast waits until `BROADCAST_EVERY_MS` after the last broadcast, and is decided anew
+    A broadcast waits until `BROADCAST_EVERY_MS` after the last one, and is decided again
     then. An acknowledged incident is broadcast only when it turns critical or comes back.
     """
     view, now_ms = situation.view, situation.now_ms
@@ -90,7 +90,7 @@ def is_risen(told: Told, view: IncidentView) -> bool:
 
 
 def told_after(told: Told, announcement: Announcement, situation: Situation) -> Told:
-    """What readers know once the announcement is out; it is pending until it is planned."""
+    """The state that readers know after the announcement, which is pending until it is planned."""
     view, now_ms = situation.view, situation.now_ms
     known = replace(told, count=told.count + 1, pending=announcement)
     if announcement.broadcast or announcement.kind in ("back", "burst", "worse"):
@@ -117,7 +117,7 @@ def told_after(told: Told, announcement: Announcement, situation: Situation) -> 
 
 
 def told_in_silence(told: Told, situation: Situation) -> Told:
-    """What readers know without being told: a lower severity, a first suspect."""
+    """Updates the known state without an announcement: a lower severity, a first suspect."""
     view, now_ms = situation.view, situation.now_ms
     if is_worse(told.severity, view.severity) and view.status == "open":
         if now_ms - max(told.severity_ms, told.broadcast_ms) >= FORGET_SEVERITY_MS:

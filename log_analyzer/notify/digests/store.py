@@ -45,7 +45,7 @@ class DigestStore:
         return self._session.execute(self._statements[name], values)
 
     def current(self, kind: DigestKind) -> UUID | None:
-        """The digest of this kind that was begun last; None before the first."""
+        """The newest digest of this kind; None before the first."""
         row = self._execute("current", kind).one()
         return row.digest_id if row else None
 

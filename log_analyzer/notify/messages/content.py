@@ -40,7 +40,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time, ms since the epoch, shown in the reader's time zone where the channel can.
+    """A time, ms since the epoch, shown in the reader's time zone if the channel can.
 
     `with_day` adds the date; without it the time has seconds.
     """
@@ -87,7 +87,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Something to click: `action` names what it does, `value` what it does it to."""
+    """A button: `action` names what it does, `value` the object that it acts on."""
 
     action: str
     label: str

@@ -26,7 +26,7 @@ PATH_SHOWN: Final = 6
 
 
 def suspect(view: IncidentView, analysis: Analysis, told: Told | None) -> list[Part]:
-    """Who is to blame, how sure that is, and the one reason that convinces."""
+    """The suspect, the confidence, and the reason to show."""
     by_rules, blamed = suspect_names(view)[0], blamed_service(view, analysis)
     head: list[Span] = [Strong(f"Suspect: {blamed or 'unnamed'}", REASON_CHARS)]
     head += [" (", Quoted(analysis.confidence), f", {author(analysis)})"]
@@ -52,7 +52,7 @@ def blamed_service(view: IncidentView, analysis: Analysis) -> str:
 
 
 def author(analysis: Analysis) -> str:
-    """Who says so."""
+    """The source of the blame."""
     return "says Mistral" if analysis.source == "mistral" else "by the rules"
 
 

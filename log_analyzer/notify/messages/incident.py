@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.incidents.view import Analysis, IncidentView
-from log_analyzer.notify.messages import culprit, incident_parts
+from log_analyzer.notify.messages import alerts, culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
 from log_analyzer.report.sections import suspect_names
@@ -98,6 +98,7 @@ def _whole(
     parts = (
         [_headline(view)],
         incident_parts.facts(view),
+        alerts.alerts(view),
         culprit.suspect(view, analysis, told),
         incident_parts.what_to_do(view, analysis),
         incident_parts.earlier(view),

@@ -54,7 +54,7 @@ _COMMAND: Final = "firstcause "
 
 
 def facts(view: IncidentView) -> list[Part]:
-    """How many, since when, how fast now, where; and what was there before a burst or a return."""
+    """The counts, the start, the rate now, the services; and the state before a burst or return."""
     onset = onset_ms(view)
     errors = errors_since(view, onset)
     head: list[Span] = [Strong(f"{errors:,} {plural(errors, 'error')}"), " since "]
@@ -170,7 +170,7 @@ def source(
     incident_url: str | None,
     buttons: bool,
 ) -> list[Part]:
-    """Why there is no other analysis, where else it stands, and how to ask for more."""
+    """Why there is no other analysis, where else the incident was posted, and how to see more."""
     lines: list[Iterable[Span]] = []
     if analysis.note:
         lines.append([Quoted(analysis.note, NOTE_CHARS)])

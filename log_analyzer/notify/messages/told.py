@@ -32,18 +32,18 @@ class Told:
     """The state of an incident as its thread knows it.
 
     Attributes:
-        posted_ms: when the message was sent (wall clock); 0 for before this was kept.
-        status, severity: as told last; the severity falls silently after a time.
-        severity_ms: since when that severity holds as told (wall clock).
-        onset_ms: the beginning (event time) that the readers know of.
-        suspect, suspect_before: the suspect as told, and the one before it; empty for none yet.
-        analysed_ms: the model's answer that was told last; 0 for none.
+        posted_ms: when the message was sent (wall clock); 0 if an earlier version did not store it.
+        status, severity: the last announced ones; the severity falls silently after a time.
+        severity_ms: since when that severity is the known one (wall clock).
+        onset_ms: the onset (event time) that the readers know of.
+        suspect, suspect_before: the last announced suspect, and the one before; empty for none.
+        analysed_ms: the time of the last announced answer of the model; 0 for none.
         count: announcements so far; numbers their names.
         broadcast_ms: when the last broadcast was decided (wall clock); 0 for never.
         parts: the replies of a fixed name that were planned.
         routes: channels that have a message of their own, as their routes name them.
-        reposts: how often the message had to be posted anew.
-        first_link, first_channel: where the incident was told first, when this is another channel.
+        reposts: how often the message had to be posted again.
+        first_link, first_channel: the incident's first message, if this is another channel.
         moved: true when another channel's thread has the broadcasts from now on.
         pending: decided, and perhaps not planned yet.
     """
@@ -76,7 +76,7 @@ def to_text(told: Told) -> str:
 
 
 def from_text(text: str | None) -> Told | None:
-    """The state of a row; None where nothing is kept, or a later version wrote it."""
+    """The state of a row; None if it has none, or if a later version wrote it."""
     if not text:
         return None
     try:

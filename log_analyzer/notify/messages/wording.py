@@ -44,5 +44,5 @@ def duration(span_ms: int) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """The word for so many of it."""
+    """The singular or plural of a word, by its count."""
     return word if count == 1 else f"{word}s"

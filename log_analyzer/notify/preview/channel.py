@@ -74,7 +74,7 @@ class PreviewChannel:
         self._show(key.about, note, False)
 
     def holds(self, channel: str) -> bool:
-        """Any: what was sent to Slack stays there while the token is missing; see `Channel`."""
+        """True for any channel: what Slack has stays there without a token; see `Channel`."""
         return bool(channel)
 
     def find(self, channel: str, key: MessageKey, since_ms: int) -> Posted | None:

@@ -1,4 +1,4 @@
-"""The ids of Slack's channels by their names, which its history is read by."""
+"""Finds the ids of Slack's channels by their names; reading a history needs the id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ChannelIds:
         self._ids: dict[str, str] = {}
 
     def known(self, channel: str) -> str:
-        """The id if it is known already, else what was given."""
+        """The id if it is known already, else the given name or id."""
         return self._ids.get(channel, channel)
 
     def learn(self, channel: str, channel_id: str) -> None:

@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 60.0
 
 
 def post_operations_message(settings: Settings, text: str) -> bool:
-    """Posts to `SLACK_CHANNEL`; False where no token is set. Blocks for a minute at the most.
+    """Posts to `SLACK_CHANNEL`; False if no token is set. Blocks for at most a minute.
 
     Posts again only when it is sure that the message was not posted.
 

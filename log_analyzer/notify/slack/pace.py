@@ -88,7 +88,7 @@ class SlackPace:
             self._next_ms[channel_id] = max(turn, self._next_ms.get(channel_id, 0))
 
     def hold(self, channel: str, request: str, seconds: float) -> None:
-        """No such request for so long, as Slack asked: posts in this channel, others anywhere."""
+        """Pauses a request for as long as Slack asked: posts in this channel, others everywhere."""
         with self._lock:
             until_ms = self._clock_ms() + int(seconds * 1_000)
             self._held_ms[_held_key(channel, request)] = until_ms

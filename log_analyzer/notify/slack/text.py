@@ -29,7 +29,7 @@ def length(text: str) -> int:
 
 
 def one_line(text: str) -> str:
-    """`text` as one line that shows what it holds and does nothing.
+    """`text` as one line of inert text.
 
     Terminal sequences go; control, format and direction characters become blanks, as do line
     breaks of any kind; a pile of combining marks is cut; an `@` is kept from being a mention.
@@ -59,7 +59,7 @@ def escaped(text: str) -> str:
 
 
 def plain(text: str, limit: int) -> str:
-    """For a plain_text object, where nothing is markup: one line of at most `limit`."""
+    """Text for a plain_text object, which has no markup: one line of at most `limit`."""
     return _cut(one_line(text), limit, escape=False)
 
 

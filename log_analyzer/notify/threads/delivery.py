@@ -73,7 +73,7 @@ class ThreadDelivery:
         self._clock_ms = clock_ms
 
     def run_once(self) -> None:
-        """Sends what is due. Raises the driver's errors; nothing is lost by them."""
+        """Sends what is due. Raises the driver's errors; nothing is lost then."""
         rows = [*self._threads.in_state("pending"), *self._threads.in_state("sending")]
         rows.sort(key=lambda one: (one.reply == PICTURE, not one.broadcast, one.planned_ms))
         uploaded = False

@@ -1,4 +1,4 @@
-"""What becomes of a reply that took longer than its lease: of two one stays."""
+"""Keeps one of two replies, when a reply took longer than its lease and was posted twice."""
 
 from __future__ import annotations
 

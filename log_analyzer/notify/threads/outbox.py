@@ -91,7 +91,7 @@ class ThreadOutbox:
         return sorted(rows, key=lambda one: one.planned_ms)
 
     def read(self, row: ReplyRow) -> ReplyRow | None:
-        """The row as it stands now; None when it is gone."""
+        """The current row; None if it is gone."""
         place = (row.incident_id, row.thread.channel, row.thread.message_id, row.reply)
         found = self._execute("read", *place).one()
         return _row(found) if found is not None and found.state is not None else None

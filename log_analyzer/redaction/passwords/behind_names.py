@@ -56,7 +56,7 @@ SHORTEST_QUOTED: Final = 4
 
 
 def is_password(match: re.Match[str], value: str) -> bool:
-    """False for what is no password: a word about one, a count, a folder, a call."""
+    """False for a value that is no password: a word about one, a count, a folder, a call."""
     if says_nothing(value) or _CALL.fullmatch(value):
         return False
     # The working directory of a shell.

@@ -201,7 +201,8 @@ def test_ports_are_the_settings_defaults_on_loopback(services: dict[str, dict[st
         ("127.0.0.1", default.ingest_http_port),
         ("127.0.0.1", default.ingest_metrics_port),
     ]
-    open_names = {"kafka", "cassandra", "airflow-api-server", "analyzer", "ingest"}
+    assert published(services["api"]) == [("127.0.0.1", default.api_port)]
+    open_names = {"kafka", "cassandra", "airflow-api-server", "analyzer", "ingest", "api"}
     for name in set(services) - open_names:
         assert published(services[name]) == []
 

@@ -172,6 +172,7 @@ def test_local_addresses_are_the_defaults() -> None:
         default.cassandra_port,
         default.airflow_port,
         default.analyzer_metrics_port,
+        default.api_port,
     }
     for document in DOCUMENTS:
         named = re.findall(r"127\.0\.0\.1[: ](\d+)", text_of(document))

@@ -10,6 +10,7 @@ import pytest
 from firstcause.settings import PROJECT_ROOT
 
 FOLDERS = (
+    "api",
     "alerting",
     "bench",
     "dags",

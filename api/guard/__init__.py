@@ -1,0 +1,1 @@
+"""What stands before every request: who asks, how much, how long, and how a refusal is told."""

@@ -1,0 +1,90 @@
+"""Bounds what is read at a time and how long: the stores' clients block, so threads do it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from api import metrics
+from api.guard.problems import Problem, busy
+
+Answer = TypeVar("Answer")
+
+BUSY_TEXT: Final = "Too many requests read at the moment: try again."
+
+
+class Deadline:
+    """A moment after which a reading gives up. `check` is called between its steps."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._seconds = seconds
+        self._ends_at = monotonic() + seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """What is left; 0 at the least."""
+        return max(0.0, self._ends_at - self._monotonic())
+
+    def check(self) -> None:
+        """Goes on in time.
+
+        Raises:
+            Problem: 504, the time is up.
+        """
+        if self._monotonic() >= self._ends_at:
+            raise too_slow(self._seconds)
+
+
+def too_slow(seconds: float) -> Problem:
+    """The time limit is reached."""
+    return Problem(
+        HTTPStatus.GATEWAY_TIMEOUT,
+        f"Not answered within {seconds:g} s: ask for a shorter time or fewer services.",
+    )
+
+
+class Readers:
+    """Threads that read; `at_once` of them, and nobody waits for one.
+
+    A reading that is given up on keeps its place until it has ended: so the bound holds.
+    """
+
+    def __init__(self, at_once: int, seconds: float) -> None:
+        self._pool = ThreadPoolExecutor(at_once, "read")
+        self._free = at_once
+        self._seconds = seconds
+
+    async def run(self, read: Callable[[Deadline], Answer]) -> Answer:
+        """What `read` gives, within the time limit.
+
+        Raises:
+            Problem: 503 when all threads read already, 504 after the time limit.
+        """
+        if self._free == 0:
+            metrics.REFUSED.labels("reading").inc()
+            raise busy(BUSY_TEXT)
+        self._free -= 1
+        metrics.READING.inc()
+        loop = asyncio.get_running_loop()
+        future: Future[Answer] = self._pool.submit(read, Deadline(self._seconds))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._freed))
+        waited = asyncio.wrap_future(future)
+        try:
+            return await asyncio.wait_for(asyncio.shield(waited), self._seconds)
+        except TimeoutError:
+            # Its end is awaited by nobody: what it raises then is no news.
+            waited.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise too_slow(self._seconds) from None
+
+    def _freed(self) -> None:
+        self._free += 1
+        metrics.READING.dec()
+
+    def close(self) -> None:
+        """Waits for nobody: what still reads is read only."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""The pages: incidents, logs, traces, and the way in."""

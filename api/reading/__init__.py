@@ -1,0 +1,1 @@
+"""Reads logs, traces and incidents for the API, a page at a time."""

@@ -1,0 +1,104 @@
+"""Reads incidents in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from api.guard.problems import Problem
+from api.reading.cursor import Position
+from firstcause.incidents.door import IncidentDoor, IncidentReport
+from firstcause.incidents.states import Severity, Status
+from firstcause.incidents.view import IncidentView
+from firstcause.storage.stored_time import ms_from_datetime
+
+# Incidents that one page looks at: where a filter leaves nearly all out, the page is shorter.
+LOOKED_AT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents: opened in [start, end], and as far as it is said of a kind.
+
+    Those that were merged into another are left out unless `merged`.
+    """
+
+    start: datetime
+    end: datetime
+    service: str | None = None
+    status: Status | None = None
+    severity: Severity | None = None
+    merged: bool = False
+
+    def fits(self, view: IncidentView) -> bool:
+        """Whether an incident is of this kind, whenever it opened."""
+        return (
+            (self.merged or view.merged_into is None)
+            and (self.service is None or self.service in view.services)
+            and self.status in (None, view.status)
+            and self.severity in (None, view.severity)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToldIncident:
+    """An incident and what is told of it now."""
+
+    view: IncidentView
+    report: IncidentReport
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """Incidents newest first; `next` where there may be more."""
+
+    found: tuple[ToldIncident, ...]
+    next: Position | None
+
+
+def incident_page(
+    door: IncidentDoor,
+    wanted: IncidentFilter,
+    after: Position | None,
+    limit: int,
+    step: Callable[[], None],
+) -> IncidentPage:
+    """The next `limit` incidents after a position. Blocks; raises the driver's errors.
+
+    `step` is called before each is read; what it raises ends the reading.
+    """
+    until_ms = ms_from_datetime(wanted.end)
+    if after is not None:
+        until_ms = min(until_ms, after.at_ms)
+    found: list[ToldIncident] = []
+    looked_at = 0
+    last: Position | None = None
+    for one in door.opened(ms_from_datetime(wanted.start), until_ms):
+        here = Position(one.opened_ms, str(one.incident_id))
+        if after is not None and here.at_ms == after.at_ms and here.last_id <= after.last_id:
+            continue
+        if len(found) == limit or looked_at == LOOKED_AT:
+            return IncidentPage(tuple(found), last)
+        step()
+        looked_at += 1
+        last = here
+        view = door.read(one.incident_id)
+        if view is not None and wanted.fits(view):
+            found.append(ToldIncident(view, door.report(view)))
+    return IncidentPage(tuple(found), None)
+
+
+def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
+    """One incident whole.
+
+    Raises:
+        Problem: 404.
+    """
+    view = door.read(incident)
+    if view is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"There is no incident {incident}.")
+    return ToldIncident(view, door.report(view))

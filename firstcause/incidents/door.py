@@ -1,0 +1,58 @@
+"""The protocol by which other programs read incidents and act on them.
+
+`log_analyzer` implements it; the read API is given an implementation and imports nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from firstcause.incidents.human_actions import Action
+from firstcause.incidents.view import Analysis, IncidentView, Suspect
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedIncident:
+    """An incident in the list of those that opened: `opened_ms` is event time, ms."""
+
+    incident_id: UUID
+    opened_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """What is told of an incident now, as plain text that may hold text from logs.
+
+    Attributes:
+        analysis: the model's answer, or the rules' own report.
+        suspects: the most likely first.
+        sections: the deterministic report, a title and its lines each.
+        message: what Slack shows, as plain text.
+    """
+
+    analysis: Analysis
+    suspects: tuple[Suspect, ...]
+    sections: tuple[tuple[str, tuple[str, ...]], ...]
+    message: str
+
+
+class IncidentDoor(Protocol):
+    """Incidents of one installation. Methods block and raise the Cassandra driver's errors.
+
+    Safe to share among threads.
+    """
+
+    def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
+        """Those that opened in [start_ms, until_ms], newest first, then by id; read as taken."""
+
+    def read(self, incident: UUID) -> IncidentView | None:
+        """One incident whole; None when there is none of this id."""
+
+    def report(self, view: IncidentView) -> IncidentReport:
+        """What is told of it. Does not block."""
+
+    def apply(self, action: Action) -> bool:
+        """Does what a person asks; doing it again changes nothing. False: no such incident."""

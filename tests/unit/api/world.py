@@ -1,0 +1,149 @@
+"""An app over stores in memory: the incidents and logs that a test puts there."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.reading.logs import LogReader
+from api.reading.stores import StoreAccess, Stores
+from firstcause.incidents.door import IncidentReport, OpenedIncident
+from firstcause.incidents.human_actions import Action
+from firstcause.incidents.view import Evidence, IncidentView
+from firstcause.settings import Settings
+from firstcause.storage.log_history import LogQuery, LogRow
+from log_analyzer.notify.messages.content import plain_text
+from log_analyzer.notify.messages.incident import render_notice
+from log_analyzer.report.deterministic import current_analysis
+from log_analyzer.report.sections import report_sections, suspects
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1_000)
+BASE = "http://127.0.0.1:18090"
+
+
+def an_incident(number: int = 7, **changes: object) -> IncidentView:
+    """An incident of two services with one error kept."""
+    evidence = Evidence(
+        str(uuid.UUID(int=1)), NOW_MS, "payment", "ERROR", "Payment 7 failed", "PAY-1", "aa" * 8,
+        "bb" * 8, None,
+    )  # fmt: skip
+    view = IncidentView(
+        incident_id=uuid.UUID(int=number),
+        fingerprint=uuid.UUID(int=number + 1_000),
+        status="open",
+        service_name="order",
+        template="Payment <*> failed",
+        title="order: Payment 7 failed",
+        severity="high",
+        suspects=("payment", "order"),
+        services=("order", "payment"),
+        error_count=1_234,
+        first_ms=NOW_MS + number,
+        last_ms=NOW_MS + 60_000,
+        evidence=(evidence,),
+        analyses=(),
+        message=None,
+    )
+    return dataclasses.replace(view, **changes)
+
+
+class IncidentsInMemory:
+    """`IncidentDoor` over a list; what people do is kept in `actions`."""
+
+    def __init__(self, views: list[IncidentView]) -> None:
+        self.views = {view.incident_id: view for view in views}
+        self.actions: list[Action] = []
+
+    def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
+        found = [OpenedIncident(one.incident_id, one.first_ms) for one in self.views.values()]
+        inside = [one for one in found if start_ms <= one.opened_ms <= until_ms]
+        yield from sorted(inside, key=lambda one: (-one.opened_ms, str(one.incident_id)))
+
+    def read(self, incident: uuid.UUID) -> IncidentView | None:
+        return self.views.get(incident)
+
+    def report(self, view: IncidentView) -> IncidentReport:
+        analysis = current_analysis(view, model_configured=False)
+        return IncidentReport(
+            analysis,
+            suspects(view),
+            tuple((one.title, one.lines) for one in report_sections(view)),
+            plain_text(render_notice(view, analysis).parts),
+        )
+
+    def apply(self, action: Action) -> bool:
+        self.actions.append(action)
+        return action.incident_id in self.views
+
+
+class LogsInMemory:
+    """`LogHistory` over a list of rows."""
+
+    def __init__(self, rows: list[LogRow]) -> None:
+        self.rows = rows
+
+    def of_service(self, query: LogQuery, step=lambda: None) -> Iterator[LogRow]:
+        step()
+        found = [
+            row
+            for row in self.rows
+            if row["service_name"] == query.service_name
+            and query.start <= row["timestamp"] <= query.end
+            and query.level in (None, row["level"])
+        ]
+        yield from sorted(
+            found, key=lambda row: (-row["timestamp"].timestamp(), str(row["log_id"]))
+        )
+
+    def of_trace(self, trace_id: str, limit: int = 10_000) -> list[LogRow]:
+        found = [row for row in self.rows if row.get("trace_id") == trace_id]
+        return sorted(found, key=lambda row: (row["timestamp"], str(row["log_id"])))[:limit]
+
+    def services(self) -> dict[str, datetime]:
+        return {row["service_name"]: row["timestamp"] for row in self.rows}
+
+
+def a_row(number: int, service: str = "cart", seconds: float = 0.0, **fields: object) -> LogRow:
+    return {
+        "log_id": uuid.UUID(int=number),
+        "timestamp": NOW + timedelta(seconds=seconds),
+        "service_name": service,
+        "level": "INFO",
+        "message": f"line {number}",
+        **fields,
+    }
+
+
+class StoresInMemory(StoreAccess):
+    """Gives stores that no service stands behind."""
+
+    def __init__(self, views: list[IncidentView], rows: list[LogRow]) -> None:
+        self.incidents = IncidentsInMemory(views)
+        self.rows = rows
+
+    def get(self) -> Stores:
+        return Stores(None, LogReader(LogsInMemory(self.rows)), self.incidents)
+
+    def close(self) -> None:
+        pass
+
+
+def a_client(
+    home: Path,
+    views: list[IncidentView] | None = None,
+    rows: list[LogRow] | None = None,
+    **settings: object,
+) -> TestClient:
+    """A browser at the app on loopback; `client.stores` is what it reads."""
+    stores = StoresInMemory(views or [], rows or [])
+    chosen = Settings(firstcause_home=home, **settings)
+    client = TestClient(create_app(chosen, stores), base_url=BASE, raise_server_exceptions=False)
+    client.stores = stores
+    return client
