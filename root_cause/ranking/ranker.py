@@ -35,9 +35,9 @@ from root_cause.traces.event_key import event_key, kind_of
 # Well above what fault-free minutes compared with one another reach (docs/root-cause.md).
 CONFIDENT_FROM: Final = 1.5
 # The same without a normal: a window's beginning knows less.
-CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.0
+CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.25
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.8
+STANDS_OUT: Final = 2.5
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
