@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pendulum
@@ -10,6 +9,7 @@ from airflow.sdk import Param, dag
 
 from dags.supervision.driver_operator import StreamingDriverOperator
 from dags.supervision.failure_notice import notify_task_failure
+from dags.supervision.jobs import JOBS
 from firstcause.local.daemons.airflow_pools import STREAM_PRIORITY
 
 DOC = """
@@ -36,38 +36,6 @@ driver's log file and what to do; the same line goes to `SLACK_CHANNEL`. Logs an
 Kafka meanwhile. Mend the cause, then
 clear the task.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StreamJob:
-    """One Spark job: its name, its application file, what its task's docs say."""
-
-    name: str
-    application: str
-    doc: str
-
-
-JOBS = (
-    StreamJob(
-        name="store_logs",
-        application="spark/store_logs.py",
-        doc=(
-            "Stores every event of the topic `logs` in Cassandra; what cannot be read goes to "
-            "`logs_dead_letter`.\n\n**When it fails**: read the last line of the task log. Mostly "
-            "Cassandra or Kafka was away for long (`firstcause status`). Then clear this task: "
-            "it goes on where it stopped."
-        ),
-    ),
-    StreamJob(
-        name="store_spans",
-        application="spark/store_spans.py",
-        doc=(
-            "Stores every span of the topic `spans` in Cassandra; a message with a span that "
-            "cannot be read goes to `logs_dead_letter` as well. It waits where no source sends "
-            "spans.\n\n**When it fails**: as for `store_logs`. Logs and incidents do not need it."
-        ),
-    ),
-)
 
 
 @dag(

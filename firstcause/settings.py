@@ -16,13 +16,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from firstcause.api_settings import ApiSettings
 from firstcause.ingest_settings import IngestSettings
 from firstcause.slack_settings import SlackSettings
+from firstcause.spark_settings import SparkSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(SlackSettings, IngestSettings, ApiSettings, BaseSettings):
+class Settings(SlackSettings, IngestSettings, ApiSettings, SparkSettings, BaseSettings):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -89,27 +90,6 @@ class Settings(SlackSettings, IngestSettings, ApiSettings, BaseSettings):
         default=None,
         ge=1,
         description="Replicas of the keyspace when it is created; unset: 3, or one a node",
-    )
-
-    spark_master: str = Field(default="local[2]", description="Spark master of the streaming jobs")
-    spark_driver_memory: str = Field(default="2g", description="Heap of a streaming driver")
-    spark_spans_driver_memory: str = Field(
-        default="640m", description="Heap of the driver that stores spans"
-    )
-    spark_batch_driver_memory: str = Field(
-        default="1g", description="Heap of the driver of `learn_normal`"
-    )
-    spark_max_events_per_batch: int = Field(
-        default=100_000, ge=1, description="Back-pressure: events of one micro-batch at the most"
-    )
-    spark_max_span_messages_per_batch: int = Field(
-        default=5_000, ge=1, description="The same for spans: a message may hold thousands of them"
-    )
-    spark_trigger_seconds: float = Field(
-        default=1.0, gt=0, description="How often a micro-batch starts"
-    )
-    spark_stall_seconds: float = Field(
-        default=300.0, gt=0, description="A batch that takes longer means a stalled driver"
     )
 
     mistral_api_key: SecretStr | None = Field(

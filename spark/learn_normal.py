@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +24,11 @@ from cassandra.cluster import DriverException, NoHostAvailable
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings, load_settings
 from firstcause.storage import cassandra
-from firstcause.storage.stored_time import ms_from_datetime
 from firstcause.structured_logging import configure_logging
 from root_cause.quiet_hours.due_hours import hours_asked_for
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from spark.normal.learner import JOB, NormalLearner
+from spark.records.time_range import parse_range
 from spark.streaming.checkpoint import CheckpointLock
 
 CASSANDRA_SECONDS: Final = 60.0
@@ -70,21 +69,6 @@ def learn_ranges(
                 f"Cassandra did not take part ({error}): run `firstcause migrate`, or look at "
                 "`firstcause status`. Then run this again."
             ) from error
-
-
-def parse_range(text: str) -> TimeRange:
-    """The time that `FROM/TO` names, both RFC 3339 with an offset.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no such time, or ends before it starts.
-    """
-    try:
-        start, end = (datetime.fromisoformat(part) for part in text.split("/"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FROM/TO in RFC 3339") from None
-    if start.tzinfo is None or end.tzinfo is None or not start < end:
-        raise argparse.ArgumentTypeError(f"{text!r}: both need an offset, and FROM comes first")
-    return TimeRange(ms_from_datetime(start), ms_from_datetime(end))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,1 +1,1 @@
-"""Reads the files of alert rules and objectives, and stores alerts."""
+"""The files of alert rules and their tests, and what is stored of alerts."""

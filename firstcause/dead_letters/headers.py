@@ -9,7 +9,7 @@ TOPIC: Final = "dlq.topic"
 PARTITION: Final = "dlq.partition"
 OFFSET: Final = "dlq.offset"
 CONSUMER: Final = "dlq.consumer"
-# Only where the reason is `NOT_STORABLE`: what the store said of it, in one line.
+# Only with the reason `NOT_STORABLE`: the store's error, in one line.
 ERROR: Final = "dlq.error"
 # All that a dead letter's writer sets.
 HEADERS: Final = (REASON, TOPIC, PARTITION, OFFSET, CONSUMER, ERROR)

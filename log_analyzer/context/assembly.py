@@ -39,7 +39,7 @@ def make_context(
     gathered_ms: int,
 ) -> IncidentContext:
     """The context of the logs and traces that were read; their order does not matter."""
-    # Where the store job stands: what came later is not missing, it is not stored yet.
+    # The position of the store job: later logs are not missing, they are not stored yet.
     stored_ms = max(
         (
             log.timestamp_ms

@@ -61,7 +61,7 @@ class IncidentLifecycle:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        # Resolved of late; with the event time (ms) of its last error where a later episode did it.
+        # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
@@ -160,7 +160,7 @@ class IncidentLifecycle:
         for incident in open_ids:
             silent_since_ms = self._silent_since(incident, now_ms, self._quiet_ms)
             if silent_since_ms is not None:
-                # What came in the second half of the silence is newer than this decision.
+                # An error from the second half of the silence is newer than this decision.
                 self._resolve(incident, now_ms, silent_since_ms + self._quiet_ms // 2)
         live = self._placer.live()
         over = live - set(open_ids)

@@ -19,8 +19,8 @@ from log_analyzer import metrics
 Outcome = Literal["asked", "answered", "invalid", "timeout", "unavailable", "over_budget"]
 Purpose = Literal["analysis", "try"]
 
-# Answers count against an incident's calls for good. What came to nothing, and may have cost
-# something all the same, counts for an hour: a slow model leaves the incident its calls.
+# Answers count against an incident's calls permanently. Calls without an answer, which may have
+# cost something, count for an hour only: a slow model does not use up the incident's calls.
 ANSWERED: Final = frozenset({"answered", "invalid"})
 CAME_TO_NOTHING: Final = frozenset({"asked", "timeout"})
 NOTHING_COUNTS_SECONDS: Final = 3_600

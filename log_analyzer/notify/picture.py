@@ -157,7 +157,7 @@ def _columns(draw: ImageDraw.ImageDraw, bars: Bars) -> None:
             below += counts[place]
             top = BOTTOM - (BOTTOM - TOP) * below / bars.highest
             if counts[place]:
-                # A bar too small to be seen is drawn all the same.
+                # A bar too small to be seen is drawn larger.
                 top = min(top, floor - 2)
                 x = LEFT + place * step
                 draw.rectangle((x + gap, top, x + step - gap, floor - 1), colour)

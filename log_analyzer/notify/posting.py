@@ -198,7 +198,7 @@ class MessageSender:
         if error.refusal == "channel_closed":
             self._router.avoid(target, self._clock_ms())
             if row.kind == "linked":
-                # The first message tells all the same.
+                # The first message exists anyway.
                 _log.error("linked_channel_closed", incident_id=str(row.about), channel=target)
                 self._outbox.move(replace(row, state="settled", last_error=str(error)))
                 return

@@ -14,7 +14,7 @@ from firstcause.incidents.view import IncidentView, NormalRanking
 from log_analyzer.episodes.tally import MINUTE_MS, MINUTES_KEPT
 from log_analyzer.suspects.window import AFTER_MS, BEFORE_MS
 
-# So long without an error, and what comes then may have another cause.
+# After so long without an error, the next one may have another cause.
 PAUSE_MS: Final = 900_000
 # So many errors in the time that is looked at after an onset, and ten times as many as before.
 BURST_ERRORS: Final = 10

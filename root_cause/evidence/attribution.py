@@ -88,7 +88,7 @@ def _unanswered(turn: Turn) -> tuple[Accused, ...]:
         # Its own first word is an error.
         return _call(came, waited, caller=_TOLD)
     if turn.opens:
-        # What came was called, so that it is not at fault: what should have come fell silent.
+        # The service that logged was called, so it is not at fault: the expected one fell silent.
         return _call(service, waited, callee=_TOLD)
     # One that waited goes on before the service has finished, or even begun to call.
     return (*_call(came, service, callee=_TOLD), *_call(service, waited))

@@ -24,7 +24,7 @@ Traces = Mapping[str, Sequence[LogEvent]]
 _NAMED: Final = 0.75
 # To one that it does not name, but that it waited for: less, for it is not certain who that was.
 _WAITED_FOR: Final = 0.6
-# To one that is named, or failed deeper, where nothing is said of a peer's answer.
+# To one that is named, or failed deeper, if the line does not report a peer's answer.
 _MENTIONED: Final = 0.5
 # A fainter complaint is no reason to take a request for failed.
 _FAILS: Final = 0.1

@@ -12,7 +12,7 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 
-# A stack trace behind the message speaks of the code, not of a peer.
+# A stack trace after the message names code, not a peer.
 _HEAD_CHARS: Final = 600
 # What a service's name may end with, or a client's class: it says nothing of which service it is.
 _KIND: Final = r"(?:service|svc|server|client|api|proxy|stub|host|backend)"

@@ -36,9 +36,12 @@ SUBMIT_CONF: Final[Mapping[str, str]] = {
 }
 
 LEARN_JOB: Final = "learn_normal"
+WINDOWS_JOB: Final = "window_metrics"
+BACKFILL_JOB: Final = "metrics_backfill"
+ESCALATIONS_JOB: Final = "escalations"
 
-# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does. Their driver
-# and the job that learns never take the processor from the others.
+# Spans are evidence beside the logs, in bigger messages and fewer: a small heap does. The driver
+# that stores logs comes first; no other takes the processor from it.
 BACKGROUND_NICENESS: Final = 10
 # What was not learned is learned an hour later: where memory is short, the kernel kills this job
 # before Cassandra (an OOM score adjustment, at most 1000).
@@ -54,15 +57,18 @@ def driver_memory(settings: Settings, job: str) -> str:
     heaps = {
         headers.SPAN_CONSUMER: settings.spark_spans_driver_memory,
         LEARN_JOB: settings.spark_batch_driver_memory,
+        BACKFILL_JOB: settings.spark_batch_driver_memory,
+        WINDOWS_JOB: settings.spark_windows_driver_memory,
+        ESCALATIONS_JOB: settings.spark_escalations_driver_memory,
     }
     return heaps.get(job, settings.spark_driver_memory)
 
 
 def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
     """The command of a job's driver, run with the priority that the job has."""
-    if job == headers.SPAN_CONSUMER:
+    if job in {headers.SPAN_CONSUMER, WINDOWS_JOB, ESCALATIONS_JOB}:
         return ["nice", "-n", str(BACKGROUND_NICENESS), *command]
-    if job == LEARN_JOB:
+    if job in {LEARN_JOB, BACKFILL_JOB}:
         polite = ["nice", "-n", str(BACKGROUND_NICENESS)]
         return ["choom", "-n", str(FIRST_TO_BE_KILLED), "--", *polite, *command]
     return list(command)

@@ -37,7 +37,6 @@ from root_cause.quiet_hours.soundness import (
 from root_cause.quiet_hours.whole_traces import LONGEST_TRACE_MS, starting_in
 from spark.normal.stored_traces import (
     AT_MS,
-    DIRECT_JOIN,
     TRACE,
     has_spans,
     read_rows,
@@ -45,6 +44,7 @@ from spark.normal.stored_traces import (
     stored_rows,
     without_endless_traces,
 )
+from spark.records.stored_partitions import DIRECT_JOIN
 from spark.session import build_session
 
 JOB: Final = "learn_normal"

@@ -1,7 +1,6 @@
 """Reads stored logs and spans of quiet times with Spark, and groups them by trace in its workers.
 
-Read by primary key: `log_minutes` says which partitions of `logs` and `spans` there are, and the
-connector's direct join asks for these alone.
+Read by primary key: `log_minutes` says which partitions of `logs` and `spans` there are.
 """
 
 from __future__ import annotations
@@ -17,23 +16,18 @@ import structlog
 from cassandra.cluster import Session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ByteType, StringType, StructField, StructType, TimestampType
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
 from firstcause.settings import Settings
 from firstcause.storage.log_minutes import ServiceMinute
-from firstcause.storage.log_partition import SHARDS
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from root_cause.quiet_hours.whole_traces import LONGEST_TRACE_MS
 from root_cause.traces.event_key import LINE_ATTRIBUTES
+from spark.records.stored_partitions import stored_partitions
 
 log = structlog.get_logger(__name__)
 
-# For the session: joins with Cassandra's tables by their keys instead of scans.
-DIRECT_JOIN: Final = {
-    "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions"
-}
 TRACE: Final = "trace"
 AT_MS: Final = "at_ms"
 
@@ -53,14 +47,6 @@ COLUMNS: Final = (
     "operation",
     "start_ns",
     "duration_us",
-)
-_PARTITION: Final = ("service_name", "minute", "shard")
-_KEYS: Final = StructType(
-    [
-        StructField("service_name", StringType(), False),
-        StructField("minute", TimestampType(), False),
-        StructField("shard", ByteType(), False),
-    ]
 )
 # A request of so many logs and spans is none, in an hour at the most.
 TRACE_MAX_ROWS: Final = 50_000
@@ -85,12 +71,12 @@ def stored_rows(
 
     A row of these `COLUMNS` is one log event or one span; `trace` is what belongs together.
     """
-    rows = _of_logs(_partitions(spark, settings, "logs", minutes))
+    rows = _of_logs(stored_partitions(spark, settings, "logs", minutes))
     if with_spans:
         # A service may have spans in a minute in which it says nothing.
         names, times = ({one[part] for one in minutes} for part in (0, 1))
         rows = rows.unionByName(
-            _of_spans(_partitions(spark, settings, "spans", product(names, times)))
+            _of_spans(stored_partitions(spark, settings, "spans", product(names, times)))
         )
     near = (
         F.col(AT_MS).between(one.start_ms - LONGEST_TRACE_MS, one.end_ms + LONGEST_TRACE_MS)
@@ -119,22 +105,6 @@ def without_endless_traces(rows: DataFrame) -> DataFrame:
             "parent_span_id": F.when(~is_endless, F.col("parent_span_id")),
         }
     )
-
-
-def _partitions(
-    spark: SparkSession, settings: Settings, name: str, minutes: Iterable[tuple[Any, Any]]
-) -> DataFrame:
-    keys = spark.createDataFrame(
-        [(service, minute, shard) for service, minute in minutes for shard in range(SHARDS)], _KEYS
-    )
-    table = (
-        spark.read.format("org.apache.spark.sql.cassandra")
-        .option("keyspace", settings.cassandra_keyspace)
-        .option("table", name)
-        .option("directJoinSetting", "on")
-        .load()
-    )
-    return keys.join(table, [*_PARTITION])
 
 
 def _of_logs(logs: DataFrame) -> DataFrame:

@@ -44,7 +44,7 @@ class ServiceActivityTable:
         self._session = session
         # The event time is the cell's own timestamp: a late event never moves last_heard back.
         self._heard = session.prepare(
-            # 30 days, as its logs: else names of pods that are no more pile up for ever.
+            # 30 days, as its logs: otherwise the names of old pods would pile up.
             "INSERT INTO services (service_name, last_heard) VALUES (?, ?) "
             "USING TTL 2592000 AND TIMESTAMP ?"
         )

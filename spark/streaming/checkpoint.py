@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TextIO
+from uuid import UUID
 
 from firstcause.errors import FirstcauseError
 
@@ -91,7 +92,13 @@ def committed_offsets(checkpoint: Path) -> dict[tuple[str, int], int]:
     if finished is None:
         # Batch 0 never finished: it starts again where its offset log says it started.
         return {}
-    return _offsets_of(checkpoint, finished)
+    return offsets_of(checkpoint, finished)
+
+
+def newest_finished(checkpoint: Path) -> int:
+    """The newest finished batch; -1 before the first."""
+    found = _newest(checkpoint / "commits")
+    return -1 if found is None else found
 
 
 def is_new(checkpoint: Path) -> bool:
@@ -125,10 +132,15 @@ def other_topics(checkpoint: Path, topic: str) -> set[str]:
     planned = _newest(checkpoint / "offsets")
     if planned is None:
         return set()
-    return {name for name, _ in _offsets_of(checkpoint, planned)} - {topic}
+    return {name for name, _ in offsets_of(checkpoint, planned)} - {topic}
 
 
-def _offsets_of(checkpoint: Path, batch_id: int) -> dict[tuple[str, int], int]:
+def offsets_of(checkpoint: Path, batch_id: int) -> dict[tuple[str, int], int]:
+    """Where a planned batch ends: next offset by (topic, partition).
+
+    Raises:
+        UnusableCheckpoint: the offset log is damaged, or has it no longer (Spark keeps 100).
+    """
     path = checkpoint / "offsets" / str(batch_id)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -148,12 +160,35 @@ def _offsets_of(checkpoint: Path, batch_id: int) -> dict[tuple[str, int], int]:
 
 def planned_at_ms(checkpoint: Path, batch_id: int) -> int | None:
     """When batch `batch_id` was first planned, ms since the epoch; None if it never was."""
+    return _metadata_of(checkpoint, batch_id, "batchTimestampMs")
+
+
+def watermark_ms(checkpoint: Path, batch_id: int) -> int | None:
+    """The watermark of a planned batch, ms since the epoch (0: none yet); None if it never was."""
+    return _metadata_of(checkpoint, batch_id, "batchWatermarkMs")
+
+
+def _metadata_of(checkpoint: Path, batch_id: int, name: str) -> int | None:
     path = checkpoint / "offsets" / str(batch_id)
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
-        return int(metadata["batchTimestampMs"])
+        return int(json.loads(path.read_text(encoding="utf-8").splitlines()[1])[name])
     except (OSError, IndexError, ValueError, KeyError):
         return None
+
+
+def query_id(checkpoint: Path) -> UUID:
+    """The id that Spark gave the query with the checkpoint's first start.
+
+    Raises:
+        UnusableCheckpoint: it has none.
+    """
+    path = checkpoint / "metadata"
+    try:
+        return UUID(json.loads(path.read_text(encoding="utf-8"))["id"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UnusableCheckpoint(
+            f"The checkpoint {checkpoint} is damaged ({path.name}: {error}): move it away."
+        ) from error
 
 
 def lost_offsets(

@@ -61,6 +61,7 @@ class StreamingJob:
         start: starts the query; may raise ServiceAway. Called again after each failure.
         topic: the Kafka topic that it reads.
         checkpoint: the query's checkpoint folder.
+        on_look: called with the query at each look at it; raises nothing.
         give_up_seconds: after failures without a break for so long, the driver ends with an error.
     """
 
@@ -68,6 +69,7 @@ class StreamingJob:
     start: Callable[[], StreamingQuery]
     topic: str
     checkpoint: Path
+    on_look: Callable[[StreamingQuery], None] = lambda _: None
     give_up_seconds: float = GIVE_UP_SECONDS
 
 
@@ -132,6 +134,7 @@ def run(
             log.info("query_started", job=job.name, query_id=query.id, run_id=query.runId)
             while query.isActive and not stop.is_set():
                 last_batch = _finished_batch(query, last_batch)
+                job.on_look(query)
                 active, works = _state(query)
                 if works:
                     outage.over()
@@ -196,8 +199,7 @@ def _check_offsets(job: StreamingJob, settings: Settings) -> None:
     committed = committed_offsets(job.checkpoint)
     if not committed:
         return
-    lost = lost_offsets(committed, _available_offsets(settings, committed))
-    if lost:
+    if lost := lost_offsets(committed, _available_offsets(settings, committed)):
         raise UnusableCheckpoint(explain_loss(job.checkpoint, lost))
 
 
@@ -214,9 +216,8 @@ def _topic_id(settings: Settings, topic: str) -> str:
 
 
 def _no_answer(settings: Settings) -> ServiceAway:
-    return ServiceAway(
-        f"Kafka does not answer at {settings.kafka_bootstrap_servers}: see `firstcause status`."
-    )
+    address = settings.kafka_bootstrap_servers
+    return ServiceAway(f"Kafka does not answer at {address}: see `firstcause status`.")
 
 
 def _available_offsets(
@@ -228,8 +229,7 @@ def _available_offsets(
             "bootstrap.servers": settings.kafka_bootstrap_servers,
             "group.id": "firstcause-offset-check",
             "enable.auto.commit": False,
-            # Told once by the error below.
-            "log_level": 2,
+            "log_level": 2,  # told once by the error below
         }
     )
     try:

@@ -10,7 +10,7 @@ BATCH_SLOTS: Final = 3
 BATCH_POOL_DESCRIPTION: Final = "All tasks but the streams' drivers: some hold a slot for hours."
 
 # For the tasks of `stream_jobs`, one a job: they hold a slot for seconds, to start a driver.
-STREAM_SLOTS: Final = 2
+STREAM_SLOTS: Final = 4
 # Above any other task, whatever hangs from it.
 STREAM_PRIORITY: Final = 1000
 

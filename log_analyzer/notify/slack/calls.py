@@ -13,10 +13,10 @@ from log_analyzer.notify.channel import MaybeSentError, NotSentError, Refusal
 RETRY_AFTER_MAX_SECONDS: Final = 300.0
 _UNREADABLE_RETRY_AFTER_SECONDS: Final = 30.0
 
-# Slack's words for "something broke here": the post may have been made all the same.
+# Slack's codes for an internal error: the post may have been made anyway.
 _UNSURE: Final = frozenset({"internal_error", "fatal_error", "request_timeout"})
 
-# Slack's words for what decides what comes next.
+# Slack's codes for the refusals that decide the next step.
 _REFUSALS: Final[dict[str, Refusal]] = {
     "message_not_found": "message_gone",
     "edit_window_closed": "message_gone",

@@ -48,6 +48,7 @@ DAGS = {
     "dead_letter_replay",
     "evaluate_root_cause",
     "learn_normal",
+    "metrics_backfill",
     "housekeeping",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,9 @@ COLUMNS = (
     "parent_span_id",
     "status_code",
     "latency_ms",
+    "user_id",
 )
+MINUTE_MS = 60_000
 
 
 def store(session: Session, logs: Iterable[LogEvent]) -> None:
@@ -37,6 +39,20 @@ def store(session: Session, logs: Iterable[LogEvent]) -> None:
     rows = [row(log) for log in logs]
     for result in execute_concurrent_with_args(session, statement, rows):
         assert result.success
+
+
+def keep(session: Session, events: Sequence[LogEvent]) -> None:
+    """Stores logs as the store job does, with the tables that lead to them."""
+    store(session, events)
+    for name, minute in {(one.service_name, one.timestamp_ms // MINUTE_MS) for one in events}:
+        at = datetime_from_ms(minute * MINUTE_MS)
+        session.execute(
+            "INSERT INTO log_minutes (service_name, day, minute) VALUES (%s, %s, %s)",
+            (name, at.date(), at),
+        )
+        session.execute(
+            "INSERT INTO services (service_name, last_heard) VALUES (%s, %s)", (name, at)
+        )
 
 
 def row(log: LogEvent) -> tuple[Any, ...]:

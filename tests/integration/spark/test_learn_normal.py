@@ -25,7 +25,7 @@ from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from root_cause.quiet_hours.whole_traces import starting_in
 from tests.integration.log_analyzer.stored_incidents import put_incident
-from tests.integration.spark.stored_logs import store
+from tests.integration.spark.stored_logs import keep
 from tests.streaming_driver import StoreDriver
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -51,20 +51,6 @@ def generated(start: datetime, minutes: int, scenario: str | None = None) -> lis
         for batch in EventStream(parameters).batches()
         for value in batch.values
     ]
-
-
-def keep(session: Session, events: Sequence[LogEvent]) -> None:
-    """Stores logs as the store job does, with the tables that lead to them."""
-    store(session, events)
-    for name, minute in {(one.service_name, one.timestamp_ms // MINUTE_MS) for one in events}:
-        at = datetime_from_ms(minute * MINUTE_MS)
-        session.execute(
-            "INSERT INTO log_minutes (service_name, day, minute) VALUES (%s, %s, %s)",
-            (name, at.date(), at),
-        )
-        session.execute(
-            "INSERT INTO services (service_name, last_heard) VALUES (%s, %s)", (name, at)
-        )
 
 
 def keep_spans(session: Session, spans: Sequence[Span]) -> None:

@@ -1,0 +1,1 @@
+"""Running sums of a minute, from which the rows of window metrics are added up."""

@@ -1,0 +1,1 @@
+"""Escalations: the decision of `alerting.escalation` as a stateful query."""

@@ -1,0 +1,1 @@
+"""Window metrics: what is measured of log events, added up and written."""
