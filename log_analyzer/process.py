@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import structlog
 from cassandra.cluster import DriverException, NoHostAvailable, Session
-from firstcause.storage.window_metrics import WindowHistory
 from prometheus_client import REGISTRY
 
 from firstcause.alerts.rules_file import RulesFile
@@ -22,6 +21,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
+from firstcause.storage.window_metrics import WindowHistory
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
