@@ -251,7 +251,9 @@ def test_a_storm_over_two_instances_and_three_services_is_one_post(
     assert len(posts) == 1
     sent = [r["body"] for r in slack.recorded if r["path"] == "/api/chat.postMessage"]
     # That of the errors and that of the alert.
-    assert len([one for one in sent if "thread_ts" not in one]) == 2
+    roots = [one["text"] for one in sent if "thread_ts" not in one]
+    assert sorted(name in str(roots) for name in (names[0], slow)) == [True, True]
+    assert len(roots) == 2, roots
 
 
 def test_killed_between_the_post_and_its_record_there_is_one_post(
