@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
 
 from api.guard.access import Access
 from api.guard.headers import AnswerHeaders
@@ -19,6 +20,11 @@ from api.guard.load import Readers
 from api.guard.problems import add_handlers
 from api.guard.rate import RateLimit
 from api.guard.signing import Signer
+from api.pages import incidents as incident_pages
+from api.pages import login as login_page
+from api.pages import logs as log_pages
+from api.pages import tail as tail_page
+from api.pages.rendering import FOLDER, problem_page
 from api.reading.stores import StoreAccess
 from api.routes import incidents, logs, state
 from api.routes.context import Context
@@ -74,8 +80,11 @@ def create_app(
         dependencies=list(dependencies),
     )
     app.state.context = context
-    for module in (state, logs, incidents):
+    app.state.problem_page = problem_page
+    pages = (incident_pages, log_pages, tail_page, login_page)
+    for module in (state, logs, incidents, *pages):
         app.include_router(module.routes)
+    app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
     add_handlers(app)
     app.add_middleware(AnswerHeaders, framed_by_self=identify is not None)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES)

@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from api.pages.vendored import VENDORED
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 PROFILES = ("kafka", "cassandra", "spark")
 MAVEN_GOAL = "org.codehaus.mojo:license-maven-plugin:2.5.0:download-licenses"
 # Packages whose metadata name no licence; read from the licence file that they ship.
 UNDECLARED = {"mistralai": "Apache License 2.0"}
+VENDORED_NOTE = "As npm has them, in [api/pages/static](../api/pages/static).\n"
 HEAD = """# Licences
 
 Firstcause itself is under the [MIT licence](../LICENSE). This page lists what it installs and
@@ -69,6 +72,12 @@ def jar_rows(profile: str) -> Iterator[tuple[str, str, str]]:
             yield f"{group}:{artifact}", version, ", ".join(names) or "not declared"
 
 
+def vendored_rows() -> Iterator[tuple[str, str, str]]:
+    """File and package, version, licence of what api/pages/static holds of others."""
+    for name, package, release, licence, digest in VENDORED:
+        yield f"{name} of {package}, SHA-256 {digest}", release, licence
+
+
 def table(rows: Iterator[tuple[str, str, str]]) -> str:
     """The rows as a Markdown table, by name."""
     cells = (
@@ -83,6 +92,7 @@ def table(rows: Iterator[tuple[str, str, str]]) -> str:
 def main() -> None:
     """Writes the page anew."""
     parts = [HEAD, "## Python packages\n", table(python_rows())]
+    parts += ["\n## Files of the pages\n", VENDORED_NOTE, table(vendored_rows())]
     for profile in PROFILES:
         parts += [f"\n## Jars of {profile.capitalize()}\n", table(jar_rows(profile))]
     PAGE.write_text("\n".join(parts) + "\n", encoding="utf-8")

@@ -36,6 +36,8 @@ from spark.windows.store import WindowStore
 from spark.windows.stream import STATE_OPTIONS, EventMeasures
 
 JOB: Final = WINDOWS_JOB
+# Of a batch, in the small heap of this driver.
+MOST_EVENTS: Final = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +69,8 @@ def watch_until_stopped(settings: Settings, stop: threading.Event) -> None:
 
             def start() -> StreamingQuery:
                 check_cassandra(cql)
-                records = record_stream(
-                    session, settings, topic, settings.spark_max_events_per_batch
-                )
+                most = min(settings.spark_max_events_per_batch, MOST_EVENTS)
+                records = record_stream(session, settings, topic, most)
                 return (
                     measures.each_once(measures.of(records))
                     .writeStream.queryName(JOB)

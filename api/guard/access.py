@@ -40,10 +40,13 @@ class Access:
             self._csrf.check(request, request.headers.get(CSRF_HEADER, ""))
         return who
 
-    def _who(self, request: Request, right: Right) -> Principal:
-        who = self._identify(request)
-        host = request.client.host if request.client else ""
-        wait = self._rate.wait_seconds(who.caller if who else f"address {host}")
+    def slow_down(self, caller: str) -> None:
+        """Takes one request of a caller.
+
+        Raises:
+            Problem: 429 too fast.
+        """
+        wait = self._rate.wait_seconds(caller)
         if wait > 0:
             metrics.REFUSED.labels("rate").inc()
             raise Problem(
@@ -51,6 +54,11 @@ class Access:
                 "More requests than this caller may make: wait, then try again.",
                 headers={"Retry-After": str(ceil(wait))},
             )
+
+    def _who(self, request: Request, right: Right) -> Principal:
+        who = self._identify(request)
+        host = request.client.host if request.client else ""
+        self.slow_down(who.caller if who else f"address {host}")
         if who is None:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,

@@ -43,8 +43,9 @@ ESCALATIONS_JOB: Final = "escalations"
 # Spans are evidence beside the logs, in bigger messages and fewer: a small heap does. The driver
 # that stores logs comes first; no other takes the processor from it.
 BACKGROUND_NICENESS: Final = 10
-# What was not learned is learned an hour later: where memory is short, the kernel kills this job
-# before Cassandra (an OOM score adjustment, at most 1000).
+# What was not learned is learned an hour later; windows and escalations go on where they stopped.
+# Where memory is short, the kernel kills these jobs before Cassandra (an OOM score adjustment, at
+# most 1000).
 FIRST_TO_BE_KILLED: Final = 800
 
 LOCK_WAIT_SECONDS: Final = 60.0
@@ -66,9 +67,9 @@ def driver_memory(settings: Settings, job: str) -> str:
 
 def at_its_priority(job: str, command: Sequence[str]) -> list[str]:
     """The command of a job's driver, run with the priority that the job has."""
-    if job in {headers.SPAN_CONSUMER, WINDOWS_JOB, ESCALATIONS_JOB}:
+    if job == headers.SPAN_CONSUMER:
         return ["nice", "-n", str(BACKGROUND_NICENESS), *command]
-    if job in {LEARN_JOB, BACKFILL_JOB}:
+    if job in {LEARN_JOB, BACKFILL_JOB, WINDOWS_JOB, ESCALATIONS_JOB}:
         polite = ["nice", "-n", str(BACKGROUND_NICENESS)]
         return ["choom", "-n", str(FIRST_TO_BE_KILLED), "--", *polite, *command]
     return list(command)

@@ -16,7 +16,8 @@ from firstcause.settings import PROJECT_ROOT, Settings
 from spark.driver.process import SUBMIT_CONF, at_its_priority, driver_memory
 
 # The jobs that `stream_jobs` keeps running: each is `spark/NAME.py`.
-STREAM_JOBS: Final = ("store_logs", "store_spans", "window_metrics", "escalations")
+STORE_JOBS: Final = ("store_logs", "store_spans")
+STREAM_JOBS: Final = (*STORE_JOBS, "window_metrics", "escalations")
 
 # A driver needs none of them, and shows its environment to whoever may look at the process.
 SECRETS: Final = frozenset(

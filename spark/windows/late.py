@@ -56,6 +56,7 @@ class LateEvents:
         self._measure = measure
         self._counted: int | None = None
         self._retry_at = 0.0
+        self._seen = -1
 
     def look(self, dropped: Callable[[], dict[int, int]]) -> None:
         """Counts the late events of the batches that finished since; raises nothing.
@@ -79,6 +80,10 @@ class LateEvents:
         if newest <= self._counted:
             return
         told = dropped()
+        if newest not in told and newest != self._seen:
+            # Spark tells of a batch just after it has finished it.
+            self._seen = newest
+            return
         for batch_id in range(max(self._counted + 1, newest - KEPT_BATCHES), newest + 1):
             if told.get(batch_id) != 0:
                 self._count(batch_id, told.get(batch_id))

@@ -6,7 +6,7 @@ from firstcause.local.daemons.environment import process_environment
 from firstcause.local.service import Task
 from firstcause.settings import Settings
 from spark.driver.process import DriverFiles, running_driver, start_driver
-from spark.driver.submit import STREAM_JOBS, driver_environment, submit_command
+from spark.driver.submit import STORE_JOBS, driver_environment, submit_command
 
 
 def early_drivers(settings: Settings) -> Task:
@@ -19,9 +19,12 @@ def early_drivers(settings: Settings) -> Task:
 
 
 def start_drivers(settings: Settings) -> None:
-    """Starts the driver of each streaming job that has none. Does not wait until they work."""
+    """Starts the driver of each store job that has none. Does not wait until they work.
+
+    The other jobs are left to `stream_jobs`: more JVMs at once would hold up the services' start.
+    """
     environment = driver_environment(process_environment(settings))
-    for job in STREAM_JOBS:
+    for job in STORE_JOBS:
         files = DriverFiles.of(settings, job)
         if running_driver(files) is None:
             start_driver(files, submit_command(settings, job), environment)

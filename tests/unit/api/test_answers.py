@@ -15,10 +15,9 @@ from api.reading.cursor import Position, continuation_of, next_cursor
 from api.reading.logs import LogFilter, LogReader
 from firstcause.access.keys import KeyFile
 from firstcause.incidents.human_actions import Acknowledgement, Feedback, Resolution, Silence
-from tests.unit.api.world import NOW, LogsInMemory, a_client, a_row, an_incident
+from tests.unit.api.world import NOW, TIMES, LogsInMemory, a_client, a_row, an_incident
 
 DAY = timedelta(days=1)
-TIMES = {"from": "2026-02-28T00:00:00Z", "to": "2026-03-02T00:00:00Z"}
 
 
 def test_logs_come_newest_first_with_what_they_hold(tmp_path) -> None:

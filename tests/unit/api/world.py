@@ -23,8 +23,13 @@ from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.report.deterministic import current_analysis
 from log_analyzer.report.sections import report_sections, suspects
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+# An hour ago, at the beginning of a minute: the pages list what is not too old.
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 NOW_MS = int(NOW.timestamp() * 1_000)
+TIMES = {
+    "from": (NOW - timedelta(days=1)).isoformat(),
+    "to": (NOW + timedelta(days=1)).isoformat(),
+}
 BASE = "http://127.0.0.1:18090"
 
 
