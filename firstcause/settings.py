@@ -139,6 +139,9 @@ class Settings(SlackSettings, IngestSettings, ApiSettings, SparkSettings, BaseSe
         default=Path("anomaly_rules.yaml"),
         description="Rules of alerts; a saved change is in force without a restart",
     )
+    alert_history_hours: int = Field(
+        default=24, ge=1, le=336, description="The past that alert rules learn from at a start"
+    )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
     local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
