@@ -98,7 +98,7 @@ class Delivery:
         metrics.MESSAGES_PENDING.set(len(unsent))
         members = set(self._outbox.waiting("digested"))
         watched = [*self._outbox.waiting("live"), *self._outbox.waiting("silenced"), *members]
-        self._send_first(self._looks.due(unsent, FIRST_NOTICES_A_PASS))
+        self._send_first(self._looks.due(unsent, FIRST_NOTICES_A_PASS, SOON_MS))
         again = self._looks.due_again(watched, WATCHED_A_PASS)
         for one in again:
             self._looks.begun(one, LOOK_AT_MEMBER_MS if one in members else LOOK_MS)

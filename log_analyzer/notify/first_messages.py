@@ -28,7 +28,6 @@ class Unposted:
 
     row: MessageRow
     view: IncidentView
-    analysis: Analysis
     digest: DigestKind | None = None
 
     @property
@@ -78,7 +77,7 @@ class FirstMessages:
             old_after_ms=self._old_after_ms if news else None,
         )
         if fate in ("send", "old"):
-            unposted = Unposted(row, view, self._rendering.analysis(view))
+            unposted = Unposted(row, view)
             if row.digest_id is not None and not self._digests.is_news(
                 row, view, is_old=fate == "old"
             ):
@@ -109,8 +108,9 @@ class FirstMessages:
         row, now_ms = one.row, self._clock_ms()
         target = row.target if row.kind == "linked" else None
         target = target or self._router.channel_of(one.view, now_ms)
-        told = self._told_by_post(one, target, now_ms)
-        notice = self._rendering.notice(one.view, one.analysis, told)
+        analysis = self._rendering.analysis(one.view)
+        told = self._told_by_post(one, analysis, target, now_ms)
+        notice = self._rendering.notice(one.view, analysis, told)
         if one.is_news:
             self._digests.note_sent(row)
         return self._sender.post(row, notice, target, told)
@@ -123,8 +123,8 @@ class FirstMessages:
         return self._digests.look_at_member(row, view, is_old=fate == "old")
 
     @staticmethod
-    def _told_by_post(one: Unposted, target: str, now_ms: int) -> Told:
-        told = told_at_first(Situation(one.view, one.analysis, None, now_ms))
+    def _told_by_post(one: Unposted, analysis: Analysis, target: str, now_ms: int) -> Told:
+        told = told_at_first(Situation(one.view, analysis, None, now_ms))
         before = one.row.told
         if before is None:
             return replace(told, routes=(target,))

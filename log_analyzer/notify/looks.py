@@ -34,10 +34,14 @@ class Looks:
         """Tells that an incident has changed: its messages are due at once."""
         self._poked.add(incident)
 
-    def due(self, waiting: Iterable[Waiting], most: int) -> list[Waiting]:
-        """Those whose time has come, the newest first."""
+    def due(self, waiting: Iterable[Waiting], most: int, soon_ms: int) -> list[Waiting]:
+        """Those whose time has come, or comes within `soon_ms`; the newest first."""
         now_ms = self._clock_ms()
-        due = [one for one in waiting if self._next_ms.get(one.key, 0) <= now_ms]
+        due = [
+            one
+            for one in waiting
+            if self._next_ms.get(one.key, 0) <= now_ms and one.not_before_ms < now_ms + soon_ms
+        ]
         return sorted(due, key=lambda one: one.newest_first)[:most]
 
     def due_again(self, watched: Iterable[Waiting], most: int) -> list[Waiting]:

@@ -13,6 +13,8 @@ from cassandra.cluster import NoHostAvailable
 
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import EpisodeStore
+from log_analyzer.notify.digests.store import DigestStore
+from log_analyzer.notify.messages.digest import Member
 from log_analyzer.notify.outbox import MessageOutbox
 from tests.integration.log_analyzer.analyzer_parts import (
     APART_MS,
@@ -224,3 +226,33 @@ def test_a_settled_message_is_revived_and_a_live_one_guarded(session) -> None:
     revived = outbox.read(incident)
     assert revived is not None
     assert revived.state == "live"
+
+
+def test_a_fatal_error_is_critical_for_ten_minutes_though_forty_errors_of_it_are_kept(
+    session, service
+) -> None:
+    minutes = [an_event(service, n, DAY_MS + n * 60_000) for n in range(120)]
+    minutes[50]["level"] = "FATAL"
+    batch = consumed(minutes)
+    a_tracker(session).record(batch[:55])
+    [incident] = incidents_of(session, service)
+    assert (incident.severity, incident.worst) == ("critical", "critical")
+    # Another process goes on from what is stored.
+    a_tracker(session).record(batch[55:])
+    [incident] = incidents_of(session, service)
+    assert (incident.severity, incident.worst) == ("medium", "critical")
+    assert len(incident.evidence) < 50
+
+
+def test_members_join_a_digest_once_also_when_some_are_named_already(session) -> None:
+    store, digest = DigestStore(session), uuid.uuid4()
+    members = [
+        Member(uuid.uuid4(), DAY_MS, "low", "open", f"title {n}", 1, DAY_MS, DAY_MS)
+        for n in range(120)
+    ]
+    store.join(digest, members[:60])
+    # After a crash some come again, and later ones never move those that stand.
+    store.join(digest, [dataclasses.replace(one, joined_ms=DAY_MS + 1) for one in members])
+    found = {one.incident_id: one for one in store.members(digest)}
+    assert found.keys() == {one.incident_id for one in members}
+    assert [found[one.incident_id].joined_ms - DAY_MS for one in members] == [0] * 60 + [1] * 60

@@ -271,3 +271,17 @@ def test_the_worst_are_named_first() -> None:
     lines = plain_text(render_digest("old_news", members).parts).splitlines()
     assert "the bad one" in lines[3]
     assert len([line for line in lines if "errors since" in line]) == 10
+
+
+def test_messages_that_wait_for_another_try_take_no_turn_of_others() -> None:
+    world = World(old_after_ms=HOUR_MS)
+    refused = [an_incident(number, world.now_ms) for number in range(2 * FIRST_NOTICES_A_PASS)]
+    add(world, *refused)
+    for one in refused:
+        row = world.outbox.rows[one.incident_id]
+        later = dataclasses.replace(row, attempts=3, not_before_ms=world.now_ms + 60_000)
+        world.outbox.rows[one.incident_id] = later
+    other = an_incident(999, world.now_ms - 60_000)
+    add(world, other)
+    world.run()
+    assert [one.key.about for one in world.posts] == [other.incident_id]
