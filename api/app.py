@@ -74,6 +74,8 @@ def create_app(
     app = FastAPI(
         title="Firstcause",
         version=version("firstcause"),
+        # Behind another login nothing is told to who is not known, not even what there is.
+        openapi_url="/openapi.json" if identify is None else None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

@@ -10,7 +10,7 @@ from airflow.sdk import Param, dag, task
 from dags.supervision.incident import AwaitIncidentOperator
 from dags.tasks.drill import inject_fault
 from firstcause.local.daemons.airflow_pools import BATCH_POOL
-from generators.scenario import scenario_names
+from generators.scenario import failing_scenario_names
 
 DOC = """
 ### What it does
@@ -49,7 +49,7 @@ learned as normal (DAG `learn_normal`), the suspects are ranked by how they depa
         "scenario": Param(
             "db_pool_exhausted",
             type="string",
-            enum=scenario_names(),
+            enum=failing_scenario_names(),
             title="Scenario",
             description="The fault to inject.",
         ),

@@ -149,6 +149,9 @@ class Settings(
         default=Path("anomaly_rules.yaml"),
         description="Rules of alerts; a saved change is in force without a restart",
     )
+    alert_history_hours: int = Field(
+        default=24, ge=1, le=336, description="The past that alert rules learn from at a start"
+    )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
 

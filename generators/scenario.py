@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -61,12 +61,23 @@ class Scenario(StrictModel):
     cause: str = pydantic.Field(description="The true cause, in words")
     culprit: str = pydantic.Field(description="The service where the fault truly is")
     culprit_logs_errors: bool
+    effect: Literal["calls", "logs", "requests"] = pydantic.Field(
+        "calls",
+        description="calls of the culprit go wrong, its logs are lost, or requests to it are",
+    )
     operations: tuple[str, ...] = pydantic.Field((), description="Of the culprit; none: all")
     start_seconds: float = pydantic.Field(ge=0)
     duration_seconds: float = pydantic.Field(gt=0)
-    affected_share: Range = pydantic.Field(description="Of the calls, at the start and the end")
-    modes: Annotated[tuple[FaultMode, ...], pydantic.Field(min_length=1)]
+    affected_share: Range = pydantic.Field(
+        description="Of the calls, logs or requests, at the start and the end"
+    )
+    modes: tuple[FaultMode, ...] = ()
     events: tuple[FaultEvent, ...] = ()
+
+    @property
+    def makes_errors(self) -> bool:
+        """False where nobody logs an ERROR for it: somebody is slow, silent or without traffic."""
+        return self.culprit_logs_errors or any(mode.status_code is not None for mode in self.modes)
 
     def affected(self, topology: Topology) -> frozenset[OperationRef]:
         """The culprit's operations that the fault touches."""
@@ -77,6 +88,15 @@ class Scenario(StrictModel):
 def scenario_names(folder: Path = SCENARIOS_DIR) -> list[str]:
     """The names of the scenarios that are there, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def failing_scenario_names(folder: Path = SCENARIOS_DIR) -> list[str]:
+    """The names of the scenarios that make somebody log an ERROR, sorted."""
+    return [
+        name
+        for name in scenario_names(folder)
+        if CheckedYaml(folder / f"{name}.yaml").validated(Scenario).makes_errors
+    ]
 
 
 def load_scenario(name: str, topology: Topology, folder: Path = SCENARIOS_DIR) -> Scenario:
@@ -116,6 +136,12 @@ def _check(source: CheckedYaml, scenario: Scenario, topology: Topology) -> None:
 
 
 def _check_modes(source: CheckedYaml, scenario: Scenario, topology: Topology) -> None:
+    if scenario.effect != "calls":
+        if scenario.modes:
+            raise source.mistake(("modes",), f"with effect {scenario.effect} no call goes wrong")
+        if scenario.effect == "logs" and scenario.affected_share != (1.0, 1.0):
+            raise source.mistake(("affected_share",), "of lost logs all are: [1.0, 1.0]")
+        return
     if not math.isclose(sum(mode.share for mode in scenario.modes), 1.0):
         raise source.mistake(("modes",), "the shares of the modes must add up to 1")
     for index, mode in enumerate(scenario.modes):

@@ -51,6 +51,9 @@ LOOP_FAILURES = Counter(
 INCIDENTS_MERGED = Counter(
     "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
 )
+ALERTS = Counter(
+    "firstcause_analyzer_alerts", "Alerts that the rules made and that were sent", ["severity"]
+)
 ESCALATIONS = Counter("firstcause_analyzer_escalations", "Escalations stored")
 INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")
 INCIDENTS_OPEN = Gauge("firstcause_incidents_open", "Incidents that are open now, of all instances")

@@ -14,10 +14,15 @@ import structlog
 from cassandra.cluster import DriverException, NoHostAvailable, Session
 from prometheus_client import REGISTRY
 
+from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.store import AlertStore
+from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
 from firstcause.health import serve_health
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
+from firstcause.storage.log_history import LogHistory
+from firstcause.storage.window_metrics import WindowHistory
 from firstcause.templates.shared_miner import SharedTemplateMiner
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
@@ -38,6 +43,7 @@ from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
 from log_analyzer.suspects.ranking_process import RankingProcess
 from log_analyzer.worker_passes import run_passes
+from log_analyzer.workers.alerts import AlertWorker
 from log_analyzer.workers.analysis import AnalysisWorker
 from log_analyzer.workers.context import ContextWorker
 
@@ -142,6 +148,7 @@ class Analyzer:
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
+        self._start("alerts", partial(run_passes, "alerts", self._alerts(session).run_once))
         graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
             store=EpisodeStore(session),
@@ -168,6 +175,18 @@ class Analyzer:
         finally:
             ranking.close()
         _log.info("analyzer_stopped")
+
+    def _alerts(self, session: Session) -> AlertWorker:
+        settings = self._settings
+        return AlertWorker(
+            windows=WindowHistory(session),
+            services=LogHistory(session).services,
+            store=AlertStore(session),
+            load_rules=lambda: RulesFile(settings.alert_rules),
+            send=AlertTopic(settings).send,
+            watermark_ms=settings.window_watermark_seconds * 1_000,
+            history_ms=settings.alert_history_hours * 3_600_000,
+        )
 
     def _start(self, name: str, worker: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=worker, args=(self.stopping,), name=name, daemon=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -143,7 +143,7 @@ class LogHistory:
             self._session, self._by_filter[column], arguments, raise_on_first_error=True
         )
         merged = heapq.merge(
-            *(result.result_or_exc for result in results),
+            *(_once(result.result_or_exc) for result in results),
             key=lambda row: row.timestamp,
             reverse=True,
         )
@@ -151,6 +151,14 @@ class LogHistory:
             for row in map(present_row, sorted(same_time, key=lambda row: str(row.log_id))):
                 if _fits(query, row):
                     yield row
+
+
+def _once(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows, whoever asks for their iterator again.
+
+    The driver's result begins anew then, and heapq.merge asks again for the last one that is left.
+    """
+    yield from rows
 
 
 def _days_back(start: datetime, end: datetime) -> Iterator[date]:

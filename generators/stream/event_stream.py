@@ -141,6 +141,7 @@ class EventStream:
             events = joined([*held, *self._requests(begin, end), *self._fault_events(begin, end)])
             if events is None:
                 continue
+            events = self._without_lost_logs(events)
             order, ready = in_order(events.times_us, None if last else self._us(end))
             spans = events.spans or FinishedSpans.joined([])
             span_order, spans_ready = in_order(spans.ends_us, None if last else self._us(end))
@@ -151,6 +152,15 @@ class EventStream:
                 yield batch
             rest = taken(events, order[ready:])
             held = [dataclasses.replace(rest, spans=spans.taken(span_order[spans_ready:]))]
+
+    def _without_lost_logs(self, events: RenderedEvents) -> RenderedEvents:
+        fault = self._fault
+        if fault is None or fault.scenario.effect != "logs":
+            return events
+        code = list(self.topology.services).index(fault.scenario.culprit)
+        begin, end = self._us(fault.start_seconds), self._us(fault.end_seconds)
+        is_lost = (events.services == code) & (events.times_us >= begin) & (events.times_us < end)
+        return taken(events, np.flatnonzero(~is_lost))
 
     def _us(self, seconds: float) -> int:
         return self.parameters.start_us + int(seconds * 1_000_000)

@@ -19,6 +19,8 @@ from generators.topology import OperationRef, Topology
 
 # Ways of telling the same walk, so that messages vary from request to request.
 VARIANTS: Final = 6
+# In the place of a shape.
+_NEVER_CAME: Final = -1
 
 Shares = npt.NDArray[np.float64]
 
@@ -54,6 +56,8 @@ class _Source:
     rejected_share: float
     # One range of shapes a fault mode; none where the fault does not reach.
     faulty: tuple[range, ...] = ()
+    # True where its requests come to what the fault touches.
+    is_reached: bool = False
 
 
 class Traffic:
@@ -81,6 +85,7 @@ class Traffic:
             np.dot(self._shares, [self._mean_events(source) for source in self._sources])
         )
         modes = fault.scenario.modes if fault else ()
+        self._loses_requests = fault is not None and fault.scenario.effect == "requests"
         self._mode_ends = np.cumsum([mode.share for mode in modes])
 
     def choose(
@@ -104,12 +109,18 @@ class Traffic:
             # The same luck decides both, from its two ends.
             refused = mine & ~hit & (luck > 1 - source.rejected_share)
             chosen[mine] = _pick(source.healthy, pick[mine])
+            if self._loses_requests and source.is_reached:
+                chosen[mine & (luck < fault_shares)] = _NEVER_CAME
+                refused &= chosen != _NEVER_CAME
             if source.rejected_share:
                 chosen[refused] = _pick(source.rejected, pick[refused])
             for mode, shapes in enumerate(source.faulty):
                 so = hit & (modes == mode)
                 chosen[so] = _pick(shapes, pick[so])
         order = np.argsort(chosen, kind="stable")
+        order = order[np.searchsorted(chosen[order], 0) :]
+        if not len(order):
+            return
         numbers, firsts = np.unique(chosen[order], return_index=True)
         for shape, rows in zip(numbers, np.split(order, firsts[1:]), strict=True):
             yield self.shapes[shape], rows
@@ -129,15 +140,17 @@ class Traffic:
             self._add(entry, Outcome(rejected_at=ref), 2)
         rejected = range(first, len(self.shapes))
         faulty: list[range] = []
+        is_reached = False
         if self._fault:
             affected = self._fault.scenario.affected(self._topology)
-            if affected & set(reached):
+            is_reached = bool(affected & set(reached))
+            if is_reached:
                 faulty = [
                     self._add(entry, Outcome(None, mode, affected), VARIANTS)
                     for mode in self._fault.scenario.modes
                 ]
         healthy = self._add(entry, Outcome(), VARIANTS)
-        return _Source(weight, healthy, rejected, sum(refusals.values()), tuple(faulty))
+        return _Source(weight, healthy, rejected, sum(refusals.values()), tuple(faulty), is_reached)
 
     def _add(self, entry: OperationRef, outcome: Outcome, variants: int) -> range:
         first = len(self.shapes)

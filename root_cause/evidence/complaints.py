@@ -26,7 +26,10 @@ NOT_REACHED: Final = re.compile(
     r"|reset by|(?:can ?not|could not|can't|couldn't|failed to|unable to|error while) "
     r"(?:connect|reach|dial)|deadline exceeded|no (?:healthy|available|instance)|bad gateway"
     r"|broken pipe|unexpected (?:eof|end of)|max retries|circuit ?breaker|lost connection"
-    r"|no connection|\bretry(?:ing)?\b|trying again|certificate|handshake|\b(?:ssl|tls|pkix)\b",
+    r"|no connection|\bretry(?:ing)?\b|trying again|handshake|\b(?:ssl|tls|pkix|x509)\b"
+    r"|certificate\W+(?:\w+\W+){0,2}(?:expired|invalid|not|unknown|verif|reject|fail|error|revoked)"
+    r"|(?:expired|invalid|bad|unknown|untrusted|self[- ]signed|verif\w*|trusted|valid)"
+    r"\W+(?:\w+\W+)?certificate",
     re.IGNORECASE,
 )
 # An answer of another that was no good: the failure is told, not made here.

@@ -24,6 +24,8 @@ from root_cause.traces.histogram import Histogram, bin_of, merged, share_above
 from root_cause.traces.steps import Part, Role
 
 _LEAST_SAMPLES: Final = 3
+# So many calls of others tell how long a way through the network takes.
+_LEAST_OTHERS: Final = 50
 # A hundredfold of that, two seconds, is as slow as slow counts.
 _MOST_ORDERS: Final = 2.0
 # Of a call between two that are equally suspect, the answer is owed by the callee.
@@ -41,10 +43,16 @@ class Sample(NamedTuple):
 
 
 class UsualTimes:
-    """The normal's times; of calls that it hardly knows, those of calls like them."""
+    """The normal's times; of calls that it hardly knows, those of calls like them.
 
-    def __init__(self, normal: Normal) -> None:
+    Args:
+        of_others: compare the way of a call with the ways to all other callees. For where a normal
+            is too little to be believed: ways through one network are alike.
+    """
+
+    def __init__(self, normal: Normal, *, of_others: bool = False) -> None:
         self._normal = normal
+        self._others: dict[str, Histogram] = {}
         self.traces = max(1, normal.traces)
         calls: dict[tuple[str, str] | None, list[Histogram]] = defaultdict(list)
         for part in normal.services.values():
@@ -53,9 +61,20 @@ class UsualTimes:
                     calls[key.other, key.operation].append(times)
                     calls[None].append(times)
         self._calls = {key: merged(found) for key, found in calls.items()}
+        if of_others:
+            callees = {key[0] for key in calls if key is not None}
+            self._others = {
+                callee: merged(
+                    times for key, times in self._calls.items() if key and key[0] != callee
+                )
+                for callee in callees
+            }
 
     def of(self, key: TimeKey) -> Histogram:
         """The normal times to compare with; too few if nothing similar is known."""
+        others = self._others.get(key.other, {}) if key.stretch == Stretch.NET else {}
+        if sum(others.values()) >= _LEAST_OTHERS:
+            return others
         part = self._normal.services.get(owner_of(key))
         times = part.times.get(key, {}) if part is not None else {}
         if key.stretch != Stretch.NET or sum(times.values()) >= _LEAST_SAMPLES:
@@ -64,6 +83,11 @@ class UsualTimes:
         if sum(same_callee.values()) >= _LEAST_SAMPLES:
             return same_callee
         return self._calls.get(None, {})
+
+
+def ways(window: Mapping[TimeKey, list[Sample]]) -> dict[TimeKey, list[Sample]]:
+    """The times between two services alone, without those of their own work."""
+    return {key: samples for key, samples in window.items() if key.stretch == Stretch.NET}
 
 
 def slow_evidence(

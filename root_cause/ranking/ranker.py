@@ -5,6 +5,7 @@ Order of arrival, time zones, and the names of services and logs decide nothing.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +19,12 @@ from root_cause.evidence.lost_lines import Losses
 from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Piece
 from root_cause.evidence.structure import Regularity, structural_evidence
-from root_cause.evidence.timing import UsualTimes, slow_evidence
+from root_cause.evidence.timing import UsualTimes, slow_evidence, ways
+from root_cause.evidence.unheard_peers import with_unheard
 from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import DEBUG_LEVELS, learn
 from root_cause.normal.neighbours import Neighbours
+from root_cause.ranking.begun import FirstPart
 from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms
 from root_cause.ranking.normal_applies import normal_applies
 from root_cause.ranking.scores import scores
@@ -32,9 +35,9 @@ from root_cause.traces.event_key import event_key, kind_of
 # Well above what fault-free minutes compared with one another reach (docs/root-cause.md).
 CONFIDENT_FROM: Final = 1.5
 # The same without a normal: a window's beginning knows less.
-CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.0
+CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.25
 # Scores nearer to one another than that leave both suspect.
-STANDS_OUT: Final = 1.8
+STANDS_OUT: Final = 2.5
 STARTS_EVERY_MS: Final = 30_000
 # A start needs that much after it: of less, the greatest of many chances is no evidence.
 LEAST_WINDOW_MS: Final = 60_000
@@ -51,6 +54,7 @@ class Suspect:
         score: comparable within and between rankings; 0 is nothing.
         pieces: its share of each piece of evidence, the weightiest first.
         since_ms: the start of the part of the window that speaks most clearly (event time).
+        begun: the score if what the window's first part shows at the same rate counts half.
     """
 
     service_name: str
@@ -58,6 +62,7 @@ class Suspect:
     score: float
     pieces: tuple[Piece, ...]
     since_ms: int
+    begun: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Ranking:
         told = self.fits_normal and not self.clocks_moved
         if not told or first < max(least, STANDS_OUT * second):
             return None
+        if self.suspects[0].begun < least:
+            return None
         return self.suspects[0].service_name
 
 
@@ -117,7 +124,9 @@ def rank(
     else:
         until_ms = known_start_ms or share_ms(events, spans, LEARNED)
         normal, compared = learned_from_itself(events, spans, until_ms)
-    names = PeerNames(normal.services.keys() | {event.service_name for event in events})
+    heard = normal.services.keys() | {event.service_name for event in events}
+    heard |= {span.service_name for span in spans}
+    names = with_unheard(events, heard)
     window = facts_of(compared.events, compared.spans, normal)
     facts = window.traces
     begin_ms = known_start_ms
@@ -126,7 +135,8 @@ def rank(
     failures = _failures(events, normal if has_normal else None, names, begin_ms)
     steps = (one.step for fact in facts for one in fact.steps)
     fits_normal = normal_applies(steps, normal)
-    regularity, usual = Regularity(normal, names.masked), UsualTimes(normal)
+    regularity = Regularity(normal, names.masked)
+    usual = UsualTimes(normal, of_others=not has_normal)
     named = services_named_in_errors(events, names)
     losses = Losses(([one.step.here for one in fact.steps] for fact in facts), Neighbours(normal))
     tally = Tally(names.masked)
@@ -144,10 +154,17 @@ def rank(
                 tally.observed, tally.error_shares, regularity, losses, named
             )
             pieces += slow_evidence(tally.times, tally.roles, usual)
+        elif not has_normal:
+            # The ways of calls are compared with those to other services, not with their past.
+            pieces += slow_evidence(ways(tally.times), tally.roles, usual)
         for service, (score, shares) in scores(pieces).items():
             if service not in best or score >= best[service][0]:
                 best[service] = (score, start_ms, shares)
-    return Ranking(tuple(_in_order(best)), fits_normal, window.clocks_moved, has_normal=has_normal)
+    first_part = Tally(names.masked)
+    for fact in facts[added:]:
+        first_part.add(fact)
+    suspects = tuple(_in_order(best, FirstPart(first_part)))
+    return Ranking(suspects, fits_normal, window.clocks_moved, has_normal=has_normal)
 
 
 def _failures(
@@ -188,11 +205,13 @@ def _starts(first_ms: int, last_ms: int, known_start_ms: int | None) -> Sequence
     return range(first_ms, last_start_ms + 1, STARTS_EVERY_MS)[::-1]
 
 
-def _in_order(best: Mapping[str, tuple[float, int, tuple[Piece, ...]]]) -> Iterable[Suspect]:
+def _in_order(
+    best: Mapping[str, tuple[float, int, tuple[Piece, ...]]], first_part: FirstPart
+) -> Iterable[Suspect]:
     found = {name: round(score, _DIGITS) for name, (score, _, _) in best.items()}
     # Names order only those that share a rank, so that one run prints as the next.
     for name in sorted(found, key=lambda one: (-found[one], one)):
         if found[name] > 0:
             above = sum(score > found[name] for score in found.values())
             _, since_ms, pieces = best[name]
-            yield Suspect(name, above + 1, found[name], pieces, since_ms)
+            yield Suspect(name, above + 1, found[name], pieces, since_ms, first_part.begun(pieces))

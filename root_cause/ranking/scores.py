@@ -50,14 +50,19 @@ def _summed(pieces: Sequence[Piece], shares: Sequence[Mapping[str, float]]) -> d
     result = {}
     for name, own in found.items():
         own.sort(key=_weightiest)
-        score = 0.0
-        for kind in _KINDS:
-            weights = [one.weight for one in own if isinstance(one.finding, kind)]
-            score += math.fsum(
-                weight * part for weight, part in zip(weights, PIECE_WEIGHTS, strict=False)
-            )
-        result[name] = (score, tuple(own))
+        result[name] = (score_of(own), tuple(own))
     return result
+
+
+def score_of(own: Sequence[Piece]) -> float:
+    """The score of a service's shares of the pieces: its best ones of each kind."""
+    score = 0.0
+    for kind in _KINDS:
+        weights = sorted(-one.weight for one in own if isinstance(one.finding, kind))
+        score -= math.fsum(
+            weight * part for weight, part in zip(weights, PIECE_WEIGHTS, strict=False)
+        )
+    return score
 
 
 def _weightiest(piece: Piece) -> tuple[float, float, float]:

@@ -26,16 +26,17 @@ def put_incident(
         (first.date(), first, incident),
     )
     session.execute(
-        "INSERT INTO incidents (incident_id, opened_at, status) VALUES (%s, %s, %s)",
-        (incident, first, status),
+        "INSERT INTO incidents (incident_id, opened_at, status, fingerprint, service_name, "
+        "template, title) VALUES (%s, %s, %s, %s, 'shop', 'It failed', 'shop: It failed')",
+        (incident, first, status, incident),
     )
     session.execute(
         "INSERT INTO incident_episodes (incident_id, episode_id) VALUES (%s, %s)",
         (incident, incident),
     )
     session.execute(
-        "INSERT INTO episodes (episode_id, incident_id, fingerprint, service_name) "
-        "VALUES (%s, %s, %s, 'shop')",
+        "INSERT INTO episodes (episode_id, incident_id, fingerprint, service_name, template) "
+        "VALUES (%s, %s, %s, 'shop', 'It failed')",
         (incident, incident, incident),
     )
     session.execute(

@@ -22,7 +22,7 @@ from firstcause.events.log_event import ERROR_LEVELS, LogEvent, read_log_event
 from firstcause.incidents.view import IncidentContext, IncidentView, NormalRanking
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
-from generators.scenario import scenario_names
+from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.gatherer import ContextGatherer, GatherLimits
 from log_analyzer.context.log_reader import PARTITION_ROWS, ContextLogReader
@@ -118,7 +118,9 @@ def a_scenario(name: str) -> tuple[str, list[LogEvent], list[dict[str, object]]]
 
     Each scenario has a day of its own, so that none is the past of another.
     """
-    day = datetime(2026, 3, 1, 11, 20, tzinfo=UTC) + timedelta(days=scenario_names().index(name))
+    day = datetime(2026, 3, 1, 11, 20, tzinfo=UTC) + timedelta(
+        days=failing_scenario_names().index(name)
+    )
     stream = EventStream(
         GeneratorParameters(12, 3_690, scenario=name, start=day, fault_start_seconds=3_605)
     )
@@ -136,7 +138,7 @@ def a_scenario(name: str) -> tuple[str, list[LogEvent], list[dict[str, object]]]
     return stream.scenario.culprit, logs, errors
 
 
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", failing_scenario_names())
 def test_each_scenarios_culprit_is_found_in_the_stored_logs(session: Session, name: str) -> None:
     culprit, logs, errors = a_scenario(name)
     store(session, logs)

@@ -56,6 +56,7 @@ def own(settings: Settings) -> Settings:
             "kafka_logs_topic": f"{settings.kafka_logs_topic}_{suffix}",
             "kafka_dead_letter_topic": f"{settings.kafka_dead_letter_topic}_{suffix}",
             "kafka_escalations_topic": f"{settings.kafka_escalations_topic}_{suffix}",
+            "kafka_alerts_topic": f"{settings.kafka_alerts_topic}_{suffix}",
             "analyzer_group": f"{settings.analyzer_group}_{suffix}",
             "analyzer_metrics_port": port,
         }
@@ -97,6 +98,7 @@ def start(own: Settings, product_env: dict[str, str], slack: SlackStub, tmp_path
             "kafka_logs_topic",
             "kafka_dead_letter_topic",
             "kafka_escalations_topic",
+            "kafka_alerts_topic",
             "analyzer_group",
         )
         fixed: dict[str, object] = {name: getattr(own, name) for name in names}

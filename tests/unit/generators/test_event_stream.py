@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LogEvent, read_log_event
 from generators.fault_drill import FaultDrill
-from generators.scenario import load_scenario, scenario_names
+from generators.scenario import failing_scenario_names, load_scenario, scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from generators.topology import OperationRef, Topology
 from generators.topology_file import load_topology
@@ -110,7 +110,8 @@ def test_the_rate_is_what_was_asked_for():
     assert len(messages(parameters(rate=500, duration=60))) == pytest.approx(30_000, rel=0.05)
 
 
-@pytest.mark.parametrize("scenario", [None, *scenario_names()])
+# Of a service whose logs are lost the traces have nothing.
+@pytest.mark.parametrize("scenario", [None, *set(scenario_names()) - {"silent_service"}])
 def test_traces_agree(scenario):
     traces: dict[str, list[LogEvent]] = defaultdict(list)
     keyed = messages(parameters(scenario))
@@ -177,7 +178,7 @@ def test_healthy_traffic_has_no_error_and_few_warnings():
     assert {event.service_name for event in healthy} == set(load_topology().services)
 
 
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", failing_scenario_names())
 def test_a_fault_spreads_to_callers_alone_and_the_culprit_says_what_is_declared(name):
     topology = load_topology()
     scenario = load_scenario(name, topology)

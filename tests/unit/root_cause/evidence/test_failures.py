@@ -205,3 +205,18 @@ def test_a_stack_trace_names_nobody_and_notes_of_a_peer_count() -> None:
 def test_a_surprise_grows_with_cases_and_is_none_where_nothing_changed() -> None:
     assert surprise(5, 50, 10, 100) == surprise(0, 9, 0, 9) == surprise(1, 0, 1, 5) == 0
     assert surprise(6, 6, 0, 20) > surprise(3, 6, 0, 20) > surprise(3, 6, 4, 20) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "speaks"),
+    [
+        ("Handling list_certificate for user-7", False),
+        ("certificate has expired", True),
+        ("x509: signed by unknown authority", True),
+        ("the peer sent an invalid certificate", True),
+    ],
+)
+def test_a_certificate_is_a_complaint_only_if_something_is_wrong_with_it(
+    text: str, speaks: bool
+) -> None:
+    assert bool(complaints_of([line("api", 0, text, "INFO")], NAMES)) is speaks

@@ -357,3 +357,30 @@ def test_who_does_not_wait_as_long_as_usual_is_the_suspect() -> None:
 
     ranking = rank(traffic(hasty, 60, first=9_000, at_ms=LATER_MS), [], normal())
     assert ranking.suspects[0].service_name == "shop"
+
+
+def test_on_the_first_day_a_way_is_compared_with_those_to_other_services() -> None:
+    """The fault was there all along, so the window's own past has it too."""
+    spans = [
+        span
+        for number in range(120)
+        for index, callee in enumerate(("cart", "stock", "price"))
+        for span in spans_of_call(
+            900 + 3 * number + index,
+            LATER_MS + number * 1_000,
+            caller="shop",
+            callee=callee,
+            way_ms=2_000.0 if callee == "cart" else 3.0,
+            work_ms=10,
+        )
+    ]
+    ranking = rank([], spans, None)
+    assert ranking.suspects[0].service_name == "cart"
+
+
+def test_what_was_there_from_the_window_s_start_counts_half_for_naming() -> None:
+    begun = rank(window("silent"), [], normal()).suspects[0]
+    all_along = rank(traffic(silent_stock, 50, first=5_000, at_ms=LATER_MS), [], normal())
+    assert begun.service_name == all_along.suspects[0].service_name == "stock"
+    assert begun.begun == pytest.approx(begun.score, rel=0.05)
+    assert all_along.suspects[0].begun < 0.6 * all_along.suspects[0].score
