@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firstcause.api_settings import ApiSettings
 from firstcause.ingest_settings import IngestSettings
+from firstcause.local_settings import LocalSettings
+from firstcause.search_settings import SearchSettings
 from firstcause.slack_settings import SlackSettings
 from firstcause.spark_settings import SparkSettings
 
@@ -23,7 +25,15 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(SlackSettings, IngestSettings, ApiSettings, SparkSettings, BaseSettings):
+class Settings(
+    SlackSettings,
+    IngestSettings,
+    ApiSettings,
+    SearchSettings,
+    SparkSettings,
+    LocalSettings,
+    BaseSettings,
+):
     """All settings of one installation. Immutable; read once a process through `load_settings`.
 
     Paths that are not absolute are taken from the project's root.
@@ -144,16 +154,6 @@ class Settings(SlackSettings, IngestSettings, ApiSettings, SparkSettings, BaseSe
     )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
-    local_postgres_port: int = Field(default=19432, description="PostgreSQL of the local Airflow")
-    local_kafka_controller_port: int = Field(
-        default=19093, description="Controller of the local Kafka"
-    )
-    local_cassandra_storage_port: int = Field(
-        default=17000, description="Node to node, local Cassandra"
-    )
-    local_cassandra_jmx_port: int = Field(default=17199, description="JMX of the local Cassandra")
-    local_kafka_heap: str = Field(default="512m", description="Heap of the local Kafka")
-    local_cassandra_heap: str = Field(default="1536m", description="Heap of the local Cassandra")
 
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON lines"
@@ -211,6 +211,11 @@ class Settings(SlackSettings, IngestSettings, ApiSettings, SparkSettings, BaseSe
     def api_keys_file(self) -> Path:
         """Where API keys are kept, hashed; `firstcause keys` changes it."""
         return self.firstcause_home / "api_keys.json"
+
+    @property
+    def search_dir(self) -> Path:
+        """Where the search index is kept; it can be made again from Cassandra."""
+        return self.firstcause_home / "search"
 
     @property
     def logs_dir(self) -> Path:

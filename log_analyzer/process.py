@@ -18,14 +18,15 @@ from firstcause.alerts.rules_file import RulesFile
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
+from firstcause.health import serve_health
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
 from firstcause.storage.window_metrics import WindowHistory
+from firstcause.templates.shared_miner import SharedTemplateMiner
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
-from log_analyzer.health import serve_health
 from log_analyzer.incident_history.reader import IncidentReader
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
@@ -35,7 +36,6 @@ from log_analyzer.incidents.stores.trace_complaints import TraceComplaints
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
-from log_analyzer.intake.template_store import SharedTemplateMiner
 from log_analyzer.model.analysis_store import AnalysisStore
 from log_analyzer.model.wiring import questioner
 from log_analyzer.notify.channel_wiring import Messaging
@@ -82,7 +82,10 @@ class Analyzer:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
         REGISTRY.register(StreamCollector(self._settings.checkpoints_dir))
         serve_health(
-            self._settings.analyzer_metrics_host, self._settings.analyzer_metrics_port, self.health
+            self._settings.analyzer_metrics_host,
+            self._settings.analyzer_metrics_port,
+            self.health,
+            port_setting="ANALYZER_METRICS_PORT",
         )
         metrics.watch_dead_letters(self._settings)
         session = self._connect()
@@ -164,7 +167,7 @@ class Analyzer:
             settings=settings,
             tracker=tracker,
             dead_letters=DeadLetterWriter(settings),
-            miner=SharedTemplateMiner(session),
+            miner=SharedTemplateMiner(session, unplaced=metrics.TEMPLATES_UNPLACED.inc),
         )
         _log.info("analyzer_started", group=settings.analyzer_group, with_model=with_model)
         try:

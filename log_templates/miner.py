@@ -1,6 +1,6 @@
 """Message templates: what is left of a log message when its variables are masked.
 
-The door is `TemplateMiner.add`. `SharedTemplateMiner` (template_store.py) has the same door and
+The door is `TemplateMiner.add`. `SharedTemplateMiner` (firstcause.templates) has the same door and
 keeps what it learns in Cassandra.
 """
 

@@ -73,6 +73,7 @@ class Installation:
                 "kafka_escalations_topic": f"incident_escalations_{suffix}",
                 "cassandra_keyspace": f"firstcause_{suffix}",
                 "ingest_group": f"ingest_{suffix}",
+                "search_group": f"search_indexer_{suffix}",
                 "analyzer_group": f"batch_consumer_group_{suffix}",
             }
         )
@@ -80,8 +81,8 @@ class Installation:
 
 def new_installation(home: Path, **overrides: object) -> Installation:
     """An installation on free ports; nothing is started."""
-    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, api = (
-        free_ports(11)
+    kafka, controller, cql, storage, jmx, airflow, postgres, metrics, http, bridge, api, indexer = (
+        free_ports(12)
     )
     fields: dict[str, object] = {
         "firstcause_home": home,
@@ -96,6 +97,7 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "ingest_http_port": http,
         "ingest_metrics_port": bridge,
         "api_port": api,
+        "search_metrics_port": indexer,
         "local_cassandra_heap": "1024m",
         **overrides,
     }

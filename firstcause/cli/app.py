@@ -35,6 +35,7 @@ def _assemble() -> None:
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
     from log_analyzer.commands import analyzer as analyzer_commands
+    from search.commands import search as search_commands
 
     for module in (
         services,
@@ -52,6 +53,7 @@ def _assemble() -> None:
         generator_commands,
         ingest_commands,
         analyzer_commands,
+        search_commands,
     ):
         module.register(app)
 

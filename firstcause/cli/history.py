@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,8 @@ from firstcause.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.console import Console
-
     from firstcause.storage.log_history import LogHistory, LogQuery, LogRow
 
-_LEVEL_STYLES = {"ERROR": "red", "FATAL": "bold red", "WARN": "yellow", "DEBUG": "dim"}
 _DEFAULT_SPAN = timedelta(hours=1)
 _SERVICES_SHOWN = 30
 
@@ -85,43 +82,25 @@ def _query(
 def _show(rows: Iterable[LogRow], *, as_json: bool) -> int:
     from rich.console import Console
 
+    from firstcause.text.log_lines import json_line, terminal_line
+
     console = Console(soft_wrap=True, highlight=False)
     shown = 0
     for row in rows:
         if as_json:
-            typer.echo(_json_line(row))
+            typer.echo(json_line(row))
         else:
-            _print_line(console, row)
+            console.print(terminal_line(row))
         shown += 1
     return shown
 
 
-def _json_line(row: LogRow) -> str:
-    import orjson
-
-    return orjson.dumps({name: _plain(item) for name, item in row.items()}).decode()
-
-
-def _plain(item: Any) -> Any:
-    if isinstance(item, datetime):
-        return item.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return item
-
-
-def _print_line(console: Console, row: LogRow) -> None:
-    from rich.text import Text
-
-    line = Text(row["timestamp"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], style="dim")
-    line.append(f" {row['level']:<5}", style=_LEVEL_STYLES.get(row["level"], ""))
-    line.append(f" {printable(row['service_name'])} ", style="cyan")
-    line.append(printable(row["message"]))
-    console.print(line)
-
-
 def _hint(history: LogHistory, service: str) -> None:
+    from firstcause.text.log_lines import plain
+
     heard = history.services()
     if service in heard:
-        last = _plain(heard[service])
+        last = plain(heard[service])
         typer.echo(
             f"Nothing in this time. {service} was last heard {last}: try --to {last}", err=True
         )

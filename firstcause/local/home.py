@@ -20,6 +20,7 @@ WIPED: Final = (
     "checkpoints",
     "logs",
     "run",
+    "search",
     "slack_preview.jsonl",
     "slack_preview.lock",
     "slack_preview_pictures",

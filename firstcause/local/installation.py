@@ -18,6 +18,7 @@ from firstcause.local.daemons.cassandra_node import cassandra_service
 from firstcause.local.daemons.ingest import ingest_service
 from firstcause.local.daemons.kafka import kafka_service
 from firstcause.local.daemons.postgres import postgres_service
+from firstcause.local.daemons.search_indexer import search_indexer_service
 from firstcause.local.service import Service, Task
 from firstcause.settings import Settings
 from firstcause.storage import migrations
@@ -34,6 +35,7 @@ SERVICE_NAMES: Final = (
     "airflow-triggerer",
     "analyzer",
     "ingest",
+    "search-indexer",
     "api",
 )
 
@@ -54,6 +56,8 @@ def local_services(settings: Settings) -> list[Service]:
         services.append(cassandra_service(settings))
     airflow = [postgres_service(settings), *airflow_services(settings)]
     services += [*airflow, analyzer_service(settings), ingest_service(settings)]
+    if settings.search_enabled:
+        services.append(search_indexer_service(settings))
     return [*services, api_service(settings)] if settings.api_enabled else services
 
 

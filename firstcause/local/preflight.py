@@ -36,6 +36,7 @@ MEMORY_NEEDED_BYTES: Final = {
     "analyzer": 150 * 2**20,
     "ingest": 150 * 2**20,
     "api": 150 * 2**20,
+    "search-indexer": 300 * 2**20,
 }
 # What a Spark driver takes beside its heap: the JVM itself and the Python process.
 DRIVER_OVERHEAD_BYTES: Final = 512 * 2**20

@@ -101,7 +101,7 @@ class LogHistory:
 
     def of_trace(self, trace_id: str, limit: int = 10_000) -> list[LogRow]:
         """Logs of one trace over all services, oldest first; at most `limit`."""
-        rows = [_present(row) for row in self._session.execute(self._trace, (trace_id, limit))]
+        rows = [present_row(row) for row in self._session.execute(self._trace, (trace_id, limit))]
         return sorted(rows, key=lambda row: (row["timestamp"], str(row["log_id"])))
 
     def services(self) -> dict[str, datetime]:
@@ -148,7 +148,7 @@ class LogHistory:
             reverse=True,
         )
         for _, same_time in itertools.groupby(merged, key=lambda row: row.timestamp):
-            for row in map(_present, sorted(same_time, key=lambda row: str(row.log_id))):
+            for row in map(present_row, sorted(same_time, key=lambda row: str(row.log_id))):
                 if _fits(query, row):
                     yield row
 
@@ -182,7 +182,8 @@ def _fits(query: LogQuery, row: LogRow) -> bool:
     )
 
 
-def _present(row: Any) -> LogRow:
+def present_row(row: Any) -> LogRow:
+    """A row of the driver as a dict; what it does not have is left out; its time is UTC."""
     found = {name: item for name, item in row._asdict().items() if item is not None}
     found["timestamp"] = found["timestamp"].replace(tzinfo=UTC)
     if "attributes" in found:

@@ -11,13 +11,14 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from firstcause.garbage_collection import rare_garbage_collection
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
 from log_analyzer.incidents.stores.writes import LostRaceError
 from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.batch_processor import TRANSIENT_ERRORS, BatchProcessor
-from log_analyzer.intake.consumer_setup import consumer_config, rare_garbage_collection
+from log_analyzer.intake.consumer_setup import consumer_config
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.intake.message_reader import MessageReader
 from log_analyzer.intake.uncommitted_batch import UncommittedBatch

@@ -1,15 +1,10 @@
-"""The consumer's Kafka configuration, and rarer garbage collection for its loop."""
+"""How the consumer loop reads Kafka."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from firstcause.settings import Settings
-
-GARBAGE_OBJECTS: Final = 70_000
 
 
 def consumer_config(settings: Settings) -> dict[str, Any]:
@@ -29,20 +24,3 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
         "topic.metadata.refresh.interval.ms": 10_000,
         "reconnect.backoff.max.ms": 2_000,
     }
-
-
-@contextlib.contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Collects garbage a hundred times less often, and skips existing objects.
-
-    Messages make none. By default Python looks after each 700 of them, which costs as much as
-    reading them.
-    """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()

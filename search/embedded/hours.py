@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 HOUR_MS: Final = 3_600_000
-# Of the schema: another one begins another folder, and is filled by a rebuild.
+# Of the schema: another one begins another folder.
 LAYOUT: Final = "v1"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,15 +38,21 @@ class HourFolders:
 
     def between(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, Path]]:
         """The hours that are there and touch [from_ms, to_ms), the newest first."""
-        if to_ms <= from_ms or not self.root.is_dir():
+        if to_ms <= from_ms:
             return
         first, last = hour_of(from_ms), hour_of(to_ms - 1)
+        for hour, path in self.every():
+            if first <= hour <= last:
+                yield hour, path
+
+    def every(self) -> Iterator[tuple[int, Path]]:
+        """All hours that are there, the newest first."""
+        if not self.root.is_dir():
+            return
         names = (path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name))
         for name in sorted(names, reverse=True):
             moment = datetime.fromisoformat(f"{name}:00+00:00")
-            hour = (moment - _EPOCH) // timedelta(hours=1)
-            if first <= hour <= last:
-                yield hour, self.root / name
+            yield (moment - _EPOCH) // timedelta(hours=1), self.root / name
 
     def remove_old(self, keep_seconds: float, now_seconds: float | None = None) -> list[str]:
         """Removes hours that ended so long ago and in which nothing was written for as long.
@@ -60,7 +66,7 @@ class HourFolders:
         for leftover in self.root.glob(f"*{_REMOVED}"):
             shutil.rmtree(leftover, ignore_errors=True)
         end_ms = int((now - keep_seconds) * 1_000)
-        for hour, path in self.between(_FIRST_HOUR * HOUR_MS, end_ms):
+        for hour, path in self.every():
             if (hour + 1) * HOUR_MS > end_ms or _written_seconds(path) > now - keep_seconds:
                 continue
             gone = path.with_name(path.name + _REMOVED)

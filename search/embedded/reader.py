@@ -44,8 +44,8 @@ class HourReaders:
                     self._open.pop(path, None)
                 if attempt == ATTEMPTS - 1 and _version(path) is not None:
                     raise IndexAwayError(
-                        f"The search index of {path.name} can't be read ({error}): remove its "
-                        f"folder {path} and trigger the DAG search_rebuild."
+                        f"The search index of {path.name} can't be read ({error}): stop the "
+                        f"search-indexer, remove {path.parent.parent} and start it again."
                     ) from error
                 time.sleep(PAUSE_SECONDS * attempt)
         return None

@@ -62,6 +62,11 @@ class HourWriters:
             self._drop()
             raise IndexWriteError(str(error)) from error
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no hour at all: a new index, or one that somebody removed."""
+        return next(self._folders.every(), None) is None
+
     def remove_old(self, keep_seconds: float) -> list[str]:
         """Removes hours as `HourFolders.remove_old` does, none that is being written."""
         self._drop()

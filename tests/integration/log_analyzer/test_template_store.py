@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cassandra.cluster import NoHostAvailable, OperationTimedOut, Session
 
-from log_analyzer import metrics
-from log_analyzer.intake.template_store import (
+from firstcause.templates.shared_miner import (
     GENERATION_SECONDS,
     SharedTemplateMiner,
     TemplatePatternStore,
@@ -138,17 +137,24 @@ def test_a_full_leaf_ages_what_is_met_keeps_its_id_and_what_is_new_finds_a_place
 ) -> None:
     now = [time.time()]
 
+    unplaced: list[None] = []
+
     def instance() -> SharedTemplateMiner:
-        return SharedTemplateMiner(session, rules, clock_seconds=lambda: now[0])
+        return SharedTemplateMiner(
+            session,
+            rules,
+            clock_seconds=lambda: now[0],
+            unplaced=lambda: unplaced.append(None),
+        )
 
     def words(number: int) -> str:
         return f"same {a_word(number)} {a_word(7 * number + 1)} {a_word(13 * number + 2)} x"
 
     miner = instance()
     ids = [miner.add(words(number)).template_id for number in range(PATTERNS_OF_A_LEAF)]
-    unplaced = metrics.TEMPLATES_UNPLACED._value.get()
+    assert unplaced == []
     assert miner.add(words(500)).text == MASK
-    assert metrics.TEMPLATES_UNPLACED._value.get() == unplaced + 1
+    assert len(unplaced) == 1
     # The same day nothing turns over, however much comes.
     now[0] += 3_600
     assert miner.add(words(500)).text == MASK

@@ -32,6 +32,7 @@ def settings_in(home: Path, shift: int = 0) -> Settings:
         ingest_http_port=21009 + shift,
         ingest_metrics_port=21010 + shift,
         api_port=21011 + shift,
+        search_metrics_port=21012 + shift,
     )
 
 
@@ -41,7 +42,7 @@ def test_two_installations_share_no_port_and_no_path(tmp_path: Path) -> None:
         local_services(settings_in(home, shift=100 * n)) for n, home in enumerate(homes)
     )
     ports = [port for service in [*first, *second] for port in service.ports.values()]
-    assert len(ports) == len(set(ports)) == 22
+    assert len(ports) == len(set(ports)) == 24
     for services, other in ((first, homes[1]), (second, homes[0])):
         for service in services:
             assert not service.log_file.is_relative_to(other)

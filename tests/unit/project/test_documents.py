@@ -134,6 +134,8 @@ def test_the_defaults_in_the_table_of_settings_are_the_defaults() -> None:
             told = value.strip("`")
             if told == "none":
                 assert field.default is None, name
+            elif isinstance(field.default, bool):
+                assert told == str(field.default).lower(), name
             elif isinstance(field.default, int | float):
                 assert float(told) == field.default, name
             else:

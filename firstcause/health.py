@@ -14,11 +14,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from firstcause.errors import FirstcauseError
 
 
-def serve_health(host: str, port: int, health: Callable[[], tuple[bool, dict[str, Any]]]) -> int:
+def serve_health(
+    host: str,
+    port: int,
+    health: Callable[[], tuple[bool, dict[str, Any]]],
+    *,
+    port_setting: str,
+) -> int:
     """Serves until the process ends, in a thread of its own; returns the port.
 
     `/metrics` are Prometheus metrics; any other path answers 200 while healthy and 503 else,
-    with the health as JSON. Port 0 takes a free one.
+    with the health as JSON. Port 0 takes a free one. `port_setting` is named when it is taken.
 
     Raises:
         FirstcauseError: the port is taken.
@@ -47,7 +53,7 @@ def serve_health(host: str, port: int, health: Callable[[], tuple[bool, dict[str
         server = ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
         raise FirstcauseError(
-            f"Port {port} is taken: stop the other analyzer or set ANALYZER_METRICS_PORT."
+            f"Port {port} is taken: stop the process that has it or set {port_setting}."
         ) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

@@ -22,7 +22,6 @@ from cassandra.cluster import ConsistencyLevel, Session
 
 from firstcause.errors import FirstcauseError
 from firstcause.storage.cassandra import prepare_all
-from log_analyzer import metrics
 from log_templates.mask import VARIABLE
 from log_templates.miner import Template, TemplateMiner
 from log_templates.pattern import Pattern, Tokens
@@ -103,17 +102,19 @@ class SharedTemplateMiner(TemplateMiner):
         session: Session,
         rules: int = RULES_VERSION,
         clock_seconds: Callable[[], float] = time.time,
+        unplaced: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._store = TemplatePatternStore(session, rules)
         self._clock_seconds = clock_seconds
+        self._unplaced = unplaced
         self._full_until: dict[int, float] = {}
 
     def add(self, message: str) -> Template:
-        """As a miner of one process does; messages that found no place are counted."""
+        """As a miner of one process does; `unplaced` is called for one that found no place."""
         template = super().add(message)
         if template.template_id == CATCH_ALL:
-            metrics.TEMPLATES_UNPLACED.inc()
+            self._unplaced()
         return template
 
     def _learn(self, leaf: int, tokens: Tokens) -> UUID:

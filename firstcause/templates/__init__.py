@@ -1,0 +1,1 @@
+"""Log templates that all processes share, through Cassandra."""

@@ -1,0 +1,1 @@
+"""The indexer: reads the topic `logs`, makes every log findable, then commits its offsets."""

@@ -1,0 +1,1 @@
+"""Patterns: how often each log template was met, by service and minute."""
