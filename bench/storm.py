@@ -23,7 +23,7 @@ from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
-from generators.scenario import SCENARIOS_DIR
+from generators.scenario import failing_scenario_names
 from tests.e2e.accounting import all_standing, errors_counted, incidents
 from tests.installation import Installation, new_installation
 from tests.integration.log_analyzer.analyzer_parts import analyzer_process, eventually
@@ -60,7 +60,7 @@ def measure_storms(
     settings = installation.fresh_names()
     ensure_topics(settings)
     migrate(settings)
-    names = sorted(path.stem for path in SCENARIOS_DIR.glob("*.yaml"))
+    names = failing_scenario_names()
     newest = datetime.now(UTC) - APART
     waiting = [
         a_storm(names[n % len(names)], start=newest - (storms - n) * APART, seed=n)

@@ -19,7 +19,7 @@ from cassandra.cluster import Session
 
 from firstcause.incidents.view import IncidentView
 from firstcause.settings import Settings
-from generators.scenario import SCENARIOS_DIR
+from generators.scenario import failing_scenario_names
 from tests.e2e.accounting import (
     AnalyzerProcess,
     all_standing,
@@ -47,7 +47,7 @@ def test_twenty_kills_in_storms_lose_none_and_tell_each_once(
     settings: Settings, product_env: dict[str, str], session: Session, tmp_path: Path
 ) -> None:
     chance = random.Random(SEED)
-    names = sorted(path.stem for path in SCENARIOS_DIR.glob("*.yaml"))
+    names = failing_scenario_names()
     start = datetime.now(UTC).replace(microsecond=0) - (ROUNDS + 1) * APART
     storms = [
         a_storm(names[n % len(names)], start=start + n * APART, seed=n, errors=ERRORS)

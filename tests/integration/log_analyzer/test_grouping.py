@@ -16,7 +16,7 @@ from cassandra.cluster import Session
 
 from firstcause.events.log_event import ERROR_LEVELS
 from firstcause.incidents.view import EARLIER_SHOWN, Analysis, IncidentView
-from generators.scenario import SCENARIOS_DIR
+from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.episodes import tally as tally_module
 from log_analyzer.incident_history.earlier_incidents import KEPT_SECONDS
@@ -256,7 +256,7 @@ def test_what_an_earlier_incident_was_is_at_most_half_a_minute_old(session, shop
     assert told() == "The pool leaks."
 
 
-SCENARIOS = [path.stem for path in sorted(SCENARIOS_DIR.glob("*.yaml"))]
+SCENARIOS = failing_scenario_names()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
