@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+import stamina
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
@@ -17,6 +19,11 @@ from firstcause.kafka.topic_plan import TopicPlan, planned_topics, source_topic
 from firstcause.settings import Settings
 
 ADMIN_TIMEOUT_SECONDS: Final = 30.0
+_NO_LEADER_YET: Final = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +34,8 @@ def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str
     `sources` are further topics, of records in other formats.
 
     A topic that is there keeps its settings, but for the bounds of the dead letters, which follow
-    the settings. Blocks until Kafka has answered, 30 s a request at the most. Two callers at a time
-    are safe, and so is a retry.
+    the settings. Blocks until Kafka has answered, 30 s a request at the most, and each partition
+    that was made has a leader. Two callers at a time are safe, and so is a retry.
 
     Returns:
         The names of the topics that this call made.
@@ -54,7 +61,13 @@ def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str
             _set_bounds(admin, plan, config)
     except KafkaException as error:
         raise _no_answer(settings) from error
-    return _make(admin, [plan for plan in plans if plan not in present])
+    missing = [plan for plan in plans if plan not in present]
+    made = _make(admin, missing)
+    try:
+        _await_leaders(admin, missing)
+    except KafkaException as error:
+        raise _no_answer(settings) from error
+    return made
 
 
 def differences(plan: TopicPlan, config: Mapping[str, str], replicas: int) -> list[str]:
@@ -137,6 +150,24 @@ def _make(admin: AdminClient, missing: Sequence[TopicPlan]) -> list[str]:
             raise FirstcauseError(f"Kafka refuses the topic {name}: {reason.str()}") from error
         made.append(name)
     return made
+
+
+def _has_no_leader_yet(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER_YET
+
+
+@stamina.retry(on=_has_no_leader_yet, attempts=None, timeout=ADMIN_TIMEOUT_SECONDS)
+def _await_leaders(admin: AdminClient, plans: Sequence[TopicPlan]) -> None:
+    """Blocks until each partition answers; a topic that was just made does not for a moment."""
+    newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {
+        TopicPartition(plan.name, number): newest
+        for plan in plans
+        for number in range(plan.partitions)
+    }
+    if asked:
+        for answer in admin.list_offsets(asked, request_timeout=ADMIN_TIMEOUT_SECONDS).values():
+            answer.result()
 
 
 def _no_answer(settings: Settings) -> FirstcauseError:

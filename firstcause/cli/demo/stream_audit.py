@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-import stamina
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
@@ -119,18 +118,6 @@ def _is_of_logs(letter: Message) -> bool:
     return (dead_letter.CONSUMER, dead_letter.SPAN_CONSUMER.encode()) not in headers
 
 
-# What a broker answers of a topic that was made a moment ago.
-_NO_LEADER_YET: Final = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-)
-
-
-def _passes_by_itself(error: Exception) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER_YET
-
-
 class _TopicTail:
     """Reads the messages that arrive in a topic from now on."""
 
@@ -166,7 +153,6 @@ class _TopicTail:
     def close(self) -> None:
         self._consumer.close()
 
-    @stamina.retry(on=_passes_by_itself, timeout=KAFKA_TIMEOUT_SECONDS, attempts=None)
     def _end(self, number: int) -> int:
         partition = TopicPartition(self._topic, number)
         end: int = self._consumer.get_watermark_offsets(partition, KAFKA_TIMEOUT_SECONDS)[1]
