@@ -11,17 +11,16 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from cassandra.cluster import DriverException, NoHostAvailable, Session
+from cassandra.cluster import Session
 from prometheus_client import REGISTRY
 
 from firstcause.alerts.rules_file import RulesFile
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
-from firstcause.errors import FirstcauseError
 from firstcause.health import serve_health
 from firstcause.settings import Settings
-from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
+from firstcause.storage.patient_connection import connect_patiently
 from firstcause.storage.window_metrics import WindowHistory
 from firstcause.templates.shared_miner import SharedTemplateMiner
 from log_analyzer import metrics
@@ -48,7 +47,6 @@ from log_analyzer.workers.analysis import AnalysisWorker
 from log_analyzer.workers.context import ContextWorker
 
 ALIVE_SECONDS: Final = 60.0
-CONNECT_RETRY_MAX_SECONDS: Final = 10.0
 JOIN_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
@@ -88,9 +86,10 @@ class Analyzer:
             port_setting="ANALYZER_METRICS_PORT",
         )
         metrics.watch_dead_letters(self._settings)
-        session = self._connect()
-        if session is None:
+        connected = connect_patiently(self._settings, self.stopping, BoardStore)
+        if connected is None:
             return
+        session, _ = connected
         try:
             self._consume(session)
         finally:
@@ -98,25 +97,6 @@ class Analyzer:
             for worker in self._workers:
                 worker.join(JOIN_SECONDS)
             session.cluster.shutdown()
-
-    def _connect(self) -> Session | None:
-        attempt = 0
-        while not self.stopping.is_set():
-            session: Session | None = None
-            try:
-                session = cassandra.connect(self._settings)
-                BoardStore(session)
-            except (FirstcauseError, DriverException, NoHostAvailable) as error:
-                # The tables may be missing still: `migrate` has not run yet.
-                if session is not None:
-                    session.cluster.shutdown()
-                attempt += 1
-                pause = min(CONNECT_RETRY_MAX_SECONDS, 0.5 * 2 ** min(attempt, 6))
-                _log.warning("waiting_for_cassandra", reason=str(error), again_in_seconds=pause)
-                self.stopping.wait(pause)
-            else:
-                return session
-        return None
 
     def _consume(self, session: Session) -> None:
         settings = self._settings

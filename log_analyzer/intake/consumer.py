@@ -12,6 +12,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from firstcause.garbage_collection import rare_garbage_collection
+from firstcause.kafka.consumer_block import ConsumerBlock
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
@@ -30,7 +31,6 @@ COMMIT_SECONDS: Final = 1.0
 HOUSEKEEPING_SECONDS: Final = 2.0
 # Incidents of one cause should find each other before their first messages go out.
 MERGE_SECONDS: Final = 0.5
-STORE_RETRY_MAX_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
 
@@ -69,8 +69,7 @@ class LogConsumer:
         self._committed_at = monotonic()
         self._housekept_at = monotonic()
         self._merged_at = monotonic()
-        self._blocked_until: float | None = None
-        self._failures = 0
+        self._block = ConsumerBlock(self._consumer, monotonic)
         self.alive_at = monotonic()
 
     def run(self, stopping: threading.Event) -> None:
@@ -91,11 +90,11 @@ class LogConsumer:
             self._consumer.close()
 
     def _turn(self) -> None:
-        if self._blocked_until is not None:
-            # Newly assigned partitions are paused too; what was fetched before is kept.
-            self._consumer.pause(self._consumer.assignment())
+        if self._block.is_active():
+            self._block.hold()
+            # What was fetched before is kept.
             self._intake.take(self._consumer.consume(1, FETCH_SECONDS))
-            if self._monotonic() >= self._blocked_until:
+            if self._block.is_due():
                 self._store_and_commit()
             return
         messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
@@ -107,11 +106,10 @@ class LogConsumer:
         if self._batch.is_empty and now - self._committed_at >= COMMIT_SECONDS:
             self._commit()
         # Not when the batch was just refused: its success would end the block.
-        blocked = self._blocked_until is not None
-        if not blocked and now - self._merged_at >= MERGE_SECONDS:
+        if not self._block.is_active() and now - self._merged_at >= MERGE_SECONDS:
             self._merged_at = now
-            blocked = not self._guarded(partial(self._kept_up, "merge", self._tracker.merge))
-        if not blocked and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
+            self._guarded(partial(self._kept_up, "merge", self._tracker.merge))
+        if not self._block.is_active() and now - self._housekept_at >= HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             self._guarded(partial(self._kept_up, "resolve", self._tracker.resolve_quiet))
 
@@ -128,9 +126,7 @@ class LogConsumer:
         try:
             work()
         except TRANSIENT_ERRORS as error:
-            self._failures += 1
-            pause = min(STORE_RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
-            self._blocked_until = self._monotonic() + pause
+            pause = self._block.failed()
             metrics.STORE_AWAY.set(isinstance(error, AWAY))
             _log.warning(
                 _reason_to_wait(error),
@@ -138,10 +134,8 @@ class LogConsumer:
                 reason=f"{type(error).__name__}: {error}"[:300],
             )
             return False
-        if self._blocked_until is not None:
-            self._consumer.resume(self._consumer.assignment())
-            _log.info("store_back", after_attempts=self._failures)
-        self._blocked_until, self._failures = None, 0
+        if failures := self._block.succeeded():
+            _log.info("store_back", after_attempts=failures)
         metrics.STORE_AWAY.set(0)
         return True
 
@@ -184,7 +178,7 @@ class LogConsumer:
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Still the owner: what is in hand is stored and committed, or left to the next owner."""
         _log.info("partitions_revoked", partitions=_named(partitions))
-        if self._blocked_until is None:
+        if not self._block.is_active():
             self._store_and_commit()
         self._batch.drop(_places(partitions))
         self._tracker.forget()

@@ -11,6 +11,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from firstcause.errors import FirstcauseError
+from firstcause.kafka.consumer_block import ConsumerBlock
 from firstcause.settings import Settings
 from firstcause.storage.cassandra import AWAY
 from search.embedded.writer import IndexWriteError
@@ -22,7 +23,6 @@ FETCH_MESSAGES: Final = 5_000
 FETCH_SECONDS: Final = 0.1
 LAG_SECONDS: Final = 2.0
 RETENTION_SECONDS: Final = 600.0
-RETRY_MAX_SECONDS: Final = 10.0
 OFFSET_SECONDS: Final = 10.0
 OFFSET_ATTEMPTS: Final = 30
 OFFSET_PAUSE_SECONDS: Final = 1.0
@@ -67,8 +67,7 @@ class IndexConsumer:
         self._batch = Batch(settings.search_batch_events, settings.search_commit_seconds)
         self._positions: dict[int, int] = {}
         self._committed: dict[int, int] = {}
-        self._blocked_until: float | None = None
-        self._failures = 0
+        self._block = ConsumerBlock(self._consumer, monotonic)
         self._lag_at = self._retention_at = -RETENTION_SECONDS
         self._kafka_trouble: str | None = None
         self.alive_at = monotonic()
@@ -90,11 +89,11 @@ class IndexConsumer:
             self._consumer.close()
 
     def _turn(self) -> None:
-        if self._blocked_until is not None:
-            # Newly assigned partitions are paused too; what was fetched before is kept.
-            self._consumer.pause(self._consumer.assignment())
+        if self._block.is_active():
+            self._block.hold()
+            # What was fetched before is kept.
             self._take(self._consumer.consume(1, FETCH_SECONDS))
-            if self._monotonic() >= self._blocked_until:
+            if self._block.is_due():
                 self._store_and_commit()
             return
         wanted = min(FETCH_MESSAGES, self._batch.room)
@@ -106,7 +105,7 @@ class IndexConsumer:
         if now - self._lag_at >= LAG_SECONDS:
             self._lag_at = now
             self._measure_lag()
-        if self._blocked_until is None and now - self._retention_at >= RETENTION_SECONDS:
+        if not self._block.is_active() and now - self._retention_at >= RETENTION_SECONDS:
             self._retention_at = now
             self._guarded(self._store.remove_old)
 
@@ -166,9 +165,7 @@ class IndexConsumer:
         try:
             work()
         except (IndexWriteError, *AWAY) as error:
-            self._failures += 1
-            pause = min(RETRY_MAX_SECONDS, 0.5 * 2 ** min(self._failures, 6))
-            self._blocked_until = self._monotonic() + pause
+            pause = self._block.failed()
             metrics.BLOCKED.set(1)
             _log.warning(
                 "index_away" if isinstance(error, IndexWriteError) else "store_away",
@@ -176,10 +173,8 @@ class IndexConsumer:
                 reason=f"{type(error).__name__}: {error}"[:300],
             )
             return False
-        if self._blocked_until is not None:
-            self._consumer.resume(self._consumer.assignment())
-            _log.info("writes_back", after_attempts=self._failures)
-        self._blocked_until, self._failures = None, 0
+        if failures := self._block.succeeded():
+            _log.info("writes_back", after_attempts=failures)
         metrics.BLOCKED.set(0)
         return True
 
@@ -229,7 +224,7 @@ class IndexConsumer:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Still the owner: what is in hand is stored and committed, or left to the next owner."""
-        if self._blocked_until is None:
+        if not self._block.is_active():
             self._store_and_commit()
         self._on_lost(consumer, partitions)
 

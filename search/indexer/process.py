@@ -7,13 +7,11 @@ import time
 from typing import Any, Final
 
 import structlog
-from cassandra.cluster import DriverException, NoHostAvailable, Session
 
-from firstcause.errors import FirstcauseError
 from firstcause.garbage_collection import rare_garbage_collection
 from firstcause.health import serve_health
 from firstcause.settings import Settings
-from firstcause.storage import cassandra
+from firstcause.storage.patient_connection import connect_patiently
 from firstcause.templates.shared_miner import SharedTemplateMiner
 from search.embedded.writer import HourWriters
 from search.indexer import metrics
@@ -23,7 +21,6 @@ from search.patterns.counter import PatternCounter
 from search.patterns.store import PatternStore
 
 ALIVE_SECONDS: Final = 120.0
-CONNECT_RETRY_MAX_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
 
@@ -68,7 +65,7 @@ class SearchIndexer:
             writers.close()
 
     def _index(self, writers: HourWriters) -> None:
-        connected = self._connected()
+        connected = connect_patiently(self._settings, self.stopping, PatternStore)
         if connected is None:
             return
         session, patterns = connected
@@ -82,20 +79,3 @@ class SearchIndexer:
             _log.info("search_indexer_stopped")
         finally:
             session.cluster.shutdown()
-
-    def _connected(self) -> tuple[Session, PatternStore] | None:
-        attempt = 0
-        while not self.stopping.is_set():
-            session: Session | None = None
-            try:
-                session = cassandra.connect(self._settings)
-                return session, PatternStore(session)
-            except (FirstcauseError, DriverException, NoHostAvailable) as error:
-                # The tables may be missing still: `migrate` has not run yet.
-                if session is not None:
-                    session.cluster.shutdown()
-                attempt += 1
-                pause = min(CONNECT_RETRY_MAX_SECONDS, 0.5 * 2 ** min(attempt, 6))
-                _log.warning("waiting_for_cassandra", reason=str(error), again_in_seconds=pause)
-                self.stopping.wait(pause)
-        return None
