@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import orjson
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from alerting.alert import Alert, message_of
+from firstcause.kafka.acknowledged_producer import AcknowledgedProducer
 from firstcause.settings import Settings
-
-# An attempt ends before its flush does.
-DELIVERY_SECONDS: Final = 20.0
-FLUSH_SECONDS: Final = 30.0
 
 
 class AlertTopic:
@@ -27,35 +22,16 @@ class AlertTopic:
     ) -> None:
         self._topic = settings.kafka_alerts_topic
         self._clock_ms = clock_ms
-        self._producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka_bootstrap_servers,
-                "acks": "all",
-                "enable.idempotence": True,
-                "delivery.timeout.ms": int(DELIVERY_SECONDS * 1_000),
-            }
-        )
+        self._producer = AcknowledgedProducer(settings)
 
     def send(self, alerts: Sequence[Alert]) -> None:
-        """Sends alerts and waits until Kafka has them, at most `FLUSH_SECONDS`.
+        """Sends alerts and waits until Kafka has them.
 
         Raises:
             KafkaException: it does not have all of them. All may be sent again: the same alert
                 has the same id, and counts once.
         """
-        failures: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                failures.append(error)
-
-        for one in alerts:
-            self._producer.produce(
-                self._topic,
-                key=one.service_name.encode(),
-                value=orjson.dumps(message_of(one, self._clock_ms())),
-                on_delivery=delivered,
-            )
-        left = self._producer.flush(FLUSH_SECONDS)
-        if failures or left:
-            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._TIMED_OUT))
+        self._producer.send(
+            self._topic,
+            ((one.service_name, orjson.dumps(message_of(one, self._clock_ms()))) for one in alerts),
+        )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import structlog
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException
 from pyspark.sql import DataFrame
 
+from firstcause.kafka.acknowledged_producer import AcknowledgedProducer
 from firstcause.settings import Settings
 from spark.escalation.decision import ESCALATION, LATE, LETTER
 from spark.store.dead_letter_writer import DeadLetterWriter
 from spark.streaming.query import ServiceAway
-
-FLUSH_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +23,7 @@ class EscalationBatch:
     def __init__(self, settings: Settings, dead_letters: DeadLetterWriter) -> None:
         self._topic = settings.kafka_escalations_topic
         self._dead_letters = dead_letters
-        self._producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka_bootstrap_servers,
-                "acks": "all",
-                "enable.idempotence": True,
-                "delivery.timeout.ms": int(FLUSH_SECONDS * 1000),
-                # Told once by the error of the batch.
-                "log_level": 2,
-            }
-        )
+        self._producer = AcknowledgedProducer(settings)
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         """Blocks until all is acknowledged; raises when it is not, and Spark repeats the batch."""
@@ -53,21 +43,11 @@ class EscalationBatch:
     def _send(self, escalations: list[Any], batch_id: int) -> None:
         if not escalations:
             return
-        errors: list[Any] = []
-
-        def on_delivery(error: Any, _message: Any) -> None:
-            if error is not None:
-                errors.append(error)
-
-        for row in escalations:
-            self._producer.produce(
-                self._topic,
-                row.escalation.encode(),
-                key=row.service_name.encode(),
-                on_delivery=on_delivery,
+        try:
+            self._producer.send(
+                self._topic, ((row.service_name, row.escalation.encode()) for row in escalations)
             )
-        left = self._producer.flush(FLUSH_SECONDS)
-        if errors or left:
-            raise ServiceAway(f"Kafka did not take {left or len(errors)} escalations: {errors[:1]}")
+        except KafkaException as error:
+            raise ServiceAway(f"Kafka did not take escalations: {error}") from error
         for row in escalations:
             log.info("escalated", batch_id=batch_id, escalation=row.escalation)
