@@ -13,15 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
 from firstcause.derived_ids import derived_id
-from firstcause.events.log_event import (
-    FUTURE_LIMIT_MS,
-    SERVICE_NAME_MAX_CHARS,
-    LogEvent,
-    parse_timestamp_ms,
-)
+from firstcause.events.log_event import FUTURE_LIMIT_MS, LogEvent
+from firstcause.events.service_message import UnreadableServiceMessage, read_service_message
 from firstcause.incidents.states import Severity
 from firstcause.incidents.view import ErrorGroup
 
@@ -55,10 +49,6 @@ class AlertEvent(LogEvent):
         return derived_id("alert_template", self.template)
 
 
-class UnreadableAlert(ValueError):
-    """The bytes are no alert; the text says why."""
-
-
 def read_alert(value: bytes | None, received_ms: int) -> AlertEvent | None:
     """Reads one message of the topic of alerts.
 
@@ -72,37 +62,27 @@ def read_alert(value: bytes | None, received_ms: int) -> AlertEvent | None:
         low or medium, and opens no incident.
 
     Raises:
-        UnreadableAlert: it is none. Nothing else is raised, whatever the bytes.
+        UnreadableServiceMessage: it is none. Nothing else is raised, whatever the bytes.
     """
-    try:
-        fields = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        raise UnreadableAlert("not JSON") from None
-    if not isinstance(fields, dict):
-        raise UnreadableAlert("not a JSON object")
-    try:
-        alert_id = UUID(fields["alert_id"])
-    except (KeyError, ValueError, AttributeError, TypeError):
-        raise UnreadableAlert("alert_id is no UUID") from None
-    service_name, rule = fields.get("service_name"), fields.get("rule")
-    if not isinstance(service_name, str) or not 0 < len(service_name) <= SERVICE_NAME_MAX_CHARS:
-        raise UnreadableAlert("service_name is no name")
+    message = read_service_message(value, "alert_id")
+    fields = message.fields
+    rule = fields.get("rule")
     if not isinstance(rule, str) or not _RULE.fullmatch(rule):
-        raise UnreadableAlert("rule is no name")
+        raise UnreadableServiceMessage("rule is no name")
     severity = fields.get("severity")
     if severity not in (*LOUD, *_QUIET):
-        raise UnreadableAlert("severity is none of low, medium, high, critical")
-    start_ms, end_ms = _time(fields, "window_start"), _time(fields, "window_end")
+        raise UnreadableServiceMessage("severity is none of low, medium, high, critical")
+    start_ms, end_ms = message.time_ms("window_start"), message.time_ms("window_end")
     if not start_ms <= end_ms <= min(start_ms + _LONGEST_MS, received_ms + FUTURE_LIMIT_MS):
-        raise UnreadableAlert("window_end is before window_start, or in the future")
+        raise UnreadableServiceMessage("window_end is before window_start, or in the future")
     if severity in _QUIET:
         return None
     return AlertEvent(
-        log_id=str(alert_id),
+        log_id=str(message.message_id),
         timestamp_ms=start_ms,
-        service_name=service_name,
+        service_name=message.service_name,
         level="ERROR",
-        message=_sentence(fields, rule, service_name),
+        message=_sentence(fields, rule, message.service_name),
         error_code=ALERT_CODE,
         rule=rule,
         severity=severity,
@@ -133,11 +113,3 @@ def _sentence(fields: dict[str, Any], rule: str, service_name: str) -> str:
         str(fields.get(name, "unknown"))[:100] for name in ("observed", "expected")
     )
     return f"{service_name}: {rule}: observed {observed}, expected {expected}"
-
-
-def _time(fields: dict[str, Any], name: str) -> int:
-    text = fields.get(name)
-    found = parse_timestamp_ms(text) if isinstance(text, str) else None
-    if found is None:
-        raise UnreadableAlert(f"{name} is no RFC 3339 time")
-    return found

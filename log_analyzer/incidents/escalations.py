@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import orjson
 from cassandra.cluster import Session
 
-from firstcause.events.log_event import FUTURE_LIMIT_MS, SERVICE_NAME_MAX_CHARS, parse_timestamp_ms
+from firstcause.events.log_event import FUTURE_LIMIT_MS
+from firstcause.events.service_message import UnreadableServiceMessage, read_service_message
 from firstcause.incidents.records import Escalation
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
@@ -28,10 +28,6 @@ _CQL: Final = {
     "read": "SELECT * FROM service_escalations WHERE service_name = ? "
     "AND first_alert_at >= ? AND first_alert_at <= ?",
 }
-
-
-class UnreadableEscalation(ValueError):
-    """The bytes are no escalation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +54,19 @@ def read_escalation(value: bytes | None, received_ms: int) -> ConsumedEscalation
             last alert's time decides which of two versions stays, so it would stay for good.
 
     Raises:
-        UnreadableEscalation: it is not an escalation. Nothing else is raised, for any bytes.
+        UnreadableServiceMessage: it is not an escalation. Nothing else is raised, for any bytes.
     """
-    try:
-        fields = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        raise UnreadableEscalation("not JSON") from None
-    if not isinstance(fields, dict):
-        raise UnreadableEscalation("not a JSON object")
-    try:
-        escalation_id = UUID(fields["escalation_id"])
-    except (KeyError, ValueError, AttributeError, TypeError):
-        raise UnreadableEscalation("escalation_id is no UUID") from None
-    service_name, count = fields.get("service_name"), fields.get("alert_count")
-    if not isinstance(service_name, str) or not 0 < len(service_name) <= SERVICE_NAME_MAX_CHARS:
-        raise UnreadableEscalation("service_name is no name")
+    message = read_service_message(value, "escalation_id")
+    count = message.fields.get("alert_count")
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count < 2**31:
-        raise UnreadableEscalation("alert_count is no count")
-    first_ms = _time(fields, "first_alert_at")
-    last_ms = _time(fields, "last_alert_at")
+        raise UnreadableServiceMessage("alert_count is no count")
+    first_ms = message.time_ms("first_alert_at")
+    last_ms = message.time_ms("last_alert_at")
     if last_ms > received_ms + FUTURE_LIMIT_MS:
-        raise UnreadableEscalation("last_alert_at is in the future")
+        raise UnreadableServiceMessage("last_alert_at is in the future")
     if last_ms < first_ms:
-        raise UnreadableEscalation("last_alert_at is before first_alert_at")
-    return ConsumedEscalation(escalation_id, service_name, count, first_ms, last_ms)
-
-
-def _time(fields: dict[str, Any], name: str) -> int:
-    text = fields.get(name)
-    found = parse_timestamp_ms(text) if isinstance(text, str) else None
-    if found is None:
-        raise UnreadableEscalation(f"{name} is no RFC 3339 time")
-    return found
+        raise UnreadableServiceMessage("last_alert_at is before first_alert_at")
+    return ConsumedEscalation(message.message_id, message.service_name, count, first_ms, last_ms)
 
 
 class EscalationStore:

@@ -10,9 +10,10 @@ from confluent_kafka import KafkaError, Message
 
 from firstcause.dead_letters import headers
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
+from firstcause.events.service_message import UnreadableServiceMessage
 from log_analyzer import metrics
-from log_analyzer.episodes.alerts import UnreadableAlert, read_alert
-from log_analyzer.incidents.escalations import UnreadableEscalation, read_escalation
+from log_analyzer.episodes.alerts import read_alert
+from log_analyzer.incidents.escalations import read_escalation
 from log_analyzer.intake.surely_not_error import surely_not_error
 from log_analyzer.intake.uncommitted_batch import (
     ReadError,
@@ -88,7 +89,7 @@ class MessageReader:
         value = message.value()
         try:
             escalation = read_escalation(value, message.timestamp()[1])
-        except UnreadableEscalation as error:
+        except UnreadableServiceMessage as error:
             metrics.UNREADABLE.inc()
             _log.warning("escalation_unreadable", offset=message.offset(), reason=str(error))
             escalation = None
@@ -98,7 +99,7 @@ class MessageReader:
         value = message.value()
         try:
             event = read_alert(value, message.timestamp()[1])
-        except UnreadableAlert as error:
+        except UnreadableServiceMessage as error:
             metrics.UNREADABLE.inc()
             _log.warning("alert_unreadable", offset=message.offset(), reason=str(error))
             source = source_of(message)

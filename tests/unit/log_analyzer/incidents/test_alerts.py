@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from alerting.alert import Alert, alert_id, message_of
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.events.log_event import LogEvent
+from firstcause.events.service_message import UnreadableServiceMessage
 from firstcause.incidents.view import ErrorGroup
-from log_analyzer.episodes.alerts import AlertEvent, UnreadableAlert, read_alert, severity_of
+from log_analyzer.episodes.alerts import AlertEvent, read_alert, severity_of
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.call_graph import CallGraph
 from log_analyzer.incidents.stores.board_in_memory import BoardInMemory
@@ -121,13 +122,13 @@ def test_an_alert_of_somebody_else_needs_no_sentence() -> None:
     ],
 )
 def test_what_lacks_fields_or_comes_from_next_year_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(UnreadableAlert):
+    with pytest.raises(UnreadableServiceMessage):
         read_alert(alert(**changes), RECEIVED_MS)
 
 
 @given(st.one_of(st.none(), st.binary(max_size=50), st.just(b"[]"), st.just(b'{"alert_id":1}')))
 def test_any_other_bytes_are_refused_too(value: bytes | None) -> None:
-    with pytest.raises(UnreadableAlert):
+    with pytest.raises(UnreadableServiceMessage):
         read_alert(value, RECEIVED_MS)
 
 

@@ -12,11 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.dead_letters import headers as dead_letter
-from log_analyzer.incidents.escalations import (
-    ConsumedEscalation,
-    UnreadableEscalation,
-    read_escalation,
-)
+from firstcause.events.service_message import UnreadableServiceMessage
+from log_analyzer.incidents.escalations import ConsumedEscalation, read_escalation
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_templates.miner import TemplateMiner
@@ -63,13 +60,13 @@ def test_an_escalation_is_read_as_the_streams_write_it() -> None:
     ],
 )
 def test_what_is_no_escalation_is_refused(changes) -> None:
-    with pytest.raises(UnreadableEscalation):
+    with pytest.raises(UnreadableServiceMessage):
         read_escalation(orjson.dumps(FIELDS | changes), RECEIVED_MS)
 
 
 @given(st.one_of(st.none(), st.binary(max_size=50), st.just(b"[]"), st.just(b'{"a":1}')))
 def test_any_other_bytes_are_refused_too(value) -> None:
-    with pytest.raises(UnreadableEscalation):
+    with pytest.raises(UnreadableServiceMessage):
         read_escalation(value, RECEIVED_MS)
 
 
