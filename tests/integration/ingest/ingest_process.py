@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
-from confluent_kafka import KafkaError, KafkaException, Producer
 
 from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
-from firstcause.local.daemons.environment import settings_environment
-from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.settings import Settings
 from tests.installation import free_ports
+from tests.product_process import product_process
+from tests.product_process import send as send_to
 
 WAIT_SECONDS = 90.0
-NO_LEADER_YET = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
 def own_settings(settings: Settings, folder: Path) -> Settings:
@@ -58,39 +55,19 @@ def own_settings(settings: Settings, folder: Path) -> Settings:
     return fresh
 
 
-@contextmanager
-def bridge(settings: Settings, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "firstcause.cli.app", "ingest"],
-        cwd=PROJECT_ROOT,
-        env={**env, **settings_environment(settings)},
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def bridge(
+    settings: Settings, env: dict[str, str]
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return product_process(settings, env, "ingest")
 
 
 def send(settings: Settings, records: list[tuple[str, bytes]]) -> None:
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
-    for key, value in records:
-        producer.produce(settings.ingest_lines_topic, key=key, value=value)
-        producer.poll(0)
-    assert producer.flush(30) == 0
+    send_to(settings, settings.ingest_lines_topic, records)
 
 
 def read(settings: Settings, topic: str) -> list[Any]:
     config = {"bootstrap.servers": settings.kafka_bootstrap_servers}
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            return list(read_to_current_end(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
-        except KafkaException as failure:
-            # A topic that was just made may have no leader yet.
-            if failure.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
-                raise
+    return list(read_to_current_end(topic, config, group_id=f"test_{uuid.uuid4().hex}"))
 
 
 def await_events(settings: Settings, count: int) -> list[dict[str, Any]]:

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from firstcause.events.log_event import LogEvent
-from firstcause.local.daemons.environment import settings_environment
-from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.settings import Settings
 from search.embedded.engine import EmbeddedEngine
 from search.engine import IndexAwayError
 from search.query.tree import Everything
+from tests.product_process import product_process
+from tests.product_process import send as send_to
 
 ALL_TIME = (-(10**15), 10**15)
 WAIT_SECONDS = 120.0
 
 
-@contextmanager
-def indexer(settings: Settings, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "firstcause.cli.app", "search-indexer"],
-        cwd=PROJECT_ROOT,
-        env={**env, **settings_environment(settings)},
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def indexer(
+    settings: Settings, env: dict[str, str]
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return product_process(settings, env, "search-indexer")
 
 
 def send(settings: Settings, values: list[tuple[str, bytes]]) -> None:
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
-    for key, value in values:
-        producer.produce(settings.kafka_logs_topic, key=key, value=value)
-        producer.poll(0)
-    assert producer.flush(60) == 0
+    send_to(settings, settings.kafka_logs_topic, values)
 
 
 def as_message(event: LogEvent) -> tuple[str, bytes]:
