@@ -90,6 +90,9 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
     table.add_row("Airflow", f"http://127.0.0.1:{settings.airflow_port}  (trigger fault_drill)")
     incident = outcome.incident
     if incident is not None:
+        if settings.api_enabled:
+            pages = f"http://127.0.0.1:{settings.api_port}/ui"
+            table.add_row("Page", f"{pages}/incidents/{incident.incident_id}")
         table.add_row("Incidents", f"{_program()} incidents {incident.incident_id}")
         first = datetime.fromtimestamp(incident.first_ms / 1000, UTC)
         service = suspect_names(incident)[0]
@@ -97,6 +100,8 @@ def _next_steps(settings: Settings, outcome: Outcome) -> RenderableType:
         table.add_row(
             "Logs", f"{_program()} logs --service {service} --to {_iso(incident.last_ms)}"
         )
+        if settings.search_enabled:
+            table.add_row("Search", f"{_program()} search 'service:{service} level:error'")
         where = f"service_name = '{service}' AND minute = '{shown}' AND shard IN ({EVERY_SHARD})"
         table.add_row(
             f"CQL, port {settings.cassandra_port}",
