@@ -68,9 +68,16 @@ class HourWriters:
         return next(self._folders.every(), None) is None
 
     def remove_old(self, keep_seconds: float) -> list[str]:
-        """Removes hours as `HourFolders.remove_old` does, none that is being written."""
+        """Removes hours as `HourFolders.remove_old` does, none that is being written.
+
+        Raises:
+            IndexWriteError: the folders cannot be looked through or removed; a later try may.
+        """
         self._drop()
-        return self._folders.remove_old(keep_seconds)
+        try:
+            return self._folders.remove_old(keep_seconds)
+        except OSError as error:
+            raise IndexWriteError(str(error)) from error
 
     def close(self) -> None:
         """Ends merges and lets another process write."""

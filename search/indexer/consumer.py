@@ -130,7 +130,11 @@ class IndexConsumer:
             self._kafka_trouble = None
 
     def _store_and_commit(self) -> None:
-        if self._batch.is_empty or not self._guarded(self._put):
+        if self._batch.is_empty:
+            # What was refused may have gone with its partitions: then nothing is waited for.
+            self._unblock()
+            return
+        if not self._guarded(self._put):
             return
         offsets = [
             TopicPartition(self._topic, partition, offset)
@@ -173,10 +177,13 @@ class IndexConsumer:
                 reason=f"{type(error).__name__}: {error}"[:300],
             )
             return False
+        self._unblock()
+        return True
+
+    def _unblock(self) -> None:
         if failures := self._block.succeeded():
             _log.info("writes_back", after_attempts=failures)
         metrics.BLOCKED.set(0)
-        return True
 
     def _measure_lag(self) -> None:
         lag = 0

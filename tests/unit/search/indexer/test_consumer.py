@@ -6,9 +6,10 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import orjson
@@ -144,6 +145,53 @@ class Cluster:
         while len(self.found()) < self.sent:
             assert time.monotonic() < deadline, f"{len(self.found())} of {self.sent} are found"
             time.sleep(0.05)
+
+
+class Turns(threading.Event):
+    """Told to stop after these steps, one before each turn of the loop."""
+
+    def __init__(self, *steps: Callable[[], None]) -> None:
+        super().__init__()
+        self._steps = list(steps)
+
+    def is_set(self) -> bool:
+        if not self._steps:
+            return True
+        self._steps.pop(0)()
+        return False
+
+
+def test_what_was_refused_and_then_lost_blocks_the_next_partitions_no_longer() -> None:
+    clock = [0.0]
+    message = Mock(**{"error.return_value": None, "partition.return_value": 0})
+    message.configure_mock(
+        **{"offset.return_value": 7, "value.return_value": b"", "timestamp.return_value": (1, 0)}
+    )
+    consumer = Mock(**{"assignment.return_value": [], "consume.return_value": []})
+    store = Mock(**{"put.side_effect": IndexWriteError("the disk is full")})
+    indexer = IndexConsumer(Settings(), store, consumer, lambda: clock[0])
+
+    def arrives() -> None:
+        consumer.consume.return_value = [message]
+
+    def is_refused() -> None:
+        consumer.consume.return_value = []
+        clock[0] += 60
+
+    def is_lost() -> None:
+        assert store.put.call_count == 1
+        lost = consumer.subscribe.call_args.kwargs["on_lost"]
+        lost(consumer, [TopicPartition("logs", 0)])
+        clock[0] += 60
+
+    def goes_on() -> None:
+        consumer.reset_mock()
+        consumer.consume.return_value = []
+
+    indexer.run(Turns(arrives, is_refused, is_lost, goes_on))
+    consumer.pause.assert_not_called()
+    [(wanted, _)] = [call.args for call in consumer.consume.call_args_list]
+    assert wanted > 1
 
 
 def each_once(cluster: Cluster) -> bool:
