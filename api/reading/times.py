@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from api.guard.problems import Problem
-from firstcause.text.typed_time import parse_since
+from firstcause.text.typed_time import parse_range
 
 
 def time_range(
@@ -19,9 +19,8 @@ def time_range(
     """
     moment = now or datetime.now(UTC)
     try:
-        until = parse_since(end, moment) if end else moment
-        since = parse_since(start, moment) if start else until - span
-    except (ValueError, OverflowError) as error:
+        since, until = parse_range(start, end, span, moment)
+    except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"from, to: {error}.") from None
     if since > until:
         raise Problem(HTTPStatus.BAD_REQUEST, "from: it is after to.")

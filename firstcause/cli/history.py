@@ -65,12 +65,11 @@ def _query(
 ) -> LogQuery:
     from firstcause.events.log_level import level_of
     from firstcause.storage.log_history import LogQuery
-    from firstcause.text.typed_time import parse_since
+    from firstcause.text.typed_time import parse_range
 
     now = datetime.now(UTC)
     try:
-        until = parse_since(end, now) if end else now
-        since = parse_since(start, now) if start else until - _DEFAULT_SPAN
+        since, until = parse_range(start, end, _DEFAULT_SPAN, now)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     known_level = None if level is None else level_of(level)

@@ -19,12 +19,31 @@ def parse_since(text: str, now: datetime) -> datetime:
     if text == "all":
         return datetime(1970, 1, 1, tzinfo=UTC)
     if _SPAN.match(text):
-        return now - parse_span(text)
+        return _before(now, parse_span(text))
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time: say 24h, 7d, 2026-01-31T12:00:00Z or all") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_range(
+    start: str | None, end: str | None, span: timedelta, now: datetime
+) -> tuple[datetime, datetime]:
+    """From and to, as `parse_since` reads them: `span` before `to`, and `now`, without a text.
+
+    Raises:
+        ValueError: a text is no time; the text says what is.
+    """
+    until = parse_since(end, now) if end else now
+    return parse_since(start, now) if start else _before(until, span), until
+
+
+def _before(moment: datetime, span: timedelta) -> datetime:
+    try:
+        return moment - span
+    except OverflowError:
+        raise ValueError(f"{span.days} days before {moment:%Y-%m-%d} is before any time") from None
 
 
 def parse_span(text: str) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import typer
 
 from firstcause.storage.stored_time import ms_from_datetime
-from firstcause.text.typed_time import parse_since
+from firstcause.text.typed_time import parse_range
 
 
 def typed_times(
@@ -19,8 +19,7 @@ def typed_times(
         typer.BadParameter: a text is no time.
     """
     try:
-        until = parse_since(end, now) if end else now
-        since = parse_since(start, now) if start else until - span
+        since, until = parse_range(start, end, span, now)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     # An open end is now, this millisecond included.
