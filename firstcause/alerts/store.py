@@ -10,7 +10,8 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import UNSET_VALUE
 
-from alerting.alert import Alert, Mode, Severity
+from alerting.alert import Alert, Mode
+from firstcause.incidents.states import Severity
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import (
     datetime_from_ms,
@@ -103,7 +104,7 @@ def _key(alert: Alert) -> tuple[object, ...]:
 
 def _values(alert: Alert, told_ms: int | None) -> tuple[object, ...]:
     low, high = alert.band
-    optional = (None if at is None else datetime_from_ms(at) for at in (alert.resolved_ms, told_ms))
+    resolved_ms = alert.resolved_ms
     return (
         *_key(alert),
         alert.rule,
@@ -118,7 +119,9 @@ def _values(alert: Alert, told_ms: int | None) -> tuple[object, ...]:
         alert.sentence,
         datetime_from_ms(alert.window_end_ms),
         datetime_from_ms(alert.last_window_end_ms),
-        *(UNSET_VALUE if at is None else at for at in optional),
+        # Null, not unset: an alert that late events reopen has an end no longer.
+        None if resolved_ms is None else datetime_from_ms(resolved_ms),
+        UNSET_VALUE if told_ms is None else datetime_from_ms(told_ms),
     )
 
 

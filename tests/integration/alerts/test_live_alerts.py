@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer
 from typer.testing import CliRunner
 
+from alerting.alert import Alert
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
 from firstcause.alerts.rules_file import RulesFile
 from firstcause.alerts.store import AlertStore
@@ -127,3 +129,29 @@ def test_a_backtest_lists_exactly_the_alerts_that_live_made(
     }
     outcome = CliRunner().invoke(app.app, ["alerts", "--since", moments[0], "--json"])
     assert {json.loads(line)["alert_id"] for line in outcome.stdout.splitlines()} == set(live)
+
+
+def test_an_alert_that_late_events_reopen_has_no_end_any_more(session: Session) -> None:
+    store = AlertStore(session)
+    begun_ms = 1_700_000_000_000 // MINUTE_MS * MINUTE_MS
+    lasting = Alert(
+        alert_id=uuid.uuid4(),
+        rule="error_rate",
+        service_name="cart",
+        severity="high",
+        mode="live",
+        score=60,
+        observed=0.2,
+        expected=0.1,
+        band=(None, None),
+        learned_from="",
+        sentence="cart fails",
+        window_start_ms=begun_ms,
+        window_end_ms=begun_ms + MINUTE_MS,
+        last_window_end_ms=begun_ms + MINUTE_MS,
+        resolved_ms=None,
+    )
+    store.write([replace(lasting, resolved_ms=begun_ms + 6 * MINUTE_MS)], {lasting.alert_id: 5})
+    store.write([lasting], {})
+    [stored] = store.between(begun_ms, begun_ms + MINUTE_MS)
+    assert (stored.alert, stored.told_ms) == (lasting, 5)
