@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -45,6 +46,15 @@ class Store(Protocol):
 
     def between(self, start_ms: int, end_ms: int) -> Sequence[StoredAlert]:
         """The alerts with an onset between two times."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What a look has found, and nobody has yet."""
+
+    news: Sequence[Alert]
+    changed: Sequence[Alert]
+    withdrawn: Sequence[Alert]
 
 
 class AlertWorker:
@@ -91,6 +101,7 @@ class AlertWorker:
         self._monotonic = monotonic
         self._judge: LiveJudge | None = None
         self._newest_ms: int | None = None
+        self._pending: _Pending | None = None
         self._due = float("-inf")
 
     def run_once(self) -> None:
@@ -98,6 +109,14 @@ class AlertWorker:
         if self._monotonic() < self._due:
             return
         self._due = self._monotonic() + PAUSE_SECONDS
+        if self._pending is None:
+            self._pending = self._looked()
+        if self._pending is not None:
+            self._publish(self._pending)
+            self._pending = None
+
+    def _looked(self) -> _Pending | None:
+        """Judges what is new; None where nothing is."""
         if self._rules is None:
             self._rules = self._load_rules()
         if self._rules.reread():
@@ -105,7 +124,7 @@ class AlertWorker:
             self._judge = self._newest_ms = None
         newest_ms = self._newest()
         if newest_ms is None or newest_ms == self._newest_ms:
-            return
+            return None
         judge = self._judge
         is_first = judge is None
         if judge is None:
@@ -116,17 +135,22 @@ class AlertWorker:
         if is_first:
             stored = self._store.between(start_ms, newest_ms)
             judge.told([one.alert for one in stored if one.told_ms is not None])
-        # A pass that fails from here on is done again from the stored past.
+        minutes = self._minutes(start_ms, newest_ms)
+        # A judge that fails half way is made again from the stored past.
         self._judge = self._newest_ms = None
-        look = judge.look(self._minutes(start_ms, newest_ms), newest_ms)
-        news_ms = newest_ms - OLD_NEWS_MS if is_first else 0
-        to_tell = [one for one in look.to_tell if one.last_window_end_ms > news_ms]
-        self._tell(to_tell)
-        judge.told(look.to_tell)
-        told_ms = self._clock_ms()
-        self._store.write(look.changed, {one.alert_id: told_ms for one in to_tell})
-        self._store.withdraw(look.withdrawn)
+        look = judge.look(minutes, newest_ms)
         self._judge, self._newest_ms = judge, newest_ms
+        news_ms = newest_ms - OLD_NEWS_MS if is_first else 0
+        judge.told(look.to_tell)
+        news = [one for one in look.to_tell if one.last_window_end_ms > news_ms]
+        return _Pending(news, look.changed, look.withdrawn)
+
+    def _publish(self, pending: _Pending) -> None:
+        """Sends and stores what a look has found; what fails is tried again at the next pass."""
+        self._tell(pending.news)
+        told_ms = self._clock_ms()
+        self._store.write(pending.changed, {one.alert_id: told_ms for one in pending.news})
+        self._store.withdraw(pending.withdrawn)
 
     def _tell(self, alerts: Sequence[Alert]) -> None:
         if not alerts:

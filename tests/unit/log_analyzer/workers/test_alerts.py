@@ -168,6 +168,22 @@ def test_killed_between_sending_and_storing_the_same_id_is_sent_again(own: Insta
     assert len({one.alert_id for one in own.sent}) == 1
 
 
+def test_while_the_store_is_away_what_was_found_waits_and_nothing_is_judged_again(
+    own: Installation,
+) -> None:
+    worker = own.worker()
+    own.measure(minute(0, errors=50), minute(1))
+    own.fails = Killed()
+    with pytest.raises(Killed):
+        worker.run_once()
+    # Later than an alert may be to be news at a first look: it was found in time.
+    own.rows.clear()
+    own.now_ms += 90 * MINUTE_MS
+    own.fails = None
+    worker.run_once()
+    assert [one.told_ms is not None for one in own.stored.values()] == [True]
+
+
 def test_an_alert_of_long_ago_is_stored_at_the_first_start_and_no_news(own: Installation) -> None:
     own.measure(minute(0, errors=50), *(minute(at) for at in range(1, 90)))
     turn(own, own.worker())
