@@ -59,4 +59,5 @@ def names_of(event: LogEvent, services: Collection[str]) -> frozenset[str]:
     found.update(value for key in PEER_ATTRIBUTES if (value := event.attributes.get(key)))
     names = {name if name in services else name[:NAME_CHARS].lower() for name in found}
     names.update(word for word in _WORD.findall(text) if word in services)
-    return frozenset(sorted(names - _LOOPBACK - {event.service_name})[:NAMES_KEPT])
+    own = {event.service_name, workload_of(event.service_name)}
+    return frozenset(sorted(names - _LOOPBACK - own)[:NAMES_KEPT])

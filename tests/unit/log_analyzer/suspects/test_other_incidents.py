@@ -51,6 +51,11 @@ def test_names_are_services_hosts_and_resources_but_no_ids_and_not_its_own() -> 
     assert not named("java.net.UnknownHostException at localhost:80, order 4711-8812-9921")
 
 
+def test_a_pod_does_not_name_its_own_service() -> None:
+    pod = line("order-556455c97c-k8tdx", "order could not place 7: payment is away", 0)
+    assert names_of(pod, SERVICES) == {"payment"}
+
+
 def test_the_traces_that_other_incidents_explain_are_left_out_and_shared_ones_stay() -> None:
     mine = line("order", "boom", 1, trace_id="a")
     theirs = line("mail", "gone", 2, trace_id="b")
