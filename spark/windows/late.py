@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
 from spark.streaming.checkpoint import (
+    UnusableCheckpoint,
     newest_finished,
     offsets_of,
     planned_at_ms,
@@ -87,14 +88,15 @@ class LateEvents:
         for batch_id in range(max(self._counted + 1, newest - KEPT_BATCHES), newest + 1):
             if told.get(batch_id) != 0:
                 self._count(batch_id, told.get(batch_id))
-        self._file.with_suffix(".tmp").write_text(str(newest), encoding="utf-8")
-        self._file.with_suffix(".tmp").replace(self._file)
-        self._counted = newest
+            self._write_counted(batch_id)
 
     def _count(self, batch_id: int, told: int | None) -> None:
         watermark = watermark_ms(self._checkpoint, batch_id)
         if not watermark or batch_id == 0:
             return
+        noticed_ms = planned_at_ms(self._checkpoint, batch_id)
+        if noticed_ms is None:
+            raise UnusableCheckpoint(f"The plan of batch {batch_id} cannot be read.")
         records = records_between(
             self._session,
             self._settings,
@@ -108,11 +110,16 @@ class LateEvents:
             marks,
             query_id=query_id(self._checkpoint),
             batch_id=batch_id,
-            noticed_ms=planned_at_ms(self._checkpoint, batch_id) or 0,
+            noticed_ms=noticed_ms,
         )
         if marks:
             found = sum(mark.events for mark in marks)
             log.info("late_events", batch_id=batch_id, events=found, told_by_spark=told)
+
+    def _write_counted(self, batch_id: int) -> None:
+        self._file.with_suffix(".tmp").write_text(str(batch_id), encoding="utf-8")
+        self._file.with_suffix(".tmp").replace(self._file)
+        self._counted = batch_id
 
     @property
     def _file(self) -> Path:
