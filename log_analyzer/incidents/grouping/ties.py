@@ -150,13 +150,12 @@ class Ties:
         if one.service_name not in one.names:
             return None
         own = self._by_service[one.service_name]
-        others = [other for other in own if other.episode_id != one.episode_id]
-        before = [each for each in others if _order(each) < _order(one)]
-        if before and one.opened_ms - before[-1].opened_ms <= ALERT_ONSET_MS:
-            return before[-1]
-        after = next((other for other in others if _order(other) > _order(one)), None)
-        is_soon = after is not None and after.opened_ms - one.opened_ms <= NAMED_ONSET_MS
-        return after if is_soon else None
+        at = bisect_left(own, _order(one), key=_order)
+        if at > 0 and one.opened_ms - own[at - 1].opened_ms <= ALERT_ONSET_MS:
+            return own[at - 1]
+        if at + 1 < len(own) and own[at + 1].opened_ms - one.opened_ms <= NAMED_ONSET_MS:
+            return own[at + 1]
+        return None
 
     def _complained_of(self, one: Failing) -> Iterator[str]:
         """The resources and services that its errors name, or the service that its traces blame."""
