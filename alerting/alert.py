@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
+from firstcause.incidents.states import Severity
+from firstcause.text.event_time import iso
 
-Severity = Literal["low", "medium", "high", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 Mode = Literal["live", "shadow"]
 
 
@@ -73,23 +72,17 @@ def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
     """
     return {
         "alert_id": str(alert.alert_id),
-        "detected_at": rfc3339(detected_ms),
-        "event_time": rfc3339(alert.window_end_ms),
+        "detected_at": iso(detected_ms),
+        "event_time": iso(alert.window_end_ms),
         "service_name": alert.service_name,
         "rule": alert.rule,
         "severity": alert.severity,
         "score": alert.score,
         "observed": alert.observed,
         "expected": alert.expected,
-        "window_start": rfc3339(alert.window_start_ms),
-        "window_end": rfc3339(alert.window_end_ms),
+        "window_start": iso(alert.window_start_ms),
+        "window_end": iso(alert.window_end_ms),
         "evidence": [],
         "sentence": alert.sentence,
         "learned_from": alert.learned_from,
     }
-
-
-def rfc3339(moment_ms: int) -> str:
-    """A moment in ms since the epoch as text, in UTC."""
-    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

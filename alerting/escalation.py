@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
+from firstcause.text.event_time import iso
 
 ALERTS: Final = 3
 WITHIN_MS: Final = 3_600_000
@@ -48,8 +48,8 @@ class Escalation:
             "service_name": self.service_name,
             "severity": "ESCALATED",
             "alert_count": len(self.alerts),
-            "first_alert_at": _rfc3339(self.alerts[0].event_ms),
-            "last_alert_at": _rfc3339(self.alerts[-1].event_ms),
+            "first_alert_at": iso(self.alerts[0].event_ms),
+            "last_alert_at": iso(self.alerts[-1].event_ms),
             "alert_ids": [one.alert_id for one in self.alerts],
         }
 
@@ -110,8 +110,3 @@ def decided(
         last_ms = alert.event_ms
     waiting = tuple(one for one in known.pending if one.event_ms > until_ms)
     return ServiceAlerts(waiting, counted, last_ms, until_ms), made
-
-
-def _rfc3339(moment_ms: int) -> str:
-    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alerting.alert import SEVERITIES, Alert, Severity
+from alerting.alert import Alert
 from alerting.rules.judgement import Judgement, Outcome
 from alerting.rules.lifecycle import advanced
 from alerting.rules.minute import Found, judge_service
 from alerting.rules.model import RuleSet, SequenceRule
 from alerting.rules.state import EngineState, RuleState, ServiceState
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
+from firstcause.incidents.states import SEVERITIES, Severity
 
 # A service that was not heard for so long is no longer missed.
 FORGET_MS: Final = 24 * 60 * MINUTE_MS

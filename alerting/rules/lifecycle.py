@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alerting.alert import Alert, alert_id, rfc3339
+from alerting.alert import Alert, alert_id
 from alerting.rules.judgement import Judgement, Outcome
 from alerting.rules.model import Rule
 from alerting.rules.state import RuleState
 from alerting.windows import MINUTE_MS, WindowMetrics
+from firstcause.text.event_time import iso
 
 
 def advanced(
@@ -55,7 +56,7 @@ def advanced(
 
 def _begun(rule: Rule, onset_ms: int, window: WindowMetrics, said: Judgement) -> Alert:
     minutes = window.kind.length_ms // MINUTE_MS
-    begun = rfc3339(window.start_ms)[11:16]
+    begun = iso(window.start_ms)[11:16]
     return Alert(
         alert_id=alert_id(rule.name, window.service_name, onset_ms),
         rule=rule.name,

@@ -8,9 +8,10 @@ from typing import Annotated, Final, Literal
 
 import pydantic
 
-from alerting.alert import Mode, Severity
+from alerting.alert import Mode
 from alerting.rules.measure import Measure
 from alerting.windows import WindowKind
+from firstcause.incidents.states import Severity
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 RuleName = Annotated[str, pydantic.Field(pattern=NAME_PATTERN)]

@@ -12,7 +12,7 @@ from typing import Final
 
 import pydantic
 
-from alerting.alert import Alert, Mode, Severity
+from alerting.alert import Alert, Mode
 from alerting.measures.sketch import bucket_of
 from alerting.recorded import minutes_of
 from alerting.rules.engine import Engine
@@ -22,6 +22,7 @@ from firstcause.alerts.rules_file import load_rules
 from firstcause.checked_yaml import CheckedYaml, StrictModel
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LogEvent, UnreadableLogEvent, read_log_event
+from firstcause.incidents.states import Severity
 from firstcause.text.typed_time import parse_span
 
 DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)

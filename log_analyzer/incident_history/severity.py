@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from firstcause.incidents.states import SEVERITIES
 from firstcause.incidents.view import IncidentView
 from log_analyzer.episodes.alerts import severity_of
-from log_analyzer.incidents.severity import SEVERITIES, Signs, severity_now, worst_severity
+from log_analyzer.incidents.severity import Signs, severity_now, worst_severity
 from log_analyzer.suspects.onset import onset_ms
 
 

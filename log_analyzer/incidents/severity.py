@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstcause.incidents.records import Escalation
-from firstcause.incidents.states import Severity
+from firstcause.incidents.states import SEVERITIES, Severity
 from firstcause.incidents.view import ErrorMinute
 from log_analyzer.episodes.tally import MINUTE_MS
 
@@ -22,7 +22,6 @@ HIGH_ERRORS: Final = 100
 CRITICAL_ERRORS: Final = 1_000
 MANY_SERVICES: Final = 3
 
-SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 _HIGH: Final = SEVERITIES.index("high")
 _CRITICAL: Final = SEVERITIES.index("critical")
 

@@ -59,9 +59,10 @@ class EmbeddedEngine:
         after = None if cursor is None else _place(cursor)
         if after is not None:
             to_ms = min(to_ms, after.timestamp_ms + 1)
+        wanted = translated(query)
         found: list[LogKey] = []
         for searcher in self._searchers(query, from_ms, to_ms):
-            hour = _Hour(searcher, translated(query))
+            hour = _Hour(searcher, wanted)
             found += hour.newest(from_ms, to_ms, limit + 1 - len(found), after)
             if len(found) > limit:
                 last = found[limit - 1]

@@ -28,8 +28,8 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     ) -> None:
         """Show stored alerts, newest first, those in the shadow too."""
-        from alerting.alert import SEVERITIES
         from firstcause.alerts.store import AlertStore
+        from firstcause.incidents.states import SEVERITIES
         from firstcause.settings import load_settings
         from firstcause.storage import cassandra
 
@@ -68,16 +68,16 @@ def show(alerts: list[Alert], *, as_json: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from alerting.alert import rfc3339
+    from firstcause.text.event_time import iso
 
     console = Console(soft_wrap=True, highlight=False)
     for one in alerts:
         if as_json:
             typer.echo(orjson.dumps(as_object(one)).decode())
             continue
-        line = Text(rfc3339(one.window_start_ms)[:16].replace("T", " "), style="dim")
+        line = Text(iso(one.window_start_ms)[:16].replace("T", " "), style="dim")
         line.append(f" {one.severity:<8}", style=_STYLES[one.severity])
-        state = "lasts" if one.resolved_ms is None else f"until {rfc3339(one.resolved_ms)[11:16]}"
+        state = "lasts" if one.resolved_ms is None else f"until {iso(one.resolved_ms)[11:16]}"
         line.append(f" {state:<11}", style="dim")
         line.append(printable(one.sentence))
         if one.mode == "shadow":
@@ -89,10 +89,11 @@ def show(alerts: list[Alert], *, as_json: bool) -> None:
 
 def as_object(alert: Alert) -> dict[str, Any]:
     """The alert as `--json` prints it."""
-    from alerting.alert import message_of, rfc3339
+    from alerting.alert import message_of
+    from firstcause.text.event_time import iso
 
     fields = dict(message_of(alert, 0))
     del fields["detected_at"]
-    resolved = None if alert.resolved_ms is None else rfc3339(alert.resolved_ms)
+    resolved = None if alert.resolved_ms is None else iso(alert.resolved_ms)
     band = dict(zip(("low", "high"), alert.band, strict=True))
     return {**fields, "mode": alert.mode, "band": band, "resolved_at": resolved}

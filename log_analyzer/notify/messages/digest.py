@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from firstcause.incidents.states import Severity
+from firstcause.incidents.states import SEVERITIES, Severity
 from firstcause.incidents.view import IncidentView
-from log_analyzer.incidents.severity import SEVERITIES
 from log_analyzer.notify.messages.content import (
     Code,
     Headline,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstcause.incidents.records import Escalation
+from firstcause.incidents.states import SEVERITIES
 from firstcause.incidents.view import ErrorMinute
 from log_analyzer.incidents.severity import (
-    SEVERITIES,
     Signs,
     is_worse,
     level,
