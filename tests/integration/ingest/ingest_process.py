@@ -17,8 +17,8 @@ from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from tests.installation import free_ports
-from tests.product_process import product_process
-from tests.product_process import send as send_to
+from tests.integration.product_process import product_process
+from tests.integration.product_process import send as send_to
 
 WAIT_SECONDS = 90.0
 

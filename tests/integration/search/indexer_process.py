@@ -15,8 +15,8 @@ from firstcause.settings import Settings
 from search.embedded.engine import EmbeddedEngine
 from search.engine import IndexAwayError
 from search.query.tree import Everything
-from tests.product_process import product_process
-from tests.product_process import send as send_to
+from tests.integration.product_process import product_process
+from tests.integration.product_process import send as send_to
 
 ALL_TIME = (-(10**15), 10**15)
 WAIT_SECONDS = 120.0

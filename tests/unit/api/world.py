@@ -94,7 +94,10 @@ class LogsInMemory:
     def __init__(self, rows: list[LogRow]) -> None:
         self.rows = rows
 
-    def of_service(self, query: LogQuery, step=lambda: None) -> Iterator[LogRow]:
+    def stored_days(self, start: datetime, end: datetime) -> None:
+        return None
+
+    def of_service(self, query: LogQuery, step=lambda: None, days=None) -> Iterator[LogRow]:
         step()
         found = [
             row
