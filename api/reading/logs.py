@@ -113,8 +113,9 @@ class LogReader:
         end = wanted.end
         if after is not None:
             end = min(end, datetime_from_ms(after.at_ms))
+        days = self._history.stored_days(wanted.start, end)
         streams = [
-            self._history.of_service(LogQuery(name, wanted.start, end, wanted.level), step)
+            self._history.of_service(LogQuery(name, wanted.start, end, wanted.level), step, days)
             for name in names
         ]
         merged = heapq.merge(*streams, key=lambda row: row["timestamp"], reverse=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +14,8 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from firstcause.storage.log_partition import SHARDS
+
+DaysByService = Mapping[str, Sequence[date]]
 
 PAGE_ROWS: Final = 500
 # Of a longer time the days that hold logs are looked up first, not asked for one by one.
@@ -87,15 +90,19 @@ class LogHistory:
         )
 
     def of_service(
-        self, query: LogQuery, step: Callable[[], None] = lambda: None
+        self,
+        query: LogQuery,
+        step: Callable[[], None] = lambda: None,
+        days: DaysByService | None = None,
     ) -> Iterator[LogRow]:
         """Logs as dicts by column (absent ones left out), newest first, read as they are taken.
 
         Those of one millisecond come by log id. Asks for the minutes in which the service logged,
         newest first, and for each of them merges its shards: a page costs what it shows, not what
         the time span holds. `step` is called before each query; what it raises ends the reading.
+        `days` is what `stored_days` gave for the span, where several services are read.
         """
-        for minute in self._minutes_of(query, step):
+        for minute in self._minutes_of(query, step, days):
             step()
             yield from self._of_minute(query, minute)
 
@@ -109,21 +116,35 @@ class LogHistory:
         rows = self._session.execute("SELECT service_name, last_heard FROM services")
         return {row.service_name: row.last_heard.replace(tzinfo=UTC) for row in rows}
 
-    def _minutes_of(self, query: LogQuery, step: Callable[[], None]) -> Iterator[datetime]:
+    def stored_days(self, start: datetime, end: datetime) -> DaysByService | None:
+        """The days with logs by service, newest first; None for a span of which each is asked for.
+
+        One look through the keys of all services, which is less than a question a day and service.
+        """
+        if end - start <= MANY_DAYS:
+            return None
+        first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date()
+        found: dict[str, list[date]] = defaultdict(list)
+        for key in self._session.execute("SELECT DISTINCT service_name, day FROM log_minutes"):
+            if first <= key.day.date() <= last:
+                found[key.service_name].append(key.day.date())
+        return {service: sorted(days, reverse=True) for service, days in found.items()}
+
+    def _minutes_of(
+        self, query: LogQuery, step: Callable[[], None], days: DaysByService | None
+    ) -> Iterator[datetime]:
         first = query.start.astimezone(UTC).replace(second=0, microsecond=0)
-        for day in self._days_of(query):
+        known = self.stored_days(query.start, query.end) if days is None else days
+        asked = (
+            _days_back(query.start, query.end)
+            if known is None
+            else known.get(query.service_name, ())
+        )
+        for day in asked:
             step()
             arguments = (query.service_name, day, first, query.end)
             for row in self._session.execute(self._minutes, arguments):
                 yield row.minute
-
-    def _days_of(self, query: LogQuery) -> Iterator[date]:
-        if query.end - query.start <= MANY_DAYS:
-            return _days_back(query.start, query.end)
-        first, last = query.start.astimezone(UTC).date(), query.end.astimezone(UTC).date()
-        keys = self._session.execute("SELECT DISTINCT service_name, day FROM log_minutes")
-        found = {key.day.date() for key in keys if key.service_name == query.service_name}
-        return iter(sorted((day for day in found if first <= day <= last), reverse=True))
 
     def _of_minute(self, query: LogQuery, minute: datetime) -> Iterator[LogRow]:
         column, value = next(
