@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import stamina
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
@@ -23,6 +22,9 @@ _NO_LEADER_YET: Final = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    # The client's own words while the metadata names no leader, or no such topic.
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
 )
 
 log = structlog.get_logger(__name__)
@@ -64,7 +66,7 @@ def ensure_topics(settings: Settings, sources: Collection[str] = ()) -> list[str
     missing = [plan for plan in plans if plan not in present]
     made = _make(admin, missing)
     try:
-        _await_leaders(admin, missing)
+        _await_leaders(settings, missing)
     except KafkaException as error:
         raise _no_answer(settings) from error
     return made
@@ -156,18 +158,29 @@ def _has_no_leader_yet(error: Exception) -> bool:
     return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER_YET
 
 
-@stamina.retry(on=_has_no_leader_yet, attempts=None, timeout=ADMIN_TIMEOUT_SECONDS)
-def _await_leaders(admin: AdminClient, plans: Sequence[TopicPlan]) -> None:
-    """Blocks until each partition answers; a topic that was just made does not for a moment."""
-    newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = {
-        TopicPartition(plan.name, number): newest
-        for plan in plans
-        for number in range(plan.partitions)
-    }
-    if asked:
-        for answer in admin.list_offsets(asked, request_timeout=ADMIN_TIMEOUT_SECONDS).values():
-            answer.result()
+def _await_leaders(settings: Settings, plans: Sequence[TopicPlan]) -> None:
+    """Blocks until each partition answers; one that was just made does not for a moment."""
+    if not plans:
+        return
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "group.id": "firstcause-topics",
+            "enable.auto.commit": False,
+            "log_level": 2,
+        }
+    )
+    try:
+        for attempt in stamina.retry_context(
+            on=_has_no_leader_yet, attempts=None, timeout=ADMIN_TIMEOUT_SECONDS
+        ):
+            with attempt:
+                for plan in plans:
+                    for number in range(plan.partitions):
+                        place = TopicPartition(plan.name, number)
+                        consumer.get_watermark_offsets(place, ADMIN_TIMEOUT_SECONDS)
+    finally:
+        consumer.close()
 
 
 def _no_answer(settings: Settings) -> FirstcauseError:
