@@ -32,5 +32,6 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.log_level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # One write a line: a driver's JVM writes to the same file, also between two writes.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
