@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 import pydantic
-from pydantic.alias_generators import to_camel
 
 from alerting.alert import Mode
+from alerting.objectives.indicator import Indicator, Part
 from alerting.windows import WindowMetrics
 from firstcause.text.typed_time import parse_span
 
@@ -19,13 +19,7 @@ SHORTEST_WINDOW: Final = timedelta(days=1)
 _MS: Final = timedelta(milliseconds=1)
 
 
-class _Part(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
-    )
-
-
-class Annotations(_Part):
+class Annotations(Part):
     """What OpenSLO has no field for.
 
     Attributes:
@@ -37,7 +31,7 @@ class Annotations(_Part):
     mode: Mode = "live"
 
 
-class Metadata(_Part):
+class Metadata(Part):
     """The name is a part of an alert's identity."""
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
@@ -45,106 +39,7 @@ class Metadata(_Part):
     annotations: Annotations = Annotations()
 
 
-class BadMeasure(_Part):
-    """Which events are bad."""
-
-    measure: Literal["errors", "status_5xx"]
-
-
-class TotalMeasure(_Part):
-    """Which events are counted."""
-
-    measure: Literal["events", "statuses"]
-
-
-class LatencyMeasure(_Part):
-    """The latency of an event."""
-
-    measure: Literal["latency_ms"]
-
-
-class BadSource(_Part):
-    """Where the bad events come from."""
-
-    type: Literal["firstcause"] = "firstcause"
-    spec: BadMeasure
-
-
-class TotalSource(_Part):
-    """Where all events come from."""
-
-    type: Literal["firstcause"] = "firstcause"
-    spec: TotalMeasure
-
-
-class LatencySource(_Part):
-    """Where latencies come from."""
-
-    type: Literal["firstcause"] = "firstcause"
-    spec: LatencyMeasure
-
-
-class Bad(_Part):
-    """The bad events of a ratio."""
-
-    metric_source: BadSource
-
-
-class Total(_Part):
-    """All events of a ratio."""
-
-    metric_source: TotalSource
-
-
-class RatioMetric(_Part):
-    """Availability: the share of events that are not bad."""
-
-    counter: bool = True
-    bad: Bad
-    total: Total
-
-    @pydantic.model_validator(mode="after")
-    def _is_a_share(self) -> RatioMetric:
-        bad, total = self.bad.metric_source.spec.measure, self.total.metric_source.spec.measure
-        fitting = "events" if bad == "errors" else "statuses"
-        if total != fitting:
-            raise ValueError(f"{bad} are a share of {fitting}, and not of {total}")
-        return self
-
-
-class ThresholdMetric(_Part):
-    """Latency: the share of events that are not slower than a bound."""
-
-    metric_source: LatencySource
-
-
-class IndicatorSpec(_Part):
-    """One of the two kinds of indicators."""
-
-    ratio_metric: RatioMetric | None = None
-    threshold_metric: ThresholdMetric | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _is_one(self) -> IndicatorSpec:
-        if (self.ratio_metric is None) == (self.threshold_metric is None):
-            raise ValueError("one of ratioMetric and thresholdMetric is needed")
-        return self
-
-
-class IndicatorMetadata(_Part):
-    """The name of an indicator, for people."""
-
-    name: str
-
-
-class Indicator(_Part):
-    """What is measured."""
-
-    metadata: IndicatorMetadata | None = None
-    spec: IndicatorSpec
-
-
-class TimeWindow(_Part):
+class TimeWindow(Part):
     """The time that a budget is for, back from now."""
 
     duration: timedelta
@@ -166,7 +61,7 @@ class TimeWindow(_Part):
         return span
 
 
-class Target(_Part):
+class Target(Part):
     """The share of good events that is aimed at; of latencies also the bound."""
 
     display_name: str | None = None
@@ -191,7 +86,7 @@ class Target(_Part):
         return self.target if self.target is not None else (self.target_percent or 0.0) / 100
 
 
-class Spec(_Part):
+class Spec(Part):
     """What is aimed at, of whom, and within which time."""
 
     description: str | None = None
@@ -212,7 +107,7 @@ class Spec(_Part):
         return self
 
 
-class Objective(_Part):
+class Objective(Part):
     """A document of kind SLO. `service` is a name, or `*` for each service by itself."""
 
     api_version: Literal["openslo/v1"]
