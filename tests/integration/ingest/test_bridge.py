@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from firstcause.dead_letters import headers as dead_letter
+from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.settings import Settings
 from tests.integration.ingest.ingest_process import (
     WAIT_SECONDS,
@@ -42,6 +43,21 @@ def line(text: str, pod: str) -> bytes:
     return json.dumps({**record, "kubernetes": kubernetes}).encode()
 
 
+def lag_messages(own: Settings) -> float:
+    """What the metric of the group's lag tells of the topic of lines."""
+    topics = [own.ingest_lines_topic]
+    lag = GroupLagCollector(own.kafka_bootstrap_servers, own.ingest_group, topics)
+    (family,) = lag.collect()
+    return sum(sample.value for sample in family.samples)
+
+
+def await_no_lag(own: Settings) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while lag_messages(own) > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_records_become_log_events_spans_and_dead_letters(
     own: Settings, product_env: dict[str, str]
 ) -> None:
@@ -55,10 +71,12 @@ def test_records_become_log_events_spans_and_dead_letters(
         ("x", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()),
     ]
     send(own, records)
+    assert lag_messages(own) == len(records)
     with bridge(own, product_env):
         events = await_events(own, 2)
         spans = read(own, own.kafka_spans_topic)
         letters = read(own, own.kafka_dead_letter_topic)
+        await_no_lag(own)
     by_service = {event["service_name"]: event for event in events}
     assert len(events) == 2
     assert by_service["cart"]["message"] == "run failed"
