@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # no __all__
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 KAFKA_SECONDS: Final = 3.0
+# The client's two functions have no types.
+EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 Place = tuple[str, int]
 
@@ -63,8 +66,8 @@ class GroupLagCollector(Collector):
         told = answers[self._group].result().topic_partitions
         return lags_of(
             {(one.topic, one.partition): one.offset for one in told},
-            _offsets(admin, places, OffsetSpec.earliest()),
-            _offsets(admin, places, OffsetSpec.latest()),
+            _offsets(admin, places, EARLIEST),
+            _offsets(admin, places, LATEST),
         )
 
 
