@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.guard.problems import Problem
+from api.pages.narrowing import can_narrow, narrowed
 from api.routes.context import context_of
 from firstcause.text.printable import printable
 
@@ -108,6 +109,8 @@ _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "clock": clock,
     "clock_ms": clock_ms,
     "cited": cited,
+    "narrowed": narrowed,
     "shown": shown,
 }
 _templates.filters.update(_FILTERS)
+_templates.tests["searchable"] = can_narrow

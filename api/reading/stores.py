@@ -11,12 +11,17 @@ from cassandra.cluster import Session
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from api.reading.logs import LogReader
+from api.reading.cursor import Position
+from api.reading.logs import LogFilter, LogReader
+from api.reading.search import LogSearch, SearchedPage
 from firstcause.errors import FirstcauseError
 from firstcause.incidents.door import IncidentDoor
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
+from search.embedded.engine import EmbeddedEngine
+from search.query.tree import Node
+from search.rows import RowReader
 
 CHECK_SECONDS: Final = 3.0
 
@@ -25,11 +30,26 @@ MakeIncidents = Callable[[Session], IncidentDoor]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is read: logs, spans through the session, incidents."""
+    """What is read: logs, by time or by search, spans through the session, incidents."""
 
     session: Session
     logs: LogReader
+    search: LogSearch
     incidents: IncidentDoor
+
+    def found(
+        self,
+        query: Node | None,
+        wanted: LogFilter,
+        after: Position | None,
+        limit: int,
+        step: Callable[[], None],
+    ) -> SearchedPage:
+        """The next lines after a position: those that match a query, or all. See `LogSearch`."""
+        if query is not None:
+            return self.search.page(query, wanted, after, limit, step)
+        page = self.logs.page(wanted, after, limit, step)
+        return SearchedPage(page.rows, page.next)
 
 
 class StoreAccess:
@@ -40,6 +60,7 @@ class StoreAccess:
         self._make_incidents = make_incidents
         self._lock = threading.Lock()
         self._stores: Stores | None = None
+        self._kafka_lock = threading.Lock()
         self._kafka: AdminClient | None = None
 
     def get(self) -> Stores:
@@ -54,13 +75,17 @@ class StoreAccess:
                     self._settings, request_timeout_seconds=self._settings.api_query_seconds
                 )
                 try:
-                    self._stores = Stores(
-                        session, LogReader(LogHistory(session)), self._make_incidents(session)
-                    )
+                    self._stores = self._opened(session)
                 except BaseException:
                     session.cluster.shutdown()
                     raise
             return self._stores
+
+    def _opened(self, session: Session) -> Stores:
+        logs = LogReader(LogHistory(session))
+        engine = EmbeddedEngine(self._settings.search_dir)
+        search = LogSearch(engine, RowReader(session).rows, logs)
+        return Stores(session, logs, search, self._make_incidents(session))
 
     def cassandra_problem(self) -> str:
         """Empty when Cassandra answers a query; else why not. Blocks for seconds at the most."""
@@ -73,14 +98,16 @@ class StoreAccess:
     def kafka_problem(self) -> str:
         """Empty when Kafka has the topic of logs; else why not. Blocks for seconds at the most."""
         topic = self._settings.kafka_logs_topic
-        with self._lock:
+        # Not the stores' lock: who connects to Cassandra holds that until it answers.
+        with self._kafka_lock:
             if self._kafka is None:
                 bootstrap = self._settings.kafka_bootstrap_servers
                 self._kafka = AdminClient(
                     {"bootstrap.servers": bootstrap, "client.id": "firstcause-api", "log_level": 0}
                 )
+            kafka = self._kafka
         try:
-            known = self._kafka.list_topics(timeout=CHECK_SECONDS).topics
+            known = kafka.list_topics(timeout=CHECK_SECONDS).topics
         except KafkaException as error:
             return str(error.args[0])[:300]
         return "" if topic in known else f"there is no topic {topic}"
@@ -91,4 +118,5 @@ class StoreAccess:
             if self._stores is not None:
                 self._stores.session.cluster.shutdown()
                 self._stores = None
+        with self._kafka_lock:
             self._kafka = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.reading.logs import LogReader
+from api.reading.search import LogSearch
 from api.reading.stores import StoreAccess, Stores
+from firstcause.events.log_event import LogEvent
 from firstcause.incidents.door import IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
 from firstcause.incidents.view import Evidence, IncidentView
@@ -22,6 +24,10 @@ from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.report.deterministic import current_analysis
 from log_analyzer.report.sections import report_sections, suspects
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.writer import HourWriters
+from search.engine import LogKey
+from search.rows import FoundRow
 
 # An hour ago, at the beginning of a minute: the pages list what is not too old.
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
@@ -130,17 +136,39 @@ def a_row(number: int, service: str = "cart", seconds: float = 0.0, **fields: ob
 
 
 class StoresInMemory(StoreAccess):
-    """Gives stores that no service stands behind."""
+    """Gives stores that no service stands behind; the search engine is the real one."""
 
-    def __init__(self, views: list[IncidentView], rows: list[LogRow]) -> None:
+    def __init__(self, home: Path, views: list[IncidentView], rows: list[LogRow]) -> None:
         self.incidents = IncidentsInMemory(views)
         self.rows = rows
+        self._engine = EmbeddedEngine(home / "search")
 
     def get(self) -> Stores:
-        return Stores(None, LogReader(LogsInMemory(self.rows)), self.incidents)
+        logs = LogReader(LogsInMemory(self.rows))
+        return Stores(None, logs, LogSearch(self._engine, self._found, logs), self.incidents)
+
+    def _found(self, keys: Sequence[LogKey]) -> list[FoundRow]:
+        stored = {str(row["log_id"]): row for row in self.rows}
+        return [FoundRow(key, stored.get(key.log_id)) for key in keys]
 
     def close(self) -> None:
         pass
+
+
+def put_into_index(home: Path, rows: list[LogRow]) -> None:
+    """Makes these rows findable, as the indexer does."""
+    writers = HourWriters(home / "search")
+    writers.put(
+        LogEvent(
+            **{
+                **{name: value for name, value in row.items() if name != "timestamp"},
+                "log_id": str(row["log_id"]),
+                "timestamp_ms": int(row["timestamp"].timestamp() * 1_000),
+            }
+        )
+        for row in rows
+    )
+    writers.close()
 
 
 def a_client(
@@ -150,7 +178,7 @@ def a_client(
     **settings: object,
 ) -> TestClient:
     """A browser at the app on loopback; `client.stores` is what it reads."""
-    stores = StoresInMemory(views or [], rows or [])
+    stores = StoresInMemory(home, views or [], rows or [])
     chosen = Settings(firstcause_home=home, **settings)
     client = TestClient(create_app(chosen, stores), base_url=BASE, raise_server_exceptions=False)
     client.stores = stores
