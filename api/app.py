@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from api.guard.access import Access
 from api.guard.headers import AnswerHeaders
 from api.guard.identity import Csrf, Identify, KeyIdentity
-from api.guard.load import Readers
+from api.guard.load import Readers, Tails
 from api.guard.problems import add_handlers
 from api.guard.rate import RateLimit
 from api.guard.signing import Signer
@@ -61,9 +61,9 @@ def create_app(
     rate = RateLimit(settings.api_requests_per_second)
     access = Access(identify or identity.of, rate, csrf)
     readers = Readers(settings.api_queries_at_once, settings.api_query_seconds)
-    context = Context(
-        settings, stores, readers, signer, access, csrf, identity if identify is None else None
-    )
+    own_identity = identity if identify is None else None
+    tails = Tails(settings.api_tails)
+    context = Context(settings, stores, readers, tails, signer, access, csrf, own_identity)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

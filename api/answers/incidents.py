@@ -22,7 +22,7 @@ from api.answers.incident_parts import (
     path_answer,
     suspect_answer,
 )
-from api.reading.incidents import ToldIncident
+from api.reading.incidents import ListedIncident, ToldIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.storage.stored_time import datetime_from_ms
 
@@ -36,7 +36,8 @@ class IncidentSummary(BaseModel):
     title: str
     suspects: list[str] = Field(description="Services, the most likely first")
     services: list[str]
-    error_count: int
+    error_count: int = Field(description="Errors, alerts among them")
+    alert_count: int = Field(description="How many of these are alerts")
     first_seen: datetime
     last_seen: datetime
     root_cause: str = Field(description="Of the analysis that is shown now")
@@ -91,7 +92,7 @@ class Done(BaseModel):
     by: str
 
 
-def incident_summary(told: ToldIncident) -> IncidentSummary:
+def incident_summary(told: ListedIncident) -> IncidentSummary:
     """An incident for a list."""
     return IncidentSummary(**_summary(told))
 
@@ -102,9 +103,9 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
     sent = view.message
     return IncidentAnswer(
         **_summary(told),
-        analysis=analysis_answer(report.analysis),
+        analysis=analysis_answer(told.headline.analysis),
         analyses=[analysis_answer(one) for one in view.analyses],
-        suspects_with_reasons=[suspect_answer(one) for one in report.suspects],
+        suspects_with_reasons=[suspect_answer(one) for one in told.headline.suspects],
         path=path_answer(view),
         evidence=[EvidenceLine.of(one) for one in view.evidence],
         error_minutes=[MinuteErrors.of(one) for one in view.error_minutes],
@@ -125,17 +126,18 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
     )
 
 
-def _summary(told: ToldIncident) -> dict[str, Any]:
-    view, analysis = told.view, told.report.analysis
+def _summary(told: ListedIncident) -> dict[str, Any]:
+    view, analysis = told.view, told.headline.analysis
     silenced_ms = view.handling.silenced_until_ms
     return {
         "incident_id": view.incident_id,
         "status": view.status,
         "severity": view.severity,
         "title": view.title,
-        "suspects": [one.service_name for one in told.report.suspects],
+        "suspects": [one.service_name for one in told.headline.suspects],
         "services": list(view.services),
         "error_count": view.error_count,
+        "alert_count": told.headline.alerts,
         "first_seen": datetime_from_ms(view.first_ms),
         "last_seen": datetime_from_ms(view.last_ms),
         "root_cause": analysis.root_cause,

@@ -53,7 +53,8 @@ async def lines(
     asked = paged(context.signer, words, TypedTime(start or None, end or None, SPAN), cursor)
     query, mistake = _read_query(q)
     wanted = LogFilter(names, asked.start, asked.end, level or None)
-    found, known = LogLines(logs=[]), []
+    found = LogLines(logs=[])
+    known: list[str] = []
     if mistake is None:
         found, known = await _found(context, query, wanted, asked)
     return page(

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from api.guard.access import Access
 from api.guard.identity import Csrf, KeyIdentity, Principal
-from api.guard.load import Deadline, Readers
+from api.guard.load import Deadline, Readers, Tails
 from api.guard.problems import ProblemDetails
 from api.guard.signing import Signer
 from api.reading.stores import StoreAccess, Stores
@@ -31,6 +31,7 @@ class Context:
     settings: Settings
     stores: StoreAccess
     readers: Readers
+    tails: Tails
     signer: Signer
     access: Access
     csrf: Csrf

@@ -174,7 +174,7 @@ async def judge(
 ) -> Done:
     """Judges the analysis that is shown now."""
     told = await context.read(lambda stores, _: told_incident(stores.incidents, incident))
-    analysis, by = told.report.analysis, _person(who)
+    analysis, by = told.headline.analysis, _person(who)
     said = Feedback(incident, by, _now_ms(), verdict, analysis.source, analysis.analysed_ms)
     await _apply(context, said)
     return Done(incident_id=incident, done="judged", by=by)

@@ -15,11 +15,12 @@ from api.reading.logs import LogReader
 from api.reading.search import LogSearch
 from api.reading.stores import StoreAccess, Stores
 from firstcause.events.log_event import LogEvent
-from firstcause.incidents.door import IncidentReport, OpenedIncident
+from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
+from log_analyzer.episodes.alerts import alert_count
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.report.deterministic import current_analysis
@@ -80,11 +81,13 @@ class IncidentsInMemory:
     def read(self, incident: uuid.UUID) -> IncidentView | None:
         return self.views.get(incident)
 
+    def headline(self, view: IncidentView) -> IncidentHeadline:
+        analysis = current_analysis(view, model_configured=False)
+        return IncidentHeadline(analysis, suspects(view), alert_count(view.groups))
+
     def report(self, view: IncidentView) -> IncidentReport:
         analysis = current_analysis(view, model_configured=False)
         return IncidentReport(
-            analysis,
-            suspects(view),
             tuple((one.title, one.lines) for one in report_sections(view)),
             plain_text(render_notice(view, analysis).parts),
         )
