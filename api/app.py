@@ -23,10 +23,11 @@ from api.guard.signing import Signer
 from api.pages import incidents as incident_pages
 from api.pages import login as login_page
 from api.pages import logs as log_pages
+from api.pages import patterns as pattern_page
 from api.pages import tail as tail_page
 from api.pages.rendering import FOLDER, problem_page
 from api.reading.stores import StoreAccess
-from api.routes import incidents, logs, state
+from api.routes import incidents, logs, patterns, state
 from api.routes.context import Context
 from firstcause.access.keys import KeyFile
 from firstcause.local.daemons.secret_file import secret_file
@@ -83,8 +84,8 @@ def create_app(
     )
     app.state.context = context
     app.state.problem_page = problem_page
-    pages = (incident_pages, log_pages, tail_page, login_page)
-    for module in (state, logs, incidents, *pages):
+    pages = (incident_pages, log_pages, pattern_page, tail_page, login_page)
+    for module in (state, logs, patterns, incidents, *pages):
         app.include_router(module.routes)
     app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
     add_handlers(app)

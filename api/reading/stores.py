@@ -20,6 +20,7 @@ from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
 from search.embedded.engine import EmbeddedEngine
+from search.patterns.store import PatternStore
 from search.query.tree import Node
 from search.rows import RowReader
 
@@ -30,11 +31,12 @@ MakeIncidents = Callable[[Session], IncidentDoor]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is read: logs, by time or by search, spans through the session, incidents."""
+    """What is read: logs, by time or by search, their patterns, spans by the session, incidents."""
 
     session: Session
     logs: LogReader
     search: LogSearch
+    patterns: PatternStore
     incidents: IncidentDoor
 
     def found(
@@ -85,7 +87,8 @@ class StoreAccess:
         logs = LogReader(LogHistory(session))
         engine = EmbeddedEngine(self._settings.search_dir)
         search = LogSearch(engine, RowReader(session).rows, logs)
-        return Stores(session, logs, search, self._make_incidents(session))
+        patterns = PatternStore(session)
+        return Stores(session, logs, search, patterns, self._make_incidents(session))
 
     def cassandra_problem(self) -> str:
         """Empty when Cassandra answers a query; else why not. Blocks for seconds at the most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from log_analyzer.report.sections import report_sections, suspects
 from search.embedded.engine import EmbeddedEngine
 from search.embedded.writer import HourWriters
 from search.engine import LogKey
+from search.patterns.store import Pattern
 from search.rows import FoundRow
 
 # An hour ago, at the beginning of a minute: the pages list what is not too old.
@@ -138,17 +140,48 @@ def a_row(number: int, service: str = "cart", seconds: float = 0.0, **fields: ob
     }
 
 
+class PatternsInMemory:
+    """`PatternStore` over counts by (service, template id) and minute."""
+
+    def __init__(self) -> None:
+        self.counted: dict[tuple[str, uuid.UUID, int], int] = {}
+        self.known: dict[tuple[str, uuid.UUID], Pattern] = {}
+
+    def put(self, service: str, text: str, at_ms: int, count: int) -> uuid.UUID:
+        template_id = uuid.uuid5(uuid.NAMESPACE_OID, text)
+        minute = at_ms // 60_000 * 60_000
+        self.counted[service, template_id, minute] = count
+        known = service, template_id
+        self.known[known] = Pattern(service, template_id, text, "INFO", at_ms, at_ms)
+        return template_id
+
+    def services(self) -> list[str]:
+        return sorted({service for service, _ in self.known})
+
+    def counts(self, services: list[str], from_ms: int, to_ms: int) -> Counter:
+        found: Counter = Counter()
+        for (service, template_id, minute), count in self.counted.items():
+            if service in services and from_ms <= minute < to_ms:
+                found[service, template_id] += count
+        return found
+
+    def patterns(self, services: list[str]) -> dict:
+        return {name: one for name, one in self.known.items() if name[0] in services}
+
+
 class StoresInMemory(StoreAccess):
     """Gives stores that no service stands behind; the search engine is the real one."""
 
     def __init__(self, home: Path, views: list[IncidentView], rows: list[LogRow]) -> None:
         self.incidents = IncidentsInMemory(views)
         self.rows = rows
+        self.patterns = PatternsInMemory()
         self._engine = EmbeddedEngine(home / "search")
 
     def get(self) -> Stores:
         logs = LogReader(LogsInMemory(self.rows))
-        return Stores(None, logs, LogSearch(self._engine, self._found, logs), self.incidents)
+        search = LogSearch(self._engine, self._found, logs)
+        return Stores(None, logs, search, self.patterns, self.incidents)
 
     def _found(self, keys: Sequence[LogKey]) -> list[FoundRow]:
         stored = {str(row["log_id"]): row for row in self.rows}
