@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from api.guard.access import Access
+from api.guard.body import BodyLimit
 from api.guard.headers import AnswerHeaders
 from api.guard.identity import Csrf, Identify, KeyIdentity
 from api.guard.load import Readers, Tails
@@ -27,7 +28,7 @@ from api.pages import patterns as pattern_page
 from api.pages import tail as tail_page
 from api.pages.rendering import FOLDER, problem_page
 from api.reading.stores import StoreAccess
-from api.routes import incidents, logs, patterns, state
+from api.routes import alerts, incidents, logs, patterns, state, windows
 from api.routes.context import Context
 from firstcause.access.keys import KeyFile
 from firstcause.local.daemons.secret_file import secret_file
@@ -85,10 +86,11 @@ def create_app(
     app.state.context = context
     app.state.problem_page = problem_page
     pages = (incident_pages, log_pages, pattern_page, tail_page, login_page)
-    for module in (state, logs, patterns, incidents, *pages):
+    for module in (state, logs, patterns, incidents, alerts, windows, *pages):
         app.include_router(module.routes)
     app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
     add_handlers(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(AnswerHeaders, framed_by_self=identify is not None)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES)
     if identify is None and not key_required:

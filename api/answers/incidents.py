@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.answers.alerts import AlertAnswer, EscalationAnswer
 from api.answers.incident_parts import (
     AnalysisAnswer,
     EarlierAnswer,
@@ -77,6 +78,8 @@ class IncidentAnswer(IncidentSummary):
     groups: list[GroupAnswer]
     sections: list[Section] = Field(description="The report by the rules")
     earlier: list[EarlierAnswer] = Field(description="Earlier incidents of the same groups")
+    alerts: list[AlertAnswer] = Field(description="Of its services while it lasted, oldest first")
+    escalations: list[EscalationAnswer] = Field(description="Of its services while it lasted")
     handling: HandlingAnswer
     message: MessageAnswer
     reopened: bool
@@ -112,6 +115,8 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
         groups=[GroupAnswer.of(one) for one in view.groups],
         sections=[Section(title=title, lines=list(lines)) for title, lines in report.sections],
         earlier=[EarlierAnswer.of(one) for one in view.earlier],
+        alerts=[AlertAnswer.of(one) for one in told.alerts],
+        escalations=[EscalationAnswer.of(one) for one in view.escalations],
         handling=HandlingAnswer.of(view.handling),
         message=MessageAnswer(
             state=sent.state if sent else None,

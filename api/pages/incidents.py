@@ -92,7 +92,9 @@ async def pressed(request: Request, incident_id: UUID, button: Button, who: Acto
 
 
 async def _told(context: Context, incident: UUID) -> ToldIncident:
-    return await context.read(lambda stores, _: told_incident(stores.incidents, incident))
+    return await context.read(
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
+    )
 
 
 def _shown(request: Request, told: ToldIncident, template: str) -> Response:

@@ -10,7 +10,9 @@ from typing import Final
 from uuid import UUID
 
 from api.guard.problems import Problem
+from api.reading.alerts import alerts_touching
 from api.reading.cursor import Position
+from firstcause.alerts.store import AlertStore, StoredAlert
 from firstcause.incidents.door import IncidentDoor, IncidentHeadline, IncidentReport
 from firstcause.incidents.states import Severity, Status
 from firstcause.incidents.view import IncidentView
@@ -54,9 +56,13 @@ class ListedIncident:
 
 @dataclass(frozen=True, slots=True)
 class ToldIncident(ListedIncident):
-    """An incident and all that is told of it now."""
+    """An incident and all that is told of it now.
+
+    `alerts` are those of its services while it lasted, oldest first.
+    """
 
     report: IncidentReport
+    alerts: tuple[StoredAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,8 @@ def incident_page(
     return IncidentPage(tuple(found), None)
 
 
-def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
-    """One incident whole.
+def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
+    """One incident whole. Blocks; raises the driver's errors.
 
     Raises:
         Problem: 404.
@@ -108,4 +114,4 @@ def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
     view = door.read(incident)
     if view is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no incident {incident}.")
-    return ToldIncident(view, door.headline(view), door.report(view))
+    return ToldIncident(view, door.headline(view), door.report(view), alerts_touching(alerts, view))

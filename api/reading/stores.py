@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cassandra.cluster import Session
 from confluent_kafka import KafkaException
@@ -14,11 +14,15 @@ from confluent_kafka.admin import AdminClient
 from api.reading.cursor import Position
 from api.reading.logs import LogFilter, LogReader
 from api.reading.search import LogSearch, SearchedPage
+from firstcause.alerts.escalation_history import EscalationHistory
+from firstcause.alerts.store import AlertStore
+from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
 from firstcause.incidents.door import IncidentDoor
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
+from firstcause.storage.window_metrics import WindowHistory
 from search.embedded.engine import EmbeddedEngine
 from search.patterns.store import PatternStore
 from search.query.tree import Node
@@ -31,12 +35,15 @@ MakeIncidents = Callable[[Session], IncidentDoor]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is read: logs, by time or by search, their patterns, spans by the session, incidents."""
+    """What is read. Logs come by time or by search, spans by the session."""
 
     session: Session
     logs: LogReader
     search: LogSearch
     patterns: PatternStore
+    alerts: AlertStore
+    escalations: EscalationHistory
+    windows: WindowHistory
     incidents: IncidentDoor
 
     def found(
@@ -64,6 +71,7 @@ class StoreAccess:
         self._stores: Stores | None = None
         self._kafka_lock = threading.Lock()
         self._kafka: AdminClient | None = None
+        self._alert_topic: AlertTopic | None = None
 
     def get(self) -> Stores:
         """The stores. Blocks while it connects.
@@ -86,9 +94,28 @@ class StoreAccess:
     def _opened(self, session: Session) -> Stores:
         logs = LogReader(LogHistory(session))
         engine = EmbeddedEngine(self._settings.search_dir)
-        search = LogSearch(engine, RowReader(session).rows, logs)
-        patterns = PatternStore(session)
-        return Stores(session, logs, search, patterns, self._make_incidents(session))
+        return Stores(
+            session=session,
+            logs=logs,
+            search=LogSearch(engine, RowReader(session).rows, logs),
+            patterns=PatternStore(session),
+            alerts=AlertStore(session),
+            escalations=EscalationHistory(session),
+            windows=WindowHistory(session),
+            incidents=self._make_incidents(session),
+        )
+
+    def send_alerts(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Sends alerts to their topic; blocks until Kafka has them.
+
+        Raises:
+            KafkaException: it does not have all of them; all may be sent again.
+        """
+        with self._kafka_lock:
+            if self._alert_topic is None:
+                self._alert_topic = AlertTopic(self._settings)
+            topic = self._alert_topic
+        topic.send_messages(messages)
 
     def cassandra_problem(self) -> str:
         """Empty when Cassandra answers a query; else why not. Blocks for seconds at the most."""
@@ -122,4 +149,4 @@ class StoreAccess:
                 self._stores.session.cluster.shutdown()
                 self._stores = None
         with self._kafka_lock:
-            self._kafka = None
+            self._kafka = self._alert_topic = None

@@ -20,7 +20,8 @@ Answer = TypeVar("Answer")
 
 # For the API's own description: how every route may refuse.
 REFUSALS: Final[dict[int | str, dict[str, object]]] = {
-    status: {"model": ProblemDetails} for status in (400, 401, 403, 404, 422, 429, 500, 503, 504)
+    status: {"model": ProblemDetails}
+    for status in (400, 401, 403, 404, 413, 422, 429, 500, 503, 504)
 }
 
 
@@ -62,5 +63,11 @@ async def may_act(request: Request) -> Principal:
     return await context_of(request).access.may_act(request)
 
 
+async def may_send(request: Request) -> Principal:
+    """Who asks, with the right to send; a dependency of routes. See `Access`."""
+    return await context_of(request).access.may_send(request)
+
+
 Actor = Annotated[Principal, Depends(may_act)]
+Sender = Annotated[Principal, Depends(may_send)]
 READS: Final = (Depends(may_read),)

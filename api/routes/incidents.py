@@ -99,7 +99,7 @@ async def incidents(
 async def incident(request: Request, incident_id: UUID) -> IncidentAnswer:
     """One incident whole: evidence, path, analyses, messages, suspects."""
     told = await context_of(request).read(
-        lambda stores, _: told_incident(stores.incidents, incident_id)
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident_id)
     )
     return incident_answer(told)
 
@@ -173,7 +173,9 @@ async def judge(
     context: Context, incident: UUID, who: Principal, verdict: Literal["right", "wrong"]
 ) -> Done:
     """Judges the analysis that is shown now."""
-    told = await context.read(lambda stores, _: told_incident(stores.incidents, incident))
+    told = await context.read(
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
+    )
     analysis, by = told.headline.analysis, _person(who)
     said = Feedback(incident, by, _now_ms(), verdict, analysis.source, analysis.analysed_ms)
     await _apply(context, said)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.alerts.escalation_history import EscalationHistory
 from firstcause.incidents.door import OpenedIncident
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
@@ -32,7 +33,7 @@ from log_analyzer.incident_history.rows import (
 )
 from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
-from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
+from log_analyzer.incidents.escalations import OVERLAP_MS
 from log_analyzer.incidents.stores.board import BOARD
 
 GRAPH_SECONDS: Final = 30.0
@@ -72,7 +73,7 @@ class IncidentReader:
         self._shown = shown
         self._session = session
         self._statements = prepare_all(session, _CQL)
-        self._escalations = EscalationStore(session)
+        self._escalations = EscalationHistory(session)
         self._graphs = CallGraphStore(session)
         self._contexts = ContextStore(session)
         self._handling = HumanActionsStore(session)

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from confluent_kafka import KafkaError, KafkaException
 from starlette.testclient import TestClient
 
+from alerting.windows import WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.logs import LogReader
 from api.reading.search import LogSearch
 from api.reading.stores import StoreAccess, Stores
+from firstcause.alerts.store import StoredAlert
 from firstcause.events.log_event import LogEvent
 from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
+from firstcause.incidents.records import Escalation
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
@@ -140,6 +144,52 @@ def a_row(number: int, service: str = "cart", seconds: float = 0.0, **fields: ob
     }
 
 
+class AlertsInMemory:
+    """`AlertStore` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[StoredAlert] = []
+
+    def between(
+        self, start_ms: int, end_ms: int, service_name: str | None = None
+    ) -> list[StoredAlert]:
+        return [
+            one
+            for one in self.stored
+            if start_ms <= one.alert.window_start_ms < end_ms
+            and service_name in (None, one.alert.service_name)
+        ]
+
+
+class EscalationsInMemory:
+    """`EscalationHistory` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[Escalation] = []
+
+    def overlapping(self, services: Sequence[str], start_ms: int, end_ms: int) -> list[Escalation]:
+        return [
+            one
+            for one in self.stored
+            if one.service_name in services
+            and one.first_alert_ms <= end_ms
+            and one.last_alert_ms >= start_ms
+        ]
+
+
+class WindowsInMemory:
+    """`WindowHistory` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[WindowMetrics] = []
+
+    def between(
+        self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int
+    ) -> Iterator[WindowMetrics]:
+        found = [one for one in self.stored if (one.service_name, one.kind) == (service_name, kind)]
+        yield from (one for one in found if start_ms <= one.start_ms < end_ms)
+
+
 class PatternsInMemory:
     """`PatternStore` over counts by (service, template id) and minute."""
 
@@ -176,12 +226,23 @@ class StoresInMemory(StoreAccess):
         self.incidents = IncidentsInMemory(views)
         self.rows = rows
         self.patterns = PatternsInMemory()
+        self.alerts = AlertsInMemory()
+        self.escalations = EscalationsInMemory()
+        self.windows = WindowsInMemory()
+        self.sent: list[dict] = []
+        self.kafka_is_away = False
         self._engine = EmbeddedEngine(home / "search")
 
     def get(self) -> Stores:
         logs = LogReader(LogsInMemory(self.rows))
         search = LogSearch(self._engine, self._found, logs)
-        return Stores(None, logs, search, self.patterns, self.incidents)
+        read = (self.patterns, self.alerts, self.escalations, self.windows, self.incidents)
+        return Stores(None, logs, search, *read)
+
+    def send_alerts(self, messages: Sequence[dict]) -> None:
+        if self.kafka_is_away:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        self.sent += messages
 
     def _found(self, keys: Sequence[LogKey]) -> list[FoundRow]:
         stored = {str(row["log_id"]): row for row in self.rows}
