@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
+from api.description import describe
 from api.guard.access import Access
 from api.guard.body import BodyLimit
 from api.guard.headers import AnswerHeaders
@@ -89,6 +90,7 @@ def create_app(
     for module in (state, logs, patterns, incidents, alerts, windows, *pages):
         app.include_router(module.routes)
     app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
+    describe(app)
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(AnswerHeaders, framed_by_self=identify is not None)

@@ -15,7 +15,7 @@ from firstcause.alerts.store import AlertStore, StoredAlert
 from firstcause.incidents.records import Escalation
 from firstcause.incidents.states import Severity
 from firstcause.incidents.view import IncidentView
-from firstcause.storage.stored_time import ms_from_datetime
+from firstcause.storage.stored_time import FIRST_MS, LAST_MS, ms_from_datetime
 
 # Each day is a question of its own.
 DAYS_MAX: Final = 400
@@ -81,7 +81,7 @@ def alert_page(
     Raises:
         Problem: 400, the time is too long.
     """
-    start, end = ms_from_datetime(wanted.start), ms_from_datetime(wanted.end) + 1
+    start, end = ms_from_datetime(wanted.start), min(ms_from_datetime(wanted.end) + 1, LAST_MS)
     _check_days(start, end)
     if after is not None:
         end = min(end, after.at_ms + 1)
@@ -133,7 +133,7 @@ def alerts_touching(store: AlertStore, view: IncidentView) -> tuple[StoredAlert,
     found = [
         one
         for service in view.services[:_INCIDENT_SERVICES]
-        for one in store.between(first_ms - _DAY_MS, last_ms, service)
+        for one in store.between(max(first_ms - _DAY_MS, FIRST_MS), last_ms, service)
         if one.alert.last_window_end_ms >= first_ms
     ]
     found.sort(key=lambda one: (one.alert.window_start_ms, one.alert.service_name))

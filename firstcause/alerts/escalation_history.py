@@ -10,7 +10,7 @@ from cassandra.cluster import Session
 
 from firstcause.incidents.records import Escalation
 from firstcause.storage.cassandra import rows_of_each
-from firstcause.storage.stored_time import datetime_from_ms, optional_ms
+from firstcause.storage.stored_time import FIRST_MS, datetime_from_ms, optional_ms
 
 # No escalation lasts longer: so far back a reader looks for its beginning.
 LONGEST_MS: Final = 86_400_000
@@ -30,7 +30,8 @@ class EscalationHistory:
         self, services: Iterable[str], start_ms: int, end_ms: int
     ) -> tuple[Escalation, ...]:
         """The escalations of these services that overlap a time, each once, oldest first."""
-        times = datetime_from_ms(start_ms - LONGEST_MS), datetime_from_ms(end_ms)
+        first_ms = max(FIRST_MS, start_ms - LONGEST_MS)
+        times = datetime_from_ms(first_ms), datetime_from_ms(end_ms)
         asked = [(service, *times) for service in services]
         found: dict[UUID, Escalation] = {}
         for rows in rows_of_each(self._session, self._read, asked):

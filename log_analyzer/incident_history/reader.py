@@ -15,7 +15,12 @@ from firstcause.alerts.escalation_history import EscalationHistory
 from firstcause.incidents.door import OpenedIncident
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime, optional_ms
+from firstcause.storage.stored_time import (
+    LAST_MS,
+    datetime_from_ms,
+    ms_from_datetime,
+    optional_ms,
+)
 from log_analyzer.context.store import ContextStore
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
@@ -39,8 +44,6 @@ from log_analyzer.incidents.stores.board import BOARD
 GRAPH_SECONDS: Final = 30.0
 MERGES_FOLLOWED: Final = 50
 READ_AT_ONCE: Final = 8
-# The end of the year 9999: the last time that there is.
-LAST_MS: Final = 253_402_300_799_999
 
 _CQL: Final = {
     "incident": "SELECT * FROM incidents WHERE incident_id = ?",
