@@ -45,7 +45,7 @@ _CQL: Final = {
     "tallies": "SELECT * FROM episode_tallies WHERE episode_id = ?",
     "spans": "SELECT first_seen, last_seen, last_arrival FROM episode_tallies WHERE episode_id = ?",
     "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
-    "evidence": "SELECT log_id FROM episode_evidence WHERE episode_id = ?",
+    "evidence": "SELECT timestamp, log_id FROM episode_evidence WHERE episode_id = ?",
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
@@ -127,7 +127,9 @@ class EpisodeStore:
                 last_fatal_ms=optional_ms(row.last_fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
-        blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
+        blank.evidence = {
+            str(row.log_id): optional_ms(row.timestamp) or 0 for row in self._rows("evidence", key)
+        }
         return blank
 
     def remembered(self, episode: UUID) -> dict[int, int]:

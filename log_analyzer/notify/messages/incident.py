@@ -11,6 +11,7 @@ from log_analyzer.notify.messages import alerts, culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
 from log_analyzer.report.sections import suspect_names
+from log_analyzer.suspects.onset import onset_ms
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK: Final = "✅"
@@ -68,7 +69,8 @@ def render_notice(
     """
     parts = _merged(view) if view.merged_into else _whole(view, analysis, options, told)
     done = " (resolved)" if view.status == "resolved" else ""
-    text = f"{view.severity}{done}: {view.error_count} errors, {view.title}"
+    errors = incident_parts.errors_since(view, onset_ms(view))
+    text = f"{view.severity}{done}: {errors} errors, {view.title}"
     return Notice(
         text=text,
         parts=tuple(parts),
