@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from cassandra.cluster import Session
@@ -52,9 +53,9 @@ class NormalVersion:
     last_ms: int
     hours: int
 
-    def slot_at(self, at_ms: int) -> str:
-        """The slot whose normal holds at a moment (event time)."""
-        slot = slot_of(at_ms)
+    def slot_at(self, at_ms: int, zone: tzinfo = UTC) -> str:
+        """The slot whose normal holds at a moment (event time); `zone` is that of the hours."""
+        slot = slot_of(at_ms, zone)
         return slot if slot in self.slots else WHOLE
 
 
@@ -72,9 +73,14 @@ class ComposedNormalStore:
 
     All methods block. They raise the driver's errors, and FirstcauseError for a row that cannot
     be read.
+
+    Args:
+        session: of the keyspace.
+        zone: the time zone whose hours of the day are the slots.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, zone: tzinfo = UTC) -> None:
+        self.zone = zone
         self._session = session
         self._statements = prepare_all(session, _CQL)
         # A row may have 100 KB: a page of the default 5,000 would not fit a frame.
@@ -104,7 +110,7 @@ class ComposedNormalStore:
         if not versions:
             return None
         newest = versions[0]
-        slot = newest.slot_at(at_ms)
+        slot = newest.slot_at(at_ms, self.zone)
         if self._last is None or self._last[:2] != (newest.version, slot):
             left_seconds = max(0.1, deadline - time.monotonic())
             rows = self.rows(newest.version, slot, left_seconds)

@@ -31,7 +31,6 @@ _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 OPENING_ATTEMPTS: Final = 20
 
-
 _CQL: Final = {
     "revision": "SELECT revision FROM group_episodes WHERE fingerprint = ? LIMIT 1",
     "group_before": "SELECT opened_at, episode_id FROM group_episodes "
@@ -127,9 +126,8 @@ class EpisodeStore:
                 last_fatal_ms=optional_ms(row.last_fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
-        blank.evidence = {
-            str(row.log_id): optional_ms(row.timestamp) or 0 for row in self._rows("evidence", key)
-        }
+        kept = self._rows("evidence", key)
+        blank.evidence = {str(one.log_id): optional_ms(one.timestamp) or 0 for one in kept}
         return blank
 
     def remembered(self, episode: UUID) -> dict[int, int]:

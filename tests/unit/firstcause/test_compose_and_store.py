@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -65,6 +67,7 @@ class Normals:
     """Stands in for the stored normals."""
 
     def __init__(self) -> None:
+        self.zone: tzinfo = UTC
         self.rows: dict[str, dict[str, bytes]] = {}
         self.named: list[NormalVersion] = []
 
@@ -118,6 +121,19 @@ def test_an_hour_that_is_replaced_while_it_is_composed_counts_as_it_is_at_last(
     assert normals.rows.keys() == {version.version}
     assert decode(normals.rows[version.version]) == expected
     assert composed(slices, normals) == version
+
+
+def test_hours_of_another_time_zone_are_another_version(slices: Slices) -> None:
+    normals = Normals()
+    before = composed(slices, normals)
+    normals.zone = ZoneInfo("UTC")
+    assert composed(slices, normals) == before
+    normals.zone = ZoneInfo("Europe/Berlin")
+    after = composed(slices, normals)
+    assert before is not None
+    assert after is not None
+    assert after.version != before.version
+    assert composed(slices, normals) == after
 
 
 def test_nothing_half_is_put_in_force_where_slices_never_stay(slices: Slices) -> None:
