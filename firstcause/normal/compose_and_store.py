@@ -9,7 +9,8 @@ import structlog
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import LearnedHourStore, digest
+from firstcause.normal.learned_hour_store import LearnedHourStore
+from firstcause.normal.revision import digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
 from root_cause.normal.learned_counts import Normal

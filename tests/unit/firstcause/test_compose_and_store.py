@@ -13,7 +13,8 @@ import pytest
 from firstcause.errors import FirstcauseError
 from firstcause.normal.compose_and_store import compose_in_force
 from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import LearnedHourStore, digest
+from firstcause.normal.learned_hour_store import LearnedHourStore
+from firstcause.normal.revision import digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour
 from root_cause.normal.learned_counts import Normal, merge
