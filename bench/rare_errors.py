@@ -22,13 +22,9 @@ from typing import Any, Final
 import orjson
 from cassandra.cluster import Session
 from confluent_kafka import Producer
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment

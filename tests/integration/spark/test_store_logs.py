@@ -270,6 +270,10 @@ def test_the_minutes_and_the_services_are_known(session: Session) -> None:
         name: max(one.timestamp_ms // 1000 for one in events if one.service_name == name)
         for name in {one.service_name for one in events}
     }
+    # The names of old pods must not pile up.
+    lives = {row.left for row in session.execute("SELECT TTL(last_heard) AS left FROM services")}
+    assert None not in lives
+    assert max(lives) <= 30 * 24 * 3600
 
 
 def command_line(own: Settings, *arguments: str) -> list[dict]:
