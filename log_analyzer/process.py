@@ -14,7 +14,8 @@ import structlog
 from cassandra.cluster import Session
 from prometheus_client import REGISTRY
 
-from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.health import serve_health
@@ -162,7 +163,7 @@ class Analyzer:
             windows=WindowHistory(session),
             services=LogHistory(session).services,
             store=AlertStore(session),
-            load_rules=lambda: RulesFile(settings.alert_rules),
+            load_rules=lambda: EditedFile(settings.alert_rules, load_rules),
             send=AlertTopic(settings).send,
             watermark_ms=settings.window_watermark_seconds * 1_000,
             history_ms=settings.alert_history_hours * 3_600_000,
