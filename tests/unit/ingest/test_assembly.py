@@ -18,6 +18,11 @@ JAVA = [
     "Caused by: java.net.BindException: in use",
     "\tat java.base/sun.nio.ch.Net.bind0(Native Method)",
 ]
+KOTLIN = [
+    "ERROR 2026-11-22 09:20:00,029 [main] a.b.App - cannot pay",
+    "com.acme.pay.PaymentDeclined: over the limit",
+    "\tat com.acme.pay.Pay.run(Pay.kt:12)",
+]
 PYTHON = [
     "Traceback (most recent call last):",
     '  File "/app/dns.py", line 88, in resolve',
@@ -75,7 +80,7 @@ def docker(line: str, stream: str = "stderr", container: str | None = None) -> s
     return json.dumps(record)
 
 
-@pytest.mark.parametrize("trace", [JAVA, PYTHON, GO, NODE, DOTNET, RUBY])
+@pytest.mark.parametrize("trace", [JAVA, KOTLIN, PYTHON, GO, NODE, DOTNET, RUBY])
 def test_a_stack_trace_line_by_line_is_one_event(trace: list[str]):
     records = [docker(f"{line}\n") for line in [*trace, *trace, "INFO done"]]
     found = assembled(records)
