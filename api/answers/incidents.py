@@ -18,6 +18,7 @@ from api.answers.incident_parts import (
     MinuteErrors,
     PathAnswer,
     Section,
+    SimilarAnswer,
     SuspectAnswer,
     analysis_answer,
     path_answer,
@@ -78,6 +79,9 @@ class IncidentAnswer(IncidentSummary):
     groups: list[GroupAnswer]
     sections: list[Section] = Field(description="The report by the rules")
     earlier: list[EarlierAnswer] = Field(description="Earlier incidents of the same groups")
+    similar: list[SimilarAnswer] = Field(
+        description="Earlier incidents that show the same things, the most similar first"
+    )
     alerts: list[AlertAnswer] = Field(description="Of its services while it lasted, oldest first")
     escalations: list[EscalationAnswer] = Field(description="Of its services while it lasted")
     handling: HandlingAnswer
@@ -115,6 +119,7 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
         groups=[GroupAnswer.of(one) for one in view.groups],
         sections=[Section(title=title, lines=list(lines)) for title, lines in report.sections],
         earlier=[EarlierAnswer.of(one) for one in view.earlier],
+        similar=[SimilarAnswer.of_similar(one) for one in told.similar],
         alerts=[AlertAnswer.of(one) for one in told.alerts],
         escalations=[EscalationAnswer.of(one) for one in view.escalations],
         handling=HandlingAnswer.of(view.handling),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -14,6 +14,7 @@ from api.reading.alerts import alerts_touching
 from api.reading.cursor import Position
 from firstcause.alerts.store import AlertStore, StoredAlert
 from firstcause.incidents.door import IncidentDoor, IncidentHeadline, IncidentReport
+from firstcause.incidents.records import SimilarIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.stored_time import ms_from_datetime
@@ -58,11 +59,13 @@ class ListedIncident:
 class ToldIncident(ListedIncident):
     """An incident and all that is told of it now.
 
-    `alerts` are those of its services while it lasted, oldest first.
+    `alerts` are those of its services while it lasted, oldest first; `similar` are earlier
+    incidents, the most similar first.
     """
 
     report: IncidentReport
     alerts: tuple[StoredAlert, ...] = ()
+    similar: tuple[SimilarIncident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,8 @@ def incident_page(
     return IncidentPage(tuple(found), None)
 
 
-def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
-    """One incident whole. Blocks; raises the driver's errors.
+def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
+    """One incident by itself. Blocks; raises the driver's errors.
 
     Raises:
         Problem: 404.
@@ -114,4 +117,10 @@ def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> Tol
     view = door.read(incident)
     if view is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no incident {incident}.")
-    return ToldIncident(view, door.headline(view), door.report(view), alerts_touching(alerts, view))
+    return ToldIncident(view, door.headline(view), door.report(view))
+
+
+def whole_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
+    """One incident with the alerts of its services and similar ones; else as `told_incident`."""
+    told = told_incident(door, incident)
+    return replace(told, alerts=alerts_touching(alerts, told.view), similar=door.similar(told.view))

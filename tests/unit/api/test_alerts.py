@@ -12,7 +12,7 @@ from alerting.alert import Alert
 from alerting.windows import WindowKind, WindowMetrics
 from firstcause.access.keys import KeyFile
 from firstcause.alerts.store import StoredAlert
-from firstcause.incidents.records import Escalation
+from firstcause.incidents.records import EarlierIncident, Escalation, SimilarIncident
 from log_analyzer.episodes.alerts import read_alert
 from tests.unit.api.test_pages import HOSTILE, assert_harmless
 from tests.unit.api.world import NOW, NOW_MS, TIMES, a_client, an_incident
@@ -292,3 +292,22 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(client) -> None:
 
     streamed = client.post(PATH, content=parts(), headers={"content-type": "application/json"})
     assert streamed.status_code == 413
+
+
+@pytest.mark.parametrize("text", ["stock-db leaks connections", *HOSTILE])
+def test_an_incident_shows_similar_ones_and_what_helped_then(tmp_path, text: str) -> None:
+    view = an_incident()
+    client = a_client(tmp_path, [view])
+    earlier = EarlierIncident(uuid.UUID(int=77), NOW_MS - 10, NOW_MS - 5, text, text, "likely")
+    client.stores.incidents.similar_ones = (
+        SimilarIncident(
+            earlier, 0.75, (f"same errors: {text}",), is_confirmed=True, resolved_by=text
+        ),
+    )
+    (told,) = client.get(f"/incidents/{view.incident_id}").json()["similar"]
+    assert (told["similarity"], told["root_cause"], told["is_confirmed"]) == (0.75, text, True)
+    page = client.get(f"/ui/incidents/{view.incident_id}").text
+    assert "75 % of what either shows" in page
+    assert "confirmed by people" in page
+    assert f"/ui/incidents/{uuid.UUID(int=77)}" in page
+    assert_harmless(page)

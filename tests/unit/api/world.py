@@ -21,7 +21,7 @@ from firstcause.alerts.store import StoredAlert
 from firstcause.events.log_event import LogEvent
 from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
-from firstcause.incidents.records import Escalation
+from firstcause.incidents.records import Escalation, SimilarIncident
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
@@ -78,6 +78,7 @@ class IncidentsInMemory:
     def __init__(self, views: list[IncidentView]) -> None:
         self.views = {view.incident_id: view for view in views}
         self.actions: list[Action] = []
+        self.similar_ones: tuple[SimilarIncident, ...] = ()
 
     def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
         found = [OpenedIncident(one.incident_id, one.first_ms) for one in self.views.values()]
@@ -97,6 +98,9 @@ class IncidentsInMemory:
             tuple((one.title, one.lines) for one in report_sections(view)),
             plain_text(render_notice(view, analysis).parts),
         )
+
+    def similar(self, view: IncidentView) -> tuple[SimilarIncident, ...]:
+        return self.similar_ones
 
     def apply(self, action: Action) -> bool:
         self.actions.append(action)
