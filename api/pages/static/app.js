@@ -17,7 +17,7 @@ function tell(text) {
 
 function draw(place) {
   const { times, names, counts } = JSON.parse(place.dataset.series);
-  if (!times.length) { place.textContent = "No errors are counted."; return; }
+  if (!times.length) { place.textContent = "No errors are counted."; place.className = "empty"; return; }
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--edge") }, ticks: { stroke: colour("--edge") } };
   const series = names.map((name, i) => ({
     label: name, stroke: PALETTE[i % PALETTE.length], width: 2, points: { show: times.length < 40, size: 5 },
