@@ -24,6 +24,7 @@ from api.answers.incident_parts import (
     path_answer,
     suspect_answer,
 )
+from api.answers.objectives import ObjectiveAnswer, objective_answers
 from api.reading.incidents import ListedIncident, ToldIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.storage.stored_time import datetime_from_ms
@@ -83,6 +84,9 @@ class IncidentAnswer(IncidentSummary):
         description="Earlier incidents that show the same things, the most similar first"
     )
     alerts: list[AlertAnswer] = Field(description="Of its services while it lasted, oldest first")
+    objectives: list[ObjectiveAnswer] = Field(
+        description="How those of its services stand, where that was counted since it began"
+    )
     escalations: list[EscalationAnswer] = Field(description="Of its services while it lasted")
     handling: HandlingAnswer
     message: MessageAnswer
@@ -121,6 +125,7 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
         earlier=[EarlierAnswer.of(one) for one in view.earlier],
         similar=[SimilarAnswer.of_similar(one) for one in told.similar],
         alerts=[AlertAnswer.of(one) for one in told.alerts],
+        objectives=objective_answers(told.objectives),
         escalations=[EscalationAnswer.of(one) for one in view.escalations],
         handling=HandlingAnswer.of(view.handling),
         message=MessageAnswer(

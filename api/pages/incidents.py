@@ -80,7 +80,9 @@ async def listed(
 async def shown_whole(request: Request, incident_id: UUID) -> Response:
     """One incident."""
     told = await context_of(request).read(
-        lambda stores, _: whole_incident(stores.incidents, stores.alerts, incident_id)
+        lambda stores, _: whole_incident(
+            stores.incidents, stores.alerts, stores.objectives, incident_id
+        )
     )
     return _shown(request, told, "incident.html")
 

@@ -9,9 +9,11 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+from alerting.objectives.burn_rate import ObjectiveStatus
 from api.guard.problems import Problem
 from api.reading.alerts import alerts_touching
 from api.reading.cursor import Position
+from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.store import AlertStore, StoredAlert
 from firstcause.incidents.door import IncidentDoor, IncidentHeadline, IncidentReport
 from firstcause.incidents.records import SimilarIncident
@@ -21,6 +23,7 @@ from firstcause.storage.stored_time import ms_from_datetime
 
 # Incidents that one page looks at: where a filter leaves nearly all out, the page is shorter.
 LOOKED_AT: Final = 200
+OBJECTIVES_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ class ListedIncident:
 class ToldIncident(ListedIncident):
     """An incident and all that is told of it now.
 
-    `alerts` are those of its services while it lasted, oldest first; `similar` are earlier
-    incidents, the most similar first.
+    `alerts` are those of its services while it lasted, oldest first; `objectives` are how those of
+    its services stand since it began; `similar` are earlier incidents, the most similar first.
     """
 
     report: IncidentReport
     alerts: tuple[StoredAlert, ...] = ()
+    objectives: tuple[ObjectiveStatus, ...] = ()
     similar: tuple[SimilarIncident, ...] = ()
 
 
@@ -120,7 +124,23 @@ def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
     return ToldIncident(view, door.headline(view), door.report(view))
 
 
-def whole_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
-    """One incident with the alerts of its services and similar ones; else as `told_incident`."""
+def whole_incident(
+    door: IncidentDoor, alerts: AlertStore, statuses: ObjectiveStatusStore, incident: UUID
+) -> ToldIncident:
+    """One incident with what its services' alerts and objectives say, and similar ones.
+
+    Else as `told_incident`.
+    """
     told = told_incident(door, incident)
-    return replace(told, alerts=alerts_touching(alerts, told.view), similar=door.similar(told.view))
+    view = told.view
+    touched = [
+        one
+        for one in statuses.latest()
+        if one.service_name in view.services and one.at_ms >= view.first_ms
+    ]
+    return replace(
+        told,
+        alerts=alerts_touching(alerts, view),
+        objectives=tuple(touched[:OBJECTIVES_SHOWN]),
+        similar=door.similar(view),
+    )

@@ -99,7 +99,9 @@ async def incidents(
 async def incident(request: Request, incident_id: UUID) -> IncidentAnswer:
     """One incident whole: evidence, path, analyses, messages, suspects."""
     told = await context_of(request).read(
-        lambda stores, _: whole_incident(stores.incidents, stores.alerts, incident_id)
+        lambda stores, _: whole_incident(
+            stores.incidents, stores.alerts, stores.objectives, incident_id
+        )
     )
     return incident_answer(told)
 

@@ -80,7 +80,7 @@ def put_into_index(settings: Settings) -> None:
     writers = HourWriters(settings.search_dir)
     events = []
     for number in (*range(0, 60, 2), 1_000):
-        at_ms = ms_from_datetime(NOW + timedelta(seconds=number // 3 * 7))
+        at_ms = ms_from_datetime(NOW + timedelta(seconds=number % 60 // 3 * 7))
         log_id = str(uuid.UUID(int=number))
         events.append(LogEvent(log_id, at_ms, SERVICES[number % 3], "INFO", f"line {number}"))
     writers.put(events)

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from alerting.alert import Alert
+from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import WindowKind, WindowMetrics
 from firstcause.access.keys import KeyFile
 from firstcause.alerts.store import StoredAlert
@@ -311,3 +312,27 @@ def test_an_incident_shows_similar_ones_and_what_helped_then(tmp_path, text: str
     assert "confirmed by people" in page
     assert f"/ui/incidents/{uuid.UUID(int=77)}" in page
     assert_harmless(page)
+
+
+def test_how_objectives_stand_and_those_of_an_incident_s_services(tmp_path) -> None:
+    view = an_incident()
+    client = a_client(tmp_path, [view])
+    title = "99 % of the events are no errors"
+    client.stores.objectives.stored = [
+        ObjectiveStatus("availability", "order", title, 0.99, 86_400_000, view.last_ms, 2, 100,
+                        {"1h": 20.0, "5m": 20.0}),
+        ObjectiveStatus("availability", "cart", title, 0.99, 86_400_000, view.last_ms, 0, 0, {}),
+        ObjectiveStatus("latency", "payment", title, 0.9, 86_400_000, view.first_ms - 1, 1, 9, {}),
+    ]  # fmt: skip
+    told = client.get("/objectives").json()["objectives"]
+    assert [(one["objective"], one["service_name"]) for one in told] == [
+        ("availability", "order"), ("availability", "cart"), ("latency", "payment"),
+    ]  # fmt: skip
+    assert (told[0]["urgency"], told[0]["good_share"]) == ("page", 0.98)
+    assert told[0]["budget_left"] == pytest.approx(-1)
+    assert "good_share" not in told[1]
+    one = client.get("/objectives", params={"objective": "availability", "service": "cart"})
+    assert len(one.json()["objectives"]) == 1
+    (touched,) = client.get(f"/incidents/{view.incident_id}").json()["objectives"]
+    assert touched["service_name"] == "order"
+    assert "-100 % of the error budget left" in client.get(f"/ui/incidents/{view.incident_id}").text

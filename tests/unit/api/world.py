@@ -12,6 +12,7 @@ from pathlib import Path
 from confluent_kafka import KafkaError, KafkaException
 from starlette.testclient import TestClient
 
+from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.logs import LogReader
@@ -194,6 +195,16 @@ class WindowsInMemory:
         yield from (one for one in found if start_ms <= one.start_ms < end_ms)
 
 
+class ObjectivesInMemory:
+    """`ObjectiveStatusStore` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[ObjectiveStatus] = []
+
+    def latest(self, objective: str | None = None) -> list[ObjectiveStatus]:
+        return [one for one in self.stored if objective in (None, one.objective)]
+
+
 class PatternsInMemory:
     """`PatternStore` over counts by (service, template id) and minute."""
 
@@ -233,6 +244,7 @@ class StoresInMemory(StoreAccess):
         self.alerts = AlertsInMemory()
         self.escalations = EscalationsInMemory()
         self.windows = WindowsInMemory()
+        self.objectives = ObjectivesInMemory()
         self.sent: list[dict] = []
         self.kafka_is_away = False
         self._engine = EmbeddedEngine(home / "search")
@@ -240,8 +252,8 @@ class StoresInMemory(StoreAccess):
     def get(self) -> Stores:
         logs = LogReader(LogsInMemory(self.rows))
         search = LogSearch(self._engine, self._found, logs)
-        read = (self.patterns, self.alerts, self.escalations, self.windows, self.incidents)
-        return Stores(None, logs, search, *read)
+        measured = (self.alerts, self.escalations, self.windows, self.objectives)
+        return Stores(None, logs, search, self.patterns, *measured, self.incidents)
 
     def send_alerts(self, messages: Sequence[dict]) -> None:
         if self.kafka_is_away:
