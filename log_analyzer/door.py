@@ -38,6 +38,10 @@ class StoredIncidents:
         """See `IncidentDoor`."""
         return self._reader.read(incident)
 
+    def read_alone(self, incident: UUID) -> IncidentView | None:
+        """See `IncidentDoor`."""
+        return self._reader.read_alone(incident)
+
     def headline(self, view: IncidentView) -> IncidentHeadline:
         """See `IncidentDoor`."""
         analysis = current_analysis(view, model_configured=self._model_configured)
