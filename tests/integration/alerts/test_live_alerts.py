@@ -16,8 +16,10 @@ from confluent_kafka import Consumer
 from typer.testing import CliRunner
 
 from alerting.alert import Alert
+from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
 from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
@@ -26,6 +28,7 @@ from firstcause.settings import Settings
 from firstcause.storage.log_history import LogHistory
 from firstcause.storage.window_metrics import INSERT, WindowHistory, window_row
 from log_analyzer.workers.alerts import AlertWorker
+from log_analyzer.workers.rule_watch import RuleWatch
 
 pytestmark = pytest.mark.integration
 
@@ -66,14 +69,19 @@ def test_a_backtest_lists_exactly_the_alerts_that_live_made(
     start_ms = time.time_ns() // 1_000_000 // MINUTE_MS * MINUTE_MS - (MINUTES + 2) * MINUTE_MS
     insert = session.prepare(INSERT)
     clock = [start_ms]
-    worker = AlertWorker(
+    watch = RuleWatch(
         windows=WindowHistory(session),
         services=LogHistory(session).services,
         store=AlertStore(session),
         load_rules=lambda: EditedFile(own.alert_rules, load_rules),
-        send=AlertTopic(own).send,
         watermark_ms=120_000,
         history_ms=HISTORY_MS,
+        clock_ms=lambda: clock[0],
+    )
+    worker = AlertWorker(
+        watch,
+        store=AlertStore(session),
+        send=AlertTopic(own).send,
         clock_ms=lambda: clock[0],
         monotonic=lambda: clock[0] / 1_000,
     )
@@ -156,3 +164,26 @@ def test_an_alert_that_late_events_reopen_has_no_end_any_more(session: Session) 
     store.write([lasting], {})
     [stored] = store.between(begun_ms, begun_ms + MINUTE_MS)
     assert (stored.alert, stored.told_ms) == (lasting, 5)
+
+
+def test_how_objectives_stand_is_read_as_it_was_written(session: Session) -> None:
+    store = ObjectiveStatusStore(session)
+    cart = ObjectiveStatus(
+        objective="availability",
+        service_name="cart",
+        title="99 % without an error",
+        target=0.99,
+        window_ms=14 * 86_400_000,
+        at_ms=1_700_000_000_000 // MINUTE_MS * MINUTE_MS,
+        bad=3,
+        total=1_000,
+        burn_rates={"5m": 16.5, "1h": 15.0},
+    )
+    order = replace(cart, service_name="order", bad=0, burn_rates={})
+    latency = replace(cart, objective="latency")
+    store.write([order, cart, latency])
+    store.write([replace(cart, bad=4)])
+    assert store.latest() == [replace(cart, bad=4), order, latency]
+    assert store.latest("latency") == [latency]
+    store.keep_only(["latency"])
+    assert store.latest() == [latency]

@@ -19,6 +19,7 @@ from firstcause.alerts.edited_file import EditedFile
 from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import StoredAlert
 from log_analyzer.workers.alerts import AlertWorker
+from log_analyzer.workers.rule_watch import RuleWatch
 from tests.unit.alerting.test_engine import BROKE, ERRORS, SILENT, START_MS, minute, rules
 
 WATERMARK_MS = 120_000
@@ -52,14 +53,20 @@ class Installation:
         self.fails: Exception | None = None
 
     def worker(self) -> AlertWorker:
-        return AlertWorker(
+        store = self.Store(self)
+        watch = RuleWatch(
             windows=self,
             services=lambda: {name for name, _ in self.rows if name},
-            store=self.Store(self),
+            store=store,
             load_rules=lambda: EditedFile(self.path, load_rules),
-            send=self.send,
             watermark_ms=WATERMARK_MS,
             history_ms=24 * 60 * MINUTE_MS,
+            clock_ms=lambda: self.now_ms,
+        )
+        return AlertWorker(
+            watch,
+            store=store,
+            send=self.send,
             clock_ms=lambda: self.now_ms,
             monotonic=lambda: self.now_ms / 1_000,
         )
