@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cassandra.cluster import Session
 
+from alerting.pipeline import PipelineLimits
 from firstcause.alerts.edited_file import EditedFile
 from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.objectives_file import load_objectives
@@ -15,6 +16,8 @@ from firstcause.storage.log_history import LogHistory
 from firstcause.storage.window_metrics import WindowHistory
 from log_analyzer.workers.alerts import AlertWorker, Watch
 from log_analyzer.workers.objective_watch import ObjectiveWatch
+from log_analyzer.workers.pipeline_reading import PipelineReader
+from log_analyzer.workers.pipeline_watch import PipelineWatch
 from log_analyzer.workers.rule_watch import RuleWatch
 
 
@@ -41,5 +44,12 @@ def alert_workers(settings: Settings, session: Session) -> dict[str, AlertWorker
             watermark_ms=watermark_ms,
         ),
     }
+    limits = PipelineLimits(
+        silent_ms=int(settings.pipeline_silent_seconds * 1_000),
+        stalled_ms=int(settings.pipeline_stalled_seconds * 1_000),
+    )
+    watches["pipeline"] = PipelineWatch(
+        read=PipelineReader(settings).read, store=store, limits=limits
+    )
     send = AlertTopic(settings).send
     return {name: AlertWorker(watch, store=store, send=send) for name, watch in watches.items()}
