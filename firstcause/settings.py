@@ -173,6 +173,7 @@ class Settings(
         "alert_rules",
         "objectives",
         "slack_routes",
+        "notifications",
         "ingest_sources_file",
         "evaluation_cases_dir",
     )

@@ -36,6 +36,7 @@ from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
 from log_analyzer.suspects.ranking_process import RankingProcess
+from log_analyzer.webhooks.wiring import webhook_consumer
 from log_analyzer.worker_passes import run_passes
 from log_analyzer.workers.alert_wiring import alert_workers
 from log_analyzer.workers.analysis import AnalysisWorker
@@ -125,6 +126,7 @@ class Analyzer:
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
         for name, alerts in alert_workers(settings, session).items():
             self._start(name, partial(run_passes, name, alerts.run_once))
+        self._start("webhooks", webhook_consumer(settings).run)
         graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
             store=EpisodeStore(session),

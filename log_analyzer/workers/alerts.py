@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -57,9 +57,9 @@ class Watch(Protocol):
 class AlertWorker:
     """Looks once in a while, and tells of what was found. Owned by one thread.
 
-    An alert is sent first, and what was sent is stored afterwards: after a kill in between it is
-    sent again under the same id, which counts once. Several instances do the same work, with the
-    same ids.
+    An alert is sent first, and its end once it is over; what was sent is stored afterwards. After
+    a kill in between it is sent again under the same id, which counts once. Several instances do
+    the same work, with the same ids.
 
     Args:
         watch: what finds alerts.
@@ -101,10 +101,27 @@ class AlertWorker:
             self._pending = None
 
     def _publish(self, found: Findings) -> None:
-        self._tell(found.news)
+        ended = self._ended(found)
+        # Whoever opens something for an alert is told of it first, and then of its end.
+        self._tell([replace(one, resolved_ms=None) for one in found.news])
+        if ended:
+            self._send(ended)
         told_ms = self._clock_ms()
         self._store.write(found.changed, {one.alert_id: told_ms for one in found.news})
         self._store.withdraw(found.withdrawn)
+
+    def _ended(self, found: Findings) -> list[Alert]:
+        """Alerts that were told, and whose end was not: it is stored after it was sent."""
+        over = [one for one in found.changed if one.resolved_ms is not None and one.mode == "live"]
+        if not over:
+            return []
+        times = [one.window_start_ms for one in over]
+        lasting = {
+            one.alert.alert_id
+            for one in self._store.between(min(times), max(times) + 1)
+            if one.told_ms is not None and one.alert.resolved_ms is None
+        } | {one.alert_id for one in found.news}
+        return [one for one in over if one.alert_id in lasting]
 
     def _tell(self, alerts: Sequence[Alert]) -> None:
         if not alerts:

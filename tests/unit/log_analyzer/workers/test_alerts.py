@@ -138,7 +138,10 @@ def test_an_alert_is_told_once_when_its_minute_is_closed_and_its_end_is_stored(
     assert alert.alert_id == alert_id("errors", "cart", START_MS + 5 * MINUTE_MS)
     for at in range(7, 15):
         turn(own, worker, minute(at))
-    assert own.sent == [alert]
+    # The end is told once as well, under the same id.
+    firing, ended = own.sent
+    assert firing == alert
+    assert (ended.alert_id, ended.resolved_ms) == (alert.alert_id, START_MS + 9 * MINUTE_MS)
     [stored] = own.stored.values()
     assert stored.told_ms is not None
     assert stored.alert.resolved_ms == START_MS + 9 * MINUTE_MS
