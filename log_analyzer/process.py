@@ -15,6 +15,7 @@ from cassandra.cluster import Session
 from prometheus_client import REGISTRY
 
 from firstcause.health import serve_health
+from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.settings import Settings
 from firstcause.storage.patient_connection import connect_patiently
 from firstcause.templates.shared_miner import SharedTemplateMiner
@@ -74,17 +75,28 @@ class Analyzer:
 
     def run(self) -> None:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
-        REGISTRY.register(StreamCollector(self._settings.checkpoints_dir))
+        settings = self._settings
+        REGISTRY.register(StreamCollector(settings.checkpoints_dir))
+        topics = (
+            settings.kafka_logs_topic,
+            settings.kafka_alerts_topic,
+            settings.kafka_escalations_topic,
+        )
+        REGISTRY.register(
+            GroupLagCollector(settings.kafka_bootstrap_servers, settings.analyzer_group, topics)
+        )
+        metrics.STORE_AWAY.set(1)  # until it is connected
+        metrics.show_settings(settings)
         serve_health(
-            self._settings.analyzer_metrics_host,
-            self._settings.analyzer_metrics_port,
+            settings.analyzer_metrics_host,
+            settings.analyzer_metrics_port,
             self.health,
             port_setting="ANALYZER_METRICS_PORT",
         )
-        metrics.watch_dead_letters(self._settings)
-        connected = connect_patiently(self._settings, self.stopping, BoardStore)
+        connected = connect_patiently(settings, self.stopping, BoardStore)
         if connected is None:
             return
+        metrics.STORE_AWAY.set(0)
         session, _ = connected
         try:
             self._consume(session)
