@@ -22,6 +22,8 @@ from root_cause.ranking.ranker import HUNDREDTHS, rank
 MOST_EVENTS: Final = 5_000
 # In fewer traces nothing is regular that could differ.
 LEAST_TRACES: Final = 20
+# What a shorter time is taken for, in hundredths: it is louder than most that are long enough.
+UNKNOWN_NOISE: Final = 200
 
 Recording = tuple[list[LogEvent], list[Span]]
 
@@ -39,12 +41,12 @@ def own_noise(events: Iterable[LogEvent], spans: Iterable[Span]) -> Counter[int]
     """The highest score of each half of a fault-free time against the other, in hundredths.
 
     Of each half a stretch of at most 5,000 events is ranked, the two as far apart as they can be.
-    Nothing is known of a time of fewer than 40 traces.
+    A time of fewer than 40 traces is too short to tell, so that a loud one is assumed.
     """
     traces = sorted(traces_of(events, spans), key=lambda one: one.start_ms)
     middle = len(traces) // 2
     if middle < LEAST_TRACES:
-        return Counter()
+        return Counter((UNKNOWN_NOISE,))
     first, second = traces[:middle], traces[middle:]
     return Counter(
         (

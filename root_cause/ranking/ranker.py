@@ -180,12 +180,17 @@ def rank(
 
 
 def noise_of(normal: Normal) -> float:
-    """The score that at most one in fifty stretches of normal exceeds; 0 if none was ranked."""
-    more = normal.noise.total() // _MORE_THAN_NOISE
+    """The score up to which fault-free time may come; 0 if that was never measured.
+
+    At most one in fifty stretches of normal exceeds it. The next stretch exceeds all n before it
+    with a chance of 1 / (n + 1): by so much it is higher than the highest of them.
+    """
+    stretches = normal.noise.total()
+    more = stretches // _MORE_THAN_NOISE
     for score in sorted(normal.noise, reverse=True):
         more -= normal.noise[score]
         if more < 0:
-            return score / HUNDREDTHS
+            return score / HUNDREDTHS * (1 + 1 / (stretches + 1))
     return 0.0
 
 

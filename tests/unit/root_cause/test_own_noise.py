@@ -52,8 +52,9 @@ def test_time_that_is_all_the_same_has_no_noise() -> None:
     assert noise_of(Normal(noise=noise)) < CONFIDENT_FROM / 2
 
 
-def test_nothing_is_known_of_the_noise_of_a_few_traces() -> None:
-    assert not own_noise(traffic(healthy, 2 * LEAST_TRACES - 1), [])
+def test_a_normal_of_a_few_requests_is_taken_for_a_loud_one() -> None:
+    few, many = (learn_with_noise(traffic(healthy, n), []) for n in (2 * LEAST_TRACES - 1, 200))
+    assert noise_of(few) > CONFIDENT_FROM > noise_of(many)
 
 
 def test_a_service_is_named_only_above_what_normal_shows_against_itself() -> None:
@@ -71,9 +72,14 @@ def test_a_service_is_named_only_above_what_normal_shows_against_itself() -> Non
 @given(st.lists(st.integers(0, 900), max_size=200))
 def test_at_most_one_in_fifty_stretches_is_above_the_noise(scores: list[int]) -> None:
     bound = noise_of(Normal(noise=Counter(scores)))
-    above = sum(score / HUNDREDTHS > bound for score in scores)
-    assert above <= len(scores) / 50
-    assert bound in {score / HUNDREDTHS for score in scores} or not scores
+    assert sum(score / HUNDREDTHS > bound for score in scores) <= len(scores) / 50
+    assert bound <= max(scores, default=0) / HUNDREDTHS * (1 + 1 / (len(scores) + 1))
+
+
+def test_the_less_was_measured_the_higher_is_the_bound_above_it() -> None:
+    bounds = [noise_of(Normal(noise=Counter({200: n}))) for n in (1, 2, 20)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert 2.0 < bounds[-1] < 2.1
 
 
 def test_noise_is_kept_merged_and_stored_with_normal() -> None:
