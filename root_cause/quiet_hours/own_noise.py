@@ -63,7 +63,8 @@ def _highest(window: Sequence[Trace], normal: Sequence[Trace]) -> int:
 
 def _stretch(traces: Iterable[Trace]) -> list[Trace]:
     """The first of these traces, until they have as many events as are ranked at once."""
-    found, events = [], 0
+    found: list[Trace] = []
+    events = 0
     for trace in traces:
         events += len(trace.events)
         if found and events > MOST_EVENTS:
