@@ -43,7 +43,7 @@ def own_noise(events: Iterable[LogEvent], spans: Iterable[Span]) -> Counter[int]
     Of each half a stretch of at most 5,000 events is ranked, the two as far apart as they can be.
     A time of fewer than 40 traces is too short to tell, so that a loud one is assumed.
     """
-    traces = sorted(traces_of(events, spans), key=lambda one: one.start_ms)
+    traces = sorted(traces_of(events, spans), key=_when)
     middle = len(traces) // 2
     if middle < LEAST_TRACES:
         return Counter((UNKNOWN_NOISE,))
@@ -54,6 +54,12 @@ def own_noise(events: Iterable[LogEvent], spans: Iterable[Span]) -> Counter[int]
             _highest(_stretch(second[::-1]), first),
         )
     )
+
+
+def _when(trace: Trace) -> tuple[int, str]:
+    """Its place in time, also among those that start at once: arrival decides nothing."""
+    marks = [event.trace_id or event.log_id for event in trace.events]
+    return trace.start_ms, (marks or [span.trace_id for span in trace.spans])[0]
 
 
 def _highest(window: Sequence[Trace], normal: Sequence[Trace]) -> int:
