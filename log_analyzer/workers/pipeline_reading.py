@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import orjson
+import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from alerting.pipeline import JobReading, Reading
@@ -16,6 +17,8 @@ from firstcause.settings import Settings
 
 TIMEOUT_SECONDS: Final = 10.0
 _ANALYZER: Final = "analyzer"
+
+_log = structlog.get_logger()
 
 
 class PipelineReader:
@@ -41,11 +44,18 @@ class PipelineReader:
         self._last_log_ms: int | None = None
 
     def read(self) -> Reading:
-        """How it stands now; blocks, some seconds a topic at the most.
+        """How it stands now; blocks for some seconds. Without Kafka only the jobs are known."""
+        jobs = jobs_of(self._settings.checkpoints_dir)
+        try:
+            letters, lag = self._read_kafka()
+        except KafkaException as error:
+            _log.warning("pipeline_unknown", reason=str(error))
+            return Reading(self._clock_ms(), None, None, jobs)
+        own = JobReading(_ANALYZER, None, None, lag)
+        return Reading(self._clock_ms(), self._last_log_ms, letters, [own, *jobs])
 
-        Raises:
-            KafkaException: Kafka is away.
-        """
+    def _read_kafka(self) -> tuple[int, int | None]:
+        """How many dead letters there ever were, and how far the analyzer is behind."""
         ends = self._ends(self._settings.kafka_logs_topic)
         if self._log_ends is None:
             self._last_log_ms = self._newest_ms(self._settings.kafka_logs_topic, ends)
@@ -53,9 +63,7 @@ class PipelineReader:
             self._last_log_ms = self._clock_ms()
         self._log_ends = ends
         letters = sum(self._ends(self._settings.kafka_dead_letter_topic).values())
-        own = JobReading(_ANALYZER, None, None, self._own_lag(ends))
-        jobs = (own, *jobs_of(self._settings.checkpoints_dir))
-        return Reading(self._clock_ms(), self._last_log_ms, letters, jobs)
+        return letters, self._own_lag(ends)
 
     def _ends(self, topic: str) -> dict[int, int]:
         known = self._consumer.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]

@@ -30,7 +30,7 @@ class PipelineWatch:
     An alert that another instance has stored is taken up, and is not told again.
 
     Args:
-        read: reads how the pipeline stands; raises what Kafka's client raises.
+        read: reads how the pipeline stands.
         store: the alerts.
         limits: from when on something is an alert.
         clock_ms: the wall clock, ms since the epoch.
