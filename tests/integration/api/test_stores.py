@@ -162,6 +162,10 @@ def test_an_incident_is_read_and_handled(
     first_ms = ms_from_datetime(NOW)
     older = put_incident(session, first_ms, first_ms + 60_000, "resolved")
     newer = put_incident(session, first_ms + 5_000, first_ms + 60_000, "open")
+    for opened, incident in ((NOW, older), (NOW + timedelta(seconds=5), newer)):
+        session.execute(
+            "UPDATE episodes SET opened_at = %s WHERE episode_id = %s", (opened, incident)
+        )
     listed = client.get("/incidents", params={"limit": 1}).json()
     rest = client.get("/incidents", params={"limit": 1, "cursor": listed["next_cursor"]}).json()
     ids = [one["incident_id"] for page in (listed, rest) for one in page["incidents"]]
