@@ -10,6 +10,7 @@ from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages import alerts, culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
+from log_analyzer.notify.messages.wording import plural
 from log_analyzer.report.sections import suspect_names
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
@@ -68,7 +69,7 @@ def render_notice(
     """
     parts = _merged(view) if view.merged_into else _whole(view, analysis, options, told)
     done = " (resolved)" if view.status == "resolved" else ""
-    text = f"{view.severity}{done}: {view.error_count} errors, {view.title}"
+    text = f"{view.severity}{done}: {_counted(view)}, {view.title}"
     return Notice(
         text=text,
         parts=tuple(parts),
@@ -110,6 +111,10 @@ def _whole(
         incident_parts.doors(view, analysis) if options.buttons else [],
     )
     return [part for group in parts for part in group]
+
+
+def _counted(view: IncidentView) -> str:
+    return f"{view.error_count} {plural(view.error_count, 'error')}"
 
 
 def _headline(view: IncidentView) -> Headline:
