@@ -12,6 +12,7 @@ from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, p
 from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.messages.wording import plural
 from log_analyzer.report.sections import suspect_names
+from log_analyzer.suspects.onset import onset_ms
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK: Final = "✅"
@@ -114,7 +115,9 @@ def _whole(
 
 
 def _counted(view: IncidentView) -> str:
-    return f"{view.error_count} {plural(view.error_count, 'error')}"
+    """The errors of the present fault."""
+    errors = incident_parts.errors_since(view, onset_ms(view))
+    return f"{errors} {plural(errors, 'error')}"
 
 
 def _headline(view: IncidentView) -> Headline:
