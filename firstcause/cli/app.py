@@ -30,7 +30,7 @@ def require_checkout() -> None:
 
 def _assemble() -> None:
     from firstcause.cli import api, demo, history, keys, migrate, normal, services, spans
-    from firstcause.cli.alerting import alerts, rules
+    from firstcause.cli.alerting import alerts, objectives, rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -46,6 +46,7 @@ def _assemble() -> None:
         api,
         alerts,
         rules,
+        objectives,
         spans,
         evaluate,
         evaluations,
