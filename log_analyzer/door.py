@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import UUID
 
@@ -28,12 +28,21 @@ _CQL: Final = {
 
 
 class StoredIncidents:
-    """`IncidentDoor` over one Cassandra session. `model_configured`: a model may still answer."""
+    """`IncidentDoor` over one Cassandra session. `model_configured`: a model may still answer.
 
-    def __init__(self, session: Session, *, model_configured: bool) -> None:
+    `shown` redacts an incident before any of its text is cut.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        model_configured: bool,
+        shown: Callable[[IncidentView], IncidentView] = lambda view: view,
+    ) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
-        self._reader = IncidentReader(session)
+        self._reader = IncidentReader(session, shown=shown)
         self._actions = ActionTaker(session)
         self._model_configured = model_configured
 
