@@ -63,9 +63,9 @@ def incident(sources: Sources, incident_id: UUID) -> Answer:
     view = sources.incidents.read(incident_id)
     if view is None:
         raise FirstcauseError(f"There is no incident {incident_id}: ask for the list of incidents.")
-    report = sources.incidents.report(view)
+    headline, report = sources.incidents.headline(view), sources.incidents.report(view)
     ranking = view.context.ranking if view.context else None
-    analysis = report.analysis
+    analysis = headline.analysis
     head = {
         **_listed(view),
         "analysis": {
@@ -80,7 +80,7 @@ def incident(sources: Sources, incident_id: UUID) -> Answer:
     hops = [{"path_step": hop} for hop in (ranking.hops if ranking else ())]
     actions = [{"action": action} for action in analysis.actions]
     suspects = [
-        {"suspect": one.service_name, "reasons": list(one.reasons[:5])} for one in report.suspects
+        {"suspect": one.service_name, "reasons": list(one.reasons[:5])} for one in headline.suspects
     ]
     evidence = [
         {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from alerting.objectives.burn_rate import ObjectiveStatus
 from firstcause.events.span import Span
-from firstcause.incidents.door import IncidentDoor
+from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
+from firstcause.incidents.view import IncidentView
 from firstcause.storage.log_history import LogRow
 from root_cause.explanation.normal_summary import ServiceSummary
 from search.patterns.comparison import PatternChange
@@ -30,6 +32,22 @@ class FoundLogs:
     more: bool
 
 
+class ShownIncidents(Protocol):
+    """The part of `IncidentDoor` that reads; a view is redacted before any of its text is cut."""
+
+    def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
+        """See `IncidentDoor`."""
+
+    def read(self, incident: UUID) -> IncidentView | None:
+        """One incident whole and redacted; None when there is none of this id."""
+
+    def headline(self, view: IncidentView) -> IncidentHeadline:
+        """See `IncidentDoor`."""
+
+    def report(self, view: IncidentView) -> IncidentReport:
+        """See `IncidentDoor`."""
+
+
 class Sources(Protocol):
     """An installation to read. Methods block, and raise the driver's errors.
 
@@ -37,8 +55,8 @@ class Sources(Protocol):
     """
 
     @property
-    def incidents(self) -> IncidentDoor:
-        """Incidents, redacted before any of their text is cut."""
+    def incidents(self) -> ShownIncidents:
+        """Incidents, redacted."""
 
     def logs(self, query: Node, from_ms: int, to_ms: int, limit: int) -> FoundLogs:
         """Logs by full-text search in [from_ms, to_ms).

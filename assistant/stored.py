@@ -12,12 +12,11 @@ from typing import Final
 from cassandra.cluster import Session
 
 from alerting.objectives.burn_rate import ObjectiveStatus
-from assistant.sources import FoundLogs, StillReadingError
+from assistant.sources import FoundLogs, ShownIncidents, StillReadingError
 from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.events.span import Span
 from firstcause.events.span_tree import in_tree_order
 from firstcause.events.trace_ids import trace_id_of
-from firstcause.incidents.door import IncidentDoor
 from firstcause.normal.composed_normal_store import ComposedNormalStore, LearnedNormal
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogHistory, LogRow
@@ -40,7 +39,7 @@ NORMAL_ROWS: Final = 20
 class StoredSources:
     """See `Sources`. Connected once, when it is made."""
 
-    def __init__(self, settings: Settings, session: Session, incidents: IncidentDoor) -> None:
+    def __init__(self, settings: Settings, session: Session, incidents: ShownIncidents) -> None:
         self._session = session
         self._incidents = incidents
         self._engine = EmbeddedEngine(settings.search_dir)
@@ -51,7 +50,7 @@ class StoredSources:
         self._normal = _LoadedNormal(ComposedNormalStore(session))
 
     @property
-    def incidents(self) -> IncidentDoor:
+    def incidents(self) -> ShownIncidents:
         """See `Sources`."""
         return self._incidents
 

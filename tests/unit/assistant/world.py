@@ -17,7 +17,7 @@ from mcp import Client
 from alerting.objectives.burn_rate import ObjectiveStatus
 from assistant.sources import FoundLogs
 from assistant.tools import Tools, server_of
-from firstcause.cli.mcp import redaction
+from firstcause.cli.mcp import RedactedIncidents, redaction
 from firstcause.events.span import Span
 from firstcause.incidents.view import (
     ContextLog,
@@ -29,7 +29,6 @@ from firstcause.incidents.view import (
     Suspect,
     TimelineEntry,
 )
-from log_analyzer.report.redacted_incident import shown_incident
 from root_cause.explanation.normal_summary import (
     AmbientError,
     EventRate,
@@ -46,20 +45,12 @@ LOG_ID = uuid.UUID("6f0f1c36-1d11-4c4c-8b6b-2f8f5a3f9a01")
 TEMPLATE_ID = uuid.UUID("9b8f7a10-1111-5222-8333-2f8f5a3f9a02")
 
 
-class ShownIncidents(IncidentsInMemory):
-    """Redacted when they are read, as in the product."""
-
-    def read(self, incident: uuid.UUID) -> IncidentView | None:
-        view = super().read(incident)
-        return view and shown_incident(view, personal=False)
-
-
 class World:
     """`Sources` whose texts are these, over and over."""
 
     def __init__(self, texts: Sequence[str], *, slow_seconds: float = 0.0) -> None:
         self.texts = list(texts)
-        self.incidents = ShownIncidents([incident_with(self.texts)])
+        self.incidents = RedactedIncidents(IncidentsInMemory([incident_with(self.texts)]))
         self.slow_seconds = slow_seconds
 
     def logs(self, query: object, from_ms: int, to_ms: int, limit: int) -> FoundLogs:
