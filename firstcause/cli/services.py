@@ -113,7 +113,7 @@ def start_services(
     from firstcause.local.startup_view import startup_view
 
     if with_monitoring:
-        monitoring.require_programs(settings)
+        monitoring.require_programs()
         names = [*names, *monitoring.MONITORING_NAMES] if names else names
     every = installation.local_services(settings, with_monitoring=with_monitoring)
     services = installation.chosen(every, names)

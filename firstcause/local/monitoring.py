@@ -58,28 +58,28 @@ def monitoring_was_started(settings: Settings) -> bool:
     return any(record_path(settings, name).exists() for name in MONITORING_NAMES)
 
 
-def require_programs(settings: Settings) -> None:
-    """Checks that both programs are there.
+def require_programs() -> None:
+    """Checks that both programs are installed.
 
     Raises:
         FirstcauseError: one is not; the line says how to get it.
     """
-    missing = [name for name in MONITORING_NAMES if find_program(settings, name) is None]
+    missing = [name for name in MONITORING_NAMES if find_program(name) is None]
     if missing:
         raise FirstcauseError(
-            f"{' and '.join(missing).capitalize()} is missing: apt-get install -y prometheus "
-            "prometheus-alertmanager, or `make prometheus`, which only unpacks them."
+            f"Not installed: {', '.join(missing)}. Install them with: apt-get install -y "
+            "prometheus prometheus-alertmanager"
         )
 
 
-def find_program(settings: Settings, name: str) -> Path | None:
-    """A program on the PATH, or where `make prometheus` puts it; None when there is none."""
-    unpacked = settings.jars_dir / "debian" / "usr" / "bin"
-    for program in PROGRAMS[name]:
-        found = shutil.which(program) or shutil.which(program, path=unpacked)
-        if found:
-            return Path(found).absolute()
-    return None
+def find_program(name: str) -> Path | None:
+    """A program on the PATH; None when there is none.
+
+    What `make prometheus` unpacks is for tests: Debian's Alertmanager runs only where it is
+    installed, since it reads a template below /usr/share.
+    """
+    found = (shutil.which(program) for program in PROGRAMS[name])
+    return next((Path(program).absolute() for program in found if program), None)
 
 
 def local_prometheus_config(shipped: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _service(
     settings: Settings, name: str, port_setting: str, port: int, options: tuple[str, ...]
 ) -> Service:
     home = settings.firstcause_home / name
-    program = find_program(settings, name) or Path(PROGRAMS[name][0])
+    program = find_program(name) or Path(PROGRAMS[name][0])
     address = f"http://127.0.0.1:{port}"
     return Service(
         name=name,

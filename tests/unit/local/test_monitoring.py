@@ -55,18 +55,15 @@ def test_a_missing_program_is_one_line_that_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    settings = settings_in(tmp_path, jars_dir=tmp_path / "jars")
     with pytest.raises(FirstcauseError) as caught:
-        require_programs(settings)
+        require_programs()
     assert "apt-get install -y prometheus prometheus-alertmanager" in str(caught.value)
     assert "\n" not in str(caught.value)
-    unpacked = tmp_path / "jars" / "debian" / "usr" / "bin"
-    unpacked.mkdir(parents=True)
     for program in ("prometheus", "prometheus-alertmanager"):
-        (unpacked / program).write_text("#!/bin/sh\n")
-        (unpacked / program).chmod(0o755)
-    require_programs(settings)
-    assert find_program(settings, "alertmanager") == unpacked / "prometheus-alertmanager"
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    require_programs()
+    assert find_program("alertmanager") == tmp_path / "prometheus-alertmanager"
 
 
 def test_prometheus_asks_the_local_services_at_their_ports(tmp_path: Path) -> None:
