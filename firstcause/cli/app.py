@@ -30,7 +30,7 @@ def require_checkout() -> None:
 
 def _assemble() -> None:
     from firstcause.cli import api, demo, history, keys, mcp, migrate, normal, services, spans
-    from firstcause.cli.alerting import alerts, rules
+    from firstcause.cli.alerting import alerts, objectives, rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -47,6 +47,7 @@ def _assemble() -> None:
         mcp,
         alerts,
         rules,
+        objectives,
         spans,
         evaluate,
         evaluations,
