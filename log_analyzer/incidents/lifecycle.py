@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -129,21 +129,24 @@ class IncidentLifecycle:
         )
 
     def merge(self) -> None:
-        """Reads what other instances placed, and merges incidents that share a cause."""
-        self.merged(self._placer.refresh())
+        """Reads what other instances placed; merges incidents of one cause, splits those of two."""
+        merges, parts = self._placer.refresh()
+        self.merged(merges)
+        self._tell_of_split(parts)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service from an incident, and has the messages of both looked at."""
-        parts = self._placer.split(incident, service_name)
-        if self._store.incident(incident).status == "open":
+        self._tell_of_split(parts := self._placer.split(incident, service_name))
+        return parts
+
+    def _tell_of_split(self, parts: Collection[UUID]) -> None:
+        if any(self._store.incident(one).status == "open" for one in parts):
             now_ms = self._clock_ms()
-            self._store.write(
-                [write for one in parts for write in self._store.open_statements(one, now_ms)]
-            )
+            opened = [self._store.open_statements(one, now_ms) for one in parts]
+            self._store.write([write for writes in opened for write in writes])
         for one in parts:
             self._outbox.ensure(one)
             self._changed(one)
-        return parts
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""

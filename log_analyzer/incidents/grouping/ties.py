@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -85,6 +85,23 @@ class Ties:
         yield from self._of_words(roots)
         yield from self._of_services(roots)
         yield from self._of_alerts()
+
+    def traces_from(self, part: Iterable[Failing]) -> int:
+        """How many traces have their origin in some episodes."""
+        keys = [one.episode_id for one in part]
+        return sum(self._votes.origins.get(key, Counter())[key] for key in keys)
+
+    def traces_shared(self, part: Iterable[Failing], other: Collection[Failing]) -> int:
+        """How many times an episode of one part surfaces from an episode of the other."""
+        keys = {one.episode_id for one in other}
+        own = {one.episode_id for one in part}
+        return sum(
+            count
+            for here, there in ((own, keys), (keys, own))
+            for one in here
+            for key, count in self._votes.origins.get(one, Counter()).items()
+            if key in there
+        )
 
     def _of_traces(self, one: Failing) -> list[Origin]:
         if not self._votes.surfaces(one.episode_id):

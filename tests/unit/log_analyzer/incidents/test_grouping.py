@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from log_analyzer.episodes.episode import incident_id
 from log_analyzer.episodes.trace_links import TracePattern
-from log_analyzer.incidents.grouping.placement import Board, Newcomer, place, split_out
+from log_analyzer.incidents.grouping.parting import parted, split_out
+from log_analyzer.incidents.grouping.placement import Board, Newcomer, place
 from log_analyzer.incidents.grouping.ties import (
     AT_ONCE_MS,
     NAMED_ONSET_MS,
