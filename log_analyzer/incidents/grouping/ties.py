@@ -39,6 +39,8 @@ ALERT_ONSET_MS: Final = 600_000
 ORIGIN_SHARE: Final = 0.2
 # One trace may be odd: so many complain of a service where no error names it.
 LEAST_BLAMES: Final = 2
+# The least share of an episode's traces that complain of its own service, for that to be a sign.
+OWN_BLAME_SHARE: Final = 0.2
 # Words that are no variable: fewer say nothing by being the same.
 LEAST_WORDS: Final = 3
 
@@ -83,6 +85,7 @@ class Ties:
         roots = [one for one in self._episodes if self._votes.is_root(one.episode_id)]
         yield from self._of_names(roots)
         yield from self._of_words(roots)
+        yield from self._of_own_words(roots)
         yield from self._of_services(roots)
         yield from self._of_alerts()
 
@@ -133,12 +136,13 @@ class Ties:
 
     def _of_names(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
         naming: dict[str, list[Failing]] = defaultdict(list)
+        unsure: dict[str, list[Failing]] = defaultdict(list)
         for one in roots:
-            for name in self._complained_of(one):
-                naming[name].append(one)
+            for name, is_sure in self._complained_of(one):
+                (naming if is_sure else unsure)[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
-            marked = [(one, True) for one in episodes]
+            marked = [(one, True) for one in (*episodes, *unsure[name])]
             marked += [
                 (one, False)
                 for one in self._by_service.get(name, ())
@@ -174,19 +178,35 @@ class Ties:
             return own[at + 1]
         return None
 
-    def _complained_of(self, one: Failing) -> Iterator[str]:
-        """The resources and services that its errors name, or the service that its traces blame."""
-        blamed = self._votes.complaints.get(one.episode_id)
-        told = False
-        if blamed:
-            [(name, count)] = blamed.most_common(1)
-            if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
-                told = True
-                yield name
-        yield from (name for name in one.names if name not in self._around.services)
+    def _complained_of(self, one: Failing) -> Iterator[tuple[str, bool]]:
+        """The resources and services that its errors name, or the service that its traces blame.
+
+        With each, whether this is sure: a single trace is not, where no error names the service.
+        """
+        name, count, total = self._blamed(one)
+        is_told = name != one.service_name and 2 * count >= total
+        if is_told and count:
+            yield name, count >= LEAST_BLAMES
+        yield from ((name, True) for name in one.names if name not in self._around.services)
         # Where traces complain of another service, that goes before words.
-        if not told:
-            yield from self._around.named_by(one)
+        if not is_told or count < LEAST_BLAMES:
+            yield from ((name, True) for name in self._around.named_by(one))
+
+    def _blamed(self, one: Failing) -> tuple[str, int, int]:
+        """The service that most of its traces blame, how many of them do, and of how many.
+
+        A trace blames a service that it complains of, or from whose errors it surfaces.
+        """
+        key = one.episode_id
+        blamed = Counter(self._votes.complaints.get(key, Counter()))
+        if not blamed:
+            # Its traces were not read: what few of them share with others says nothing of the rest.
+            return one.service_name, 0, 0
+        for other, count in self._votes.origins[key].items():
+            if other != key:
+                blamed[self._by_id[other].service_name] += count
+        name = max(blamed, key=lambda each: (blamed[each], each != one.service_name, each))
+        return name, blamed[name], blamed.total()
 
     def _calls(self, caller: Failing, callee: Failing) -> bool:
         return (caller.service_name, callee.service_name) in self._around.calls
@@ -203,8 +223,23 @@ class Ties:
         for one in roots:
             saying[one.template].append(one)
         for template, episodes in saying.items():
-            if sum(word[0].isalpha() for word in template.split()) >= LEAST_WORDS:
+            if _words(template) >= LEAST_WORDS:
                 yield from _chained(episodes, TOGETHER_MS)
+
+    def _of_own_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
+        alike: dict[tuple[str, tuple[str, ...], int], list[Failing]] = defaultdict(list)
+        for one in roots:
+            words = tuple(one.template.split())
+            if self._blames_itself(one) and _words(one.template) > 1:
+                for at in range(len(words)):
+                    alike[one.service_name, words[:at] + words[at + 1 :], at].append(one)
+        for episodes in alike.values():
+            yield from _chained(episodes, NEAR_ONSET_MS)
+
+    def _blames_itself(self, one: Failing) -> bool:
+        blamed = self._votes.complaints.get(one.episode_id, Counter())
+        own = blamed[one.service_name]
+        return own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())
 
     def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
         found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
@@ -238,6 +273,10 @@ class Ties:
 
 def _order(one: Failing) -> tuple[int, UUID]:
     return one.opened_ms, one.episode_id
+
+
+def _words(template: str) -> int:
+    return sum(word[0].isalpha() for word in template.split())
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:
