@@ -34,6 +34,7 @@ demo: ## Everything from nothing to an incident. INPUT=FILE replays that file; K
 .PHONY: test
 test: ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
 	@$(MAKE) -j 2 install-dev jars
+	@$(MAKE) prometheus || echo 'Tests that need Prometheus are skipped.'
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder tests)
 
 .PHONY: lint
@@ -78,7 +79,7 @@ licences: install-dev ## Write docs/licences.md: the licence of each package and
 .PHONY: clean
 clean: ## Stop the services; remove the environment, the jars and all caches. The data stays
 	@if [ -x $(BIN)/firstcause ]; then $(BIN)/firstcause down; fi
-	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
+	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) $(JARS_DIR)/debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
 
 # --- set-up -----------------------------------------------------------------------------------
 
@@ -93,6 +94,20 @@ install-dev: $(DEV_STAMP)
 .PHONY: jars
 jars: $(JARS)
 	@:
+
+# Nothing is installed and no service of Debian's starts: the packages are only unpacked.
+.PHONY: prometheus
+prometheus: $(JARS_DIR)/debian/.complete ## Fetch Prometheus and Alertmanager from Debian's packages, beside the jars
+	@:
+
+$(JARS_DIR)/debian/.complete:
+	$(say) 'Prometheus and Alertmanager'
+	@command -v apt-get >/dev/null || { echo 'No apt-get here: put prometheus, promtool, alertmanager and amtool on the PATH instead.' >&2; exit 1; }
+	@rm -rf $(@D) && mkdir -p $(@D)/packages
+	@cd $(@D)/packages; fetch() { apt-get download -q prometheus prometheus-alertmanager; }; \
+	{ fetch || { apt-get update -qq && fetch; }; } </dev/null >../fetch.log 2>&1 \
+	  || { tail -n 3 ../fetch.log; echo 'Debian does not give prometheus and prometheus-alertmanager.' >&2; exit 1; }
+	@for package in $(@D)/packages/*.deb; do dpkg-deb -x "$$package" $(@D); done; rm -rf $(@D)/packages; touch $@
 
 # What must be there before Python is. Each lack is one line with what mends it; on Debian as
 # root the packages are installed instead.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -12,6 +13,8 @@ from firstcause.incidents.states import Severity
 from firstcause.text.event_time import iso
 
 Mode = Literal["live", "shadow"]
+# What made it: a kind of rule, an objective, or what is seen of Firstcause's own pipeline.
+Kind = Literal["threshold", "baseline", "silence", "break_off", "sequence", "objective", "pipeline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Alert:
         window_end_ms: of the window in which it became an alert.
         last_window_end_ms: of the last window that the rule holds for.
         resolved_ms: the end of the window with which it was over; None while it lasts.
+        kind: what made it; None where it was stored before kinds were.
     """
 
     alert_id: UUID
@@ -51,16 +55,18 @@ class Alert:
     window_end_ms: int
     last_window_end_ms: int
     resolved_ms: int | None = None
-
-    @property
-    def is_loud(self) -> bool:
-        """True when it is to be told, and is bad enough to be an incident."""
-        return self.mode == "live" and self.severity in {"high", "critical"}
+    kind: Kind | None = None
 
 
 def alert_id(rule: str, service_name: str, window_start_ms: int) -> UUID:
     """The identity of the alert of a rule and a service with this onset."""
     return derived_id("alert", rule, service_name, window_start_ms)
+
+
+def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Alerts in the order in which they began."""
+    key = operator.attrgetter("window_end_ms", "rule", "service_name")
+    return tuple(sorted(alerts, key=key))
 
 
 def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
@@ -76,6 +82,7 @@ def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
         "event_time": iso(alert.window_end_ms),
         "service_name": alert.service_name,
         "rule": alert.rule,
+        "kind": alert.kind,
         "severity": alert.severity,
         "score": alert.score,
         "observed": alert.observed,

@@ -7,15 +7,12 @@ state, so that nobody waits for the watermark; when an event comes late, the nex
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from alerting.alert import Alert
-from alerting.rules.engine import Engine
-from alerting.rules.model import RuleSet
 from alerting.windows import MINUTE_MS, WindowMetrics
 
 # What was told of a rule and a service within this time of an onset is the same alert, told.
@@ -39,27 +36,47 @@ class Look:
     to_tell: tuple[Alert, ...]
 
 
-class LiveJudge:
+class Judge(Protocol):
+    """Makes alerts of minutes, and remembers what it needs of them."""
+
+    @property
+    def next_ms(self) -> int | None:
+        """The start of the first minute that is not yet judged; None before the first."""
+
+    def judge(self, rows: Sequence[WindowMetrics], until_ms: int) -> Sequence[Alert]:
+        """Judges the minutes that are not yet judged and end at a time or before."""
+
+    def copy(self) -> Self:
+        """Another that remembers the same."""
+
+
+OwnJudge = TypeVar("OwnJudge", bound=Judge)
+
+
+class LiveJudge(Generic[OwnJudge]):
     """Alerts of the minutes that come. Not for several threads.
 
     Args:
-        rules: what is looked for.
+        judge: what makes alerts of minutes; it is used here alone.
         watermark_ms: no event that is later than this changes a minute.
+
+    Attributes:
+        latest: what has judged all closed minutes at the last look.
     """
 
-    def __init__(self, rules: RuleSet, watermark_ms: int) -> None:
-        self._engine = Engine(rules)
-        self._rules = rules
+    def __init__(self, judge: OwnJudge, watermark_ms: int) -> None:
+        self._judge = judge
         self._watermark_ms = watermark_ms
         # As of the last look; the final ones stay as they are.
         self._final: dict[UUID, Alert] = {}
         self._ahead: dict[UUID, Alert] = {}
         self._told: list[Alert] = []
+        self.latest = judge
 
     @property
     def next_ms(self) -> int | None:
         """The start of the first minute that is needed for the next look; None: of all."""
-        return self._engine.state.next_ms
+        return self._judge.next_ms
 
     def told(self, alerts: Sequence[Alert]) -> None:
         """Takes note of what people were told, now or before a restart."""
@@ -80,10 +97,9 @@ class LiveJudge:
             newest_ms: the start of the newest minute that has events; those before it are closed.
         """
         before = {**self._final, **self._ahead}
-        final = self._engine.judge(rows, newest_ms - self._watermark_ms).alerts
-        # Our own state, never bytes from elsewhere: a copy in a tenth of the time of deepcopy.
-        state = pickle.loads(pickle.dumps(self._engine.state, pickle.HIGHEST_PROTOCOL))  # noqa: S301
-        ahead = Engine(self._rules, state).judge(rows, newest_ms).alerts
+        final = self._judge.judge(rows, newest_ms - self._watermark_ms)
+        self.latest = self._judge.copy()
+        ahead = self.latest.judge(rows, newest_ms)
         self._final.update((one.alert_id, one) for one in final)
         self._ahead = {one.alert_id: one for one in ahead}
         now = {**self._final, **self._ahead}

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from alerting.measures.sketch import quantile, value_of
 
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
 # No service is called so: a service's name is never empty.
 ALL_SERVICES: Final = ""
 
@@ -60,7 +61,6 @@ class WindowMetrics:
         unmeasured: events whose latency is negative, no number or beyond the sketch.
         users: how many different users; None where that is not known.
         traces: how many different traces; None where that is not known.
-        late_events: how many came after the watermark had passed the window.
     """
 
     service_name: str
@@ -78,7 +78,6 @@ class WindowMetrics:
     unmeasured: int = 0
     users: int | None = None
     traces: int | None = None
-    late_events: int = 0
 
     @property
     def errors(self) -> int:
@@ -145,7 +144,6 @@ def added_up(
         unmeasured=sum(row.unmeasured for row in rows),
         users=only.users if only else None,
         traces=only.traces if only else None,
-        late_events=sum(row.late_events for row in rows),
     )
 
 

@@ -23,15 +23,24 @@ class StrictModel(pydantic.BaseModel):
 class CheckedYaml:
     """A parsed YAML file that knows the line of each of its values.
 
+    Args:
+        path: the file.
+        is_many: the file has several documents, and is read as a list of them.
+
     Raises (from the constructor):
         FirstcauseError: the file is missing, is no YAML, or names a key twice.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_many: bool = False) -> None:
         self.path = path
         self._lines: dict[YamlPath, int] = {(): 1}
         try:
-            root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+            text = path.read_text("utf-8")
+            if is_many:
+                documents = yaml.compose_all(text, Loader=yaml.SafeLoader)
+                root: yaml.Node | None = yaml.SequenceNode("", [one for one in documents if one])
+            else:
+                root = yaml.compose(text, Loader=yaml.SafeLoader)
         except (OSError, UnicodeDecodeError) as error:
             raise FirstcauseError(f"{path}: cannot be read ({error})") from error
         except yaml.MarkedYAMLError as error:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024
-MAX_UNPACKED_BYTES: Final = 32 * 1024 * 1024
+MAX_UNPACKED_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 200
 MAX_INTEGER: Final = 2**63
 MAX_INTEGER_DIGITS: Final = 400

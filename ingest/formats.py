@@ -20,11 +20,16 @@ def _read_application(document: Mapping[str, Any]) -> list[Draft]:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A form of JSON records: how it is recognised, and how it is read."""
+    """A form of JSON records: how it is recognised, and how it is read.
+
+    `reads_any`: a record of a source that is said to be of this form is read as it, also where it
+    is not recognised: shippers let people rename and drop what `matches` looks for.
+    """
 
     name: str
     matches: Callable[[Mapping[str, Any]], bool]
     read: ReadEnvelope
+    reads_any: bool = False
 
 
 # In the order in which `auto` asks.
@@ -35,10 +40,10 @@ FORMATS: Final = (
     Format("journald", journald.matches, journald.read),
     Format("gelf", syslog.is_gelf, syslog.read_gelf),
     Format("docker", containers.is_docker, containers.read_docker),
-    Format("vector", containers.is_vector, containers.read_container),
-    Format("filebeat", containers.is_filebeat, containers.read_container),
-    Format("fluent_bit", containers.is_fluent, containers.read_container),
-    Format("json", application.matches, _read_application),
+    Format("vector", containers.is_vector, containers.read_container, reads_any=True),
+    Format("filebeat", containers.is_filebeat, containers.read_container, reads_any=True),
+    Format("fluent_bit", containers.is_fluent, containers.read_container, reads_any=True),
+    Format("json", application.matches, _read_application, reads_any=True),
 )
 AUTO: Final = "auto"
 TEXT: Final = "text"
@@ -58,9 +63,14 @@ FORMAT_NAMES: Final = frozenset({AUTO, *(known.name for known in FORMATS)}) | (
 
 
 def format_of(document: Mapping[str, Any], format_name: str) -> Format:
-    """The format of a document: the one that is named, else the first that recognises it."""
+    """The format of a document: the one that is named, else the first that recognises it.
+
+    A record that is not of the named form is guessed: one odd record costs nothing of itself.
+    """
+    if format_name in LOGGER_FORMATS:
+        return FORMATS[-1]
     for known in FORMATS:
-        if known.name == format_name or (format_name == AUTO and known.matches(document)):
+        if known.name == format_name and (known.reads_any or known.matches(document)):
             return known
-    # A logger's JSON, or an object that looks like nothing known: its fields are read all the same.
-    return FORMATS[-1]
+    # An object that looks like nothing known is read as a logger's: its fields are kept.
+    return next((known for known in FORMATS if known.matches(document)), FORMATS[-1])

@@ -6,9 +6,10 @@ import signal
 import threading
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from firstcause.errors import FirstcauseError
+from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from firstcause.structured_logging import configure_logging
@@ -38,6 +39,9 @@ def run_ingest(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    REGISTRY.register(
+        GroupLagCollector(settings.kafka_bootstrap_servers, settings.ingest_group, sources)
+    )
     try:
         start_http_server(settings.ingest_metrics_port, addr=settings.ingest_metrics_host)
     except OSError as error:

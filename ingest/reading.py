@@ -25,7 +25,10 @@ from ingest.readers import application, line, otlp_proto, syslog
 
 # Text in JSON in text and so on: real records have three layers at most.
 MAX_LAYERS: Final = 6
+# Of one record. An exporter's batch has some thousands.
 MAX_EVENTS: Final = 50_000
+# A parsed object takes thirty times the bytes of `{}`.
+MAX_OBJECTS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +82,25 @@ def read_record(
         return Reading(format_name, reason="too_large")
     if format_name in BINARY_FORMATS and value[:1] != b"{":
         return _read_proto(value, format_name)
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        return Reading(format_name, reason="not_utf8")
-    return _read_decoded(unquoted(text), format_name, received_ms, prepare)
+    return _read_decoded(value, format_name, received_ms, prepare)
 
 
 def _read_decoded(
-    text: str, format_name: str, received_ms: int, prepare: Prepare | None
+    value: bytes, format_name: str, received_ms: int, prepare: Prepare | None
 ) -> Reading:
+    try:
+        text = unquoted(value.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Reading(format_name, reason="not_utf8")
+    if text.count("{") > MAX_OBJECTS:
+        return Reading(format_name, reason="too_many_events")
     reading = Reading(format_name if format_name != AUTO else TEXT)
     documents = None if format_name in LINE_FORMATS else documents_of(text)
     if documents is None:
         _read_text(text, reading, received_ms, prepare)
         return reading
+    if len(documents) > MAX_EVENTS:
+        return Reading(format_name, reason="too_many_events")
     for document in documents:
         if isinstance(document.get("resourceSpans"), list):
             reading.format = "otlp_json"
@@ -101,7 +108,9 @@ def _read_decoded(
             continue
         known = format_of(document, format_name)
         reading.format = known.name
-        drafts = known.read(document)[: MAX_EVENTS - len(reading.drafts)]
+        drafts = known.read(document)
+        if len(reading.drafts) + len(drafts) > MAX_EVENTS:
+            return Reading(known.name, reason="too_many_events")
         if prepare is not None:
             for draft in drafts:
                 prepare(document, draft)
@@ -121,6 +130,8 @@ def _read_proto(value: bytes, format_name: str) -> Reading:
             reading.spans = list(otlp_proto.read_spans(value))
     except otlp_proto.NotOtlpError:
         reading.reason = "not_otlp"
+    if len(reading.drafts) > MAX_EVENTS:
+        return Reading(format_name, reason="too_many_events")
     for draft in reading.drafts:
         open_body(draft)
     return reading

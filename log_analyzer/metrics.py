@@ -9,7 +9,7 @@ from prometheus_client import Counter, Enum, Gauge, Histogram
 from firstcause.dead_letters.fill import read_fill
 from firstcause.settings import Settings
 
-MESSAGES = Counter("firstcause_analyzer_messages", "Messages consumed, of any level")
+MESSAGES = Counter("firstcause_analyzer_messages", "Messages of logs consumed, of any level")
 UNREADABLE = Counter(
     "firstcause_analyzer_unreadable",
     "Messages that are no log event; the store job puts them on the dead-letter topic",
@@ -68,9 +68,16 @@ DEAD_LETTER_BOUND_BYTES = Gauge(
     "firstcause_dead_letter_bound_bytes",
     "KAFKA_DEAD_LETTER_MAX_BYTES; the oldest letters go from half of it on",
 )
-STORE_AWAY = Gauge("firstcause_analyzer_store_away", "1 while Cassandra does not take writes")
+STORE_AWAY = Gauge(
+    "firstcause_analyzer_store_away",
+    "1 while Cassandra does not take writes, or has not answered since the start",
+)
 MESSAGES_PENDING = Gauge(
     "firstcause_slack_messages_pending", "Incident messages that have not reached Slack yet"
+)
+MESSAGE_WAIT_SECONDS = Gauge(
+    "firstcause_slack_oldest_message_wait_seconds",
+    "Time that the oldest of them is overdue, as this instance has seen it; 0 when none is",
 )
 SLACK_SENDS = Counter(
     "firstcause_slack_sends",
@@ -82,6 +89,11 @@ CLICKS = Counter(
 )
 MODEL_CALLS = Counter("firstcause_model_calls", "Calls to the model by outcome", ["outcome"])
 MODEL_TOKENS = Counter("firstcause_model_tokens", "Tokens charged to the budget")
+MODEL_BUDGET = Gauge(
+    "firstcause_model_budget_tokens",
+    "Tokens that the settings allow for an hour and for a day, of all instances together",
+    ["period"],
+)
 CONTEXTS_GATHERED = Counter(
     "firstcause_contexts_gathered",
     "Contexts gathered from the stored logs; incomplete: something was late or not stored yet; "
@@ -107,8 +119,8 @@ WORKER_FAILURES = Counter(
 )
 
 
-def watch_dead_letters(settings: Settings) -> None:
-    """Shows at each scrape what a store job has measured of the dead-letter topic."""
+def show_settings(settings: Settings) -> None:
+    """Shows the bounds of the settings, and at each scrape how full the dead-letter topic is."""
 
     def used_bytes() -> float:
         fill = read_fill(settings)
@@ -116,3 +128,5 @@ def watch_dead_letters(settings: Settings) -> None:
 
     DEAD_LETTER_BYTES.set_function(used_bytes)
     DEAD_LETTER_BOUND_BYTES.set(settings.kafka_dead_letter_max_bytes)
+    MODEL_BUDGET.labels("hour").set(settings.analyzer_llm_tokens_per_hour)
+    MODEL_BUDGET.labels("day").set(settings.analyzer_llm_tokens_per_day)

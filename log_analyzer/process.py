@@ -14,10 +14,12 @@ import structlog
 from cassandra.cluster import Session
 from prometheus_client import REGISTRY
 
-from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.health import serve_health
+from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogHistory
 from firstcause.storage.patient_connection import connect_patiently
@@ -78,17 +80,28 @@ class Analyzer:
 
     def run(self) -> None:
         """Runs until `stopping` is set; waits for Cassandra as long as it takes."""
-        REGISTRY.register(StreamCollector(self._settings.checkpoints_dir))
+        settings = self._settings
+        REGISTRY.register(StreamCollector(settings.checkpoints_dir))
+        topics = (
+            settings.kafka_logs_topic,
+            settings.kafka_alerts_topic,
+            settings.kafka_escalations_topic,
+        )
+        REGISTRY.register(
+            GroupLagCollector(settings.kafka_bootstrap_servers, settings.analyzer_group, topics)
+        )
+        metrics.STORE_AWAY.set(1)  # until it is connected
+        metrics.show_settings(settings)
         serve_health(
-            self._settings.analyzer_metrics_host,
-            self._settings.analyzer_metrics_port,
+            settings.analyzer_metrics_host,
+            settings.analyzer_metrics_port,
             self.health,
             port_setting="ANALYZER_METRICS_PORT",
         )
-        metrics.watch_dead_letters(self._settings)
-        connected = connect_patiently(self._settings, self.stopping, BoardStore)
+        connected = connect_patiently(settings, self.stopping, BoardStore)
         if connected is None:
             return
+        metrics.STORE_AWAY.set(0)
         session, _ = connected
         try:
             self._consume(session)
@@ -162,7 +175,7 @@ class Analyzer:
             windows=WindowHistory(session),
             services=LogHistory(session).services,
             store=AlertStore(session),
-            load_rules=lambda: RulesFile(settings.alert_rules),
+            load_rules=lambda: EditedFile(settings.alert_rules, load_rules),
             send=AlertTopic(settings).send,
             watermark_ms=settings.window_watermark_seconds * 1_000,
             history_ms=settings.alert_history_hours * 3_600_000,

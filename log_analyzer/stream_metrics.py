@@ -22,7 +22,7 @@ class StreamCollector(Collector):
         self._folder = folder
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One gauge a figure, labelled with the job."""
+        """One gauge a figure; the label of the job is `stream`, as Prometheus has its own `job`."""
         heartbeat = _gauge("heartbeat_age_seconds", "Time since the driver's last heartbeat")
         batch = _gauge("batch_age_seconds", "Time since the last finished batch, while one is due")
         lag = _gauge("lag_messages", "Messages in Kafka beyond the last finished batch")
@@ -41,4 +41,4 @@ class StreamCollector(Collector):
 
 
 def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"firstcause_stream_{name}", help_text, labels=["job"])
+    return GaugeMetricFamily(f"firstcause_stream_{name}", help_text, labels=["stream"])

@@ -77,7 +77,7 @@ def of_threshold(rule: ThresholdRule, window: WindowMetrics) -> Judgement:
         value,
         bound,
         (None, bound) if is_above else (bound, None),
-        _score(value, bound) if is_above else _score(bound, value),
+        score_of(value, bound) if is_above else score_of(bound, value),
         "a bound set in the rule",
         f"{measure.title} is {measure.told(value)}, {side} the bound of {measure.told(bound)}",
     )
@@ -109,7 +109,7 @@ def of_baseline(
         value,
         expectation.median,
         (low, high if rule.direction != "below" else None),
-        _capped(_score(deviation, width), is_beyond=is_high or is_low),
+        _capped(score_of(deviation, width), is_beyond=is_high or is_low),
         expectation.learned_from,
         f"{measure.title} is {measure.told(value)} where {measure.told(expectation.median)} "
         f"({usual}) is usual",
@@ -152,7 +152,7 @@ def of_break_off(
         window.events,
         median,
         (least, None),
-        _capped(_score(least, max(window.events, 0.5)), is_beyond=is_beyond),
+        _capped(score_of(least, max(window.events, 0.5)), is_beyond=is_beyond),
         expectation.learned_from,
         f"{window.events:,} events came where {_EVENTS.told(median)} "
         f"(at least {_EVENTS.told(least)}) are usual",
@@ -170,13 +170,13 @@ def of_sequence(
         span_minutes,
         within_minutes,
         (within_minutes, None),
-        _score(within_minutes, max(span_minutes, 1.0)),
+        score_of(within_minutes, max(span_minutes, 1.0)),
         "the sequence set in the rule",
         f"{', then '.join(steps)} came within {span_minutes:g} min",
     )
 
 
-def _score(value: float, bound: float) -> int:
+def score_of(value: float, bound: float) -> int:
     """50 where a value is at its bound, 25 more for each doubling, and in proportion below."""
     if value <= 0:
         return 0

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
-from alerting.alert import Alert, alert_id
+from alerting.alert import Alert, Kind, Mode, alert_id
 from alerting.rules.judgement import Judgement, Outcome
-from alerting.rules.model import Rule
 from alerting.rules.state import RuleState
 from alerting.windows import MINUTE_MS, WindowMetrics
+from firstcause.incidents.states import Severity
 from firstcause.text.event_time import iso
 
 
+class Lifespan(Protocol):
+    """What an alert's life depends on: a rule, or what stands for one."""
+
+    @property
+    def name(self) -> str:
+        """A part of the alert's identity."""
+
+    @property
+    def kind(self) -> Kind:
+        """What makes the alert."""
+
+    @property
+    def severity(self) -> Severity:
+        """Of the alert."""
+
+    @property
+    def mode(self) -> Mode:
+        """Of the alert."""
+
+    @property
+    def for_windows(self) -> int:
+        """So many windows in a row make the alert."""
+
+    @property
+    def resolve_after(self) -> int:
+        """So many windows in a row without it end the alert."""
+
+
 def advanced(
-    rule: Rule,
+    rule: Lifespan,
     state: RuleState,
     window: WindowMetrics | None,
     said: Judgement,
@@ -54,9 +83,12 @@ def advanced(
     return _ended(state, window.end_ms) if state.without >= rule.resolve_after else None
 
 
-def _begun(rule: Rule, onset_ms: int, window: WindowMetrics, said: Judgement) -> Alert:
+def _begun(rule: Lifespan, onset_ms: int, window: WindowMetrics, said: Judgement) -> Alert:
     minutes = window.kind.length_ms // MINUTE_MS
-    begun = iso(window.start_ms)[11:16]
+    begun, ended = (iso(at_ms)[11:16] for at_ms in (window.start_ms, window.end_ms))
+    is_rule = rule.kind != "objective"
+    noun = "rule" if is_rule else "objective"
+    when = f"in the {minutes} min from {begun} UTC on" if is_rule else f"as of {ended} UTC"
     return Alert(
         alert_id=alert_id(rule.name, window.service_name, onset_ms),
         rule=rule.name,
@@ -68,11 +100,11 @@ def _begun(rule: Rule, onset_ms: int, window: WindowMetrics, said: Judgement) ->
         expected=said.expected,
         band=said.band,
         learned_from=said.learned_from,
-        sentence=f"{window.service_name}: {said.text}, in the {minutes} min from {begun} UTC on "
-        f"(rule {rule.name})",
+        sentence=f"{window.service_name}: {said.text}, {when} ({noun} {rule.name})",
         window_start_ms=onset_ms,
         window_end_ms=window.end_ms,
         last_window_end_ms=window.end_ms,
+        kind=rule.kind,
     )
 
 

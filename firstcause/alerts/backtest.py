@@ -32,5 +32,5 @@ def backtested(
         for service in LogHistory(session).services()
         for row in windows.between(service, WindowKind.MINUTE, start_ms - history_ms, end_ms)
     ]
-    alerts = Engine(rules).judge(rows, end_ms).alerts
+    alerts = Engine(rules).judge(rows, end_ms)
     return [one for one in alerts if start_ms <= one.window_start_ms < end_ms]

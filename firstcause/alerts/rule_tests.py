@@ -108,7 +108,7 @@ def run_rule_tests(path: Path) -> list[TestOutcome]:
         if test.events is not None:
             rows += minutes_of(_recorded((path.parent / test.events).resolve()))
         until_ms = max((row.end_ms for row in rows), default=0)
-        found = Engine(rules).judge(rows, until_ms).alerts
+        found = Engine(rules).judge(rows, until_ms)
         expected = []
         for at, one in enumerate(test.alerts):
             place = ("tests", index, "alerts", at)

@@ -10,7 +10,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import UNSET_VALUE
 
-from alerting.alert import Alert, Mode
+from alerting.alert import Alert, Kind, Mode
 from firstcause.incidents.states import Severity
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import (
@@ -39,6 +39,7 @@ _COLUMNS: Final = (
     "last_window_end",
     "resolved_at",
     "told_at",
+    "kind",
 )
 # Names of columns are constants.
 _CQL: Final = {
@@ -122,6 +123,7 @@ def _values(alert: Alert, told_ms: int | None) -> tuple[object, ...]:
         # Null, not unset: an alert that late events reopen has an end no longer.
         None if resolved_ms is None else datetime_from_ms(resolved_ms),
         UNSET_VALUE if told_ms is None else datetime_from_ms(told_ms),
+        alert.kind,
     )
 
 
@@ -142,5 +144,6 @@ def _read(row: Any) -> StoredAlert:
         window_end_ms=ms_from_datetime(row.window_end),
         last_window_end_ms=ms_from_datetime(row.last_window_end),
         resolved_ms=optional_ms(row.resolved_at),
+        kind=cast(Kind | None, row.kind),
     )
     return StoredAlert(alert, optional_ms(row.told_at))

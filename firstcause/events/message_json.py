@@ -110,9 +110,9 @@ def _dumped(value: Any) -> str:
 
 
 def _quoted_infinities(value: Any) -> Any:
-    """A number beyond a double, such as 1e999, as the text that Jackson makes of it."""
-    if isinstance(value, float) and math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
+    """A number beyond a double, such as 1e999, as the text that Jackson makes of it; NaN too."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
         return {key: _quoted_infinities(item) for key, item in value.items()}
     if isinstance(value, list):

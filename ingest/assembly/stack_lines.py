@@ -36,6 +36,8 @@ _JAVA_HEAD = re.compile(r"^(?:[a-z_]\w*\.)+[A-Z]\w*(?:Exception|Error|Throwable)
 _PYTHON_OPEN: Final = re.compile(
     r"^(?:Traceback \(most recent call last\):|\s+File \".+\", line \d+)"
 )
+# A frame of a traceback has fewer lines; all lines of a long trace each time would be too many.
+_FRAME_LINES: Final = 50
 _SECTION = re.compile(r"^(?:During handling of the above|The above exception was the direct)")
 
 
@@ -81,10 +83,9 @@ def _last_text(lines: list[str]) -> str:
 
 def _python_open(before: list[str]) -> bool:
     """Whether a Python traceback is under way: begun, and its last line not yet seen."""
-    is_open = False
-    for line in before:
+    for line in before[: -_FRAME_LINES - 1 : -1]:
         if _PYTHON_OPEN.match(line):
-            is_open = True
-        elif is_open and line.strip() and not line[:1].isspace() and not _SECTION.match(line):
-            is_open = False
-    return is_open
+            return True
+        if line.strip() and not line[:1].isspace() and not _SECTION.match(line):
+            return False
+    return False

@@ -14,6 +14,8 @@ STACKS: Final = (
     "error.stack", "stacktrace", "thrown.extendedStackTrace", "exception.stack_trace", "@x",
     "stack", "exc_info", "exc_text", "backtrace", "thrown.message", "exception",
 )  # fmt: skip
+# Exceptions within exceptions: what is deeper is one JSON text.
+_MAX_DEPTH: Final = 10
 _ERROR_TEXTS: Final = ("error.message", "err.message", "error", "err", "cause")
 
 
@@ -42,10 +44,12 @@ def read_exception(document: Mapping[str, Any], draft: Draft, used: set[str]) ->
             return
 
 
-def _stack_text(value: Any) -> str | None:
+def _stack_text(value: Any, depth: int = 0) -> str | None:
     """A stack trace as text: from text, from structlog's list of exceptions, from frames."""
     if isinstance(value, str):
         return value.strip() or None
+    if depth > _MAX_DEPTH:
+        return text_of(value)
     if isinstance(value, Mapping):
         # log4j 2 and Log4net keep type, text and frames apart.
         head = ": ".join(
@@ -54,7 +58,9 @@ def _stack_text(value: Any) -> str | None:
                          first_text(value, ("message", "exc_value", "localizedMessage")))
             if text
         )  # fmt: skip
-        stack = _stack_text(value.get("stack") or value.get("stacktrace") or value.get("frames"))
+        stack = _stack_text(
+            value.get("stack") or value.get("stacktrace") or value.get("frames"), depth + 1
+        )
         return "\n".join(part for part in (head, stack) if part) or None
     if isinstance(value, list) and value:
         parts = []

@@ -44,7 +44,7 @@ class MessageReader:
 
     def take(self, messages: list[Message]) -> None:
         """Looks at messages as they came; errors, escalations and offsets go into the batch."""
-        seen, now = 0, self._monotonic()
+        seen, others, now = 0, 0, self._monotonic()
         topic, partition, last = "", -1, None
         for message in messages:
             error = message.error()
@@ -58,9 +58,11 @@ class MessageReader:
                 topic, partition = cast(str, message.topic()), cast(int, message.partition())
             last = message
             if topic == self._escalations_topic:
+                others += 1
                 self._read_escalation(message)
                 continue
             if topic == self._alerts_topic:
+                others += 1
                 self._read_alert(message, now)
                 continue
             value = message.value()
@@ -68,7 +70,7 @@ class MessageReader:
                 self._read(message, value, now)
         self._reached(last)
         if seen:
-            metrics.MESSAGES.inc(seen)
+            metrics.MESSAGES.inc(seen - others)
             self._last_kafka_error = None
 
     def _reached(self, message: Message | None) -> None:

@@ -25,6 +25,7 @@ from log_analyzer.notify.message_row import DIGESTS, MessageRow, Waiting
 from log_analyzer.notify.messages.digest import DigestKind
 from log_analyzer.notify.messages.incident import DEFAULT_OPTIONS, NoticeOptions
 from log_analyzer.notify.outbox import MessageOutbox
+from log_analyzer.notify.overdue import Overdue
 from log_analyzer.notify.posting import SOON_MS, MessageSender
 from log_analyzer.notify.rendering import Rendering
 from log_analyzer.notify.routing import Router
@@ -84,6 +85,7 @@ class Delivery:
         )
         self._clock_ms = clock_ms
         self._looks = Looks(clock_ms)
+        self._overdue = Overdue(clock_ms)
 
     def poke(self, incident: UUID) -> None:
         """Tells that an incident has changed, so that it is looked at in the next pass."""
@@ -96,6 +98,7 @@ class Delivery:
         """
         unsent = [*self._outbox.waiting("pending"), *self._outbox.waiting("sending")]
         metrics.MESSAGES_PENDING.set(len(unsent))
+        metrics.MESSAGE_WAIT_SECONDS.set(self._overdue.oldest_seconds(unsent))
         members = set(self._outbox.waiting("digested"))
         watched = [*self._outbox.waiting("live"), *self._outbox.waiting("silenced"), *members]
         self._send_first(self._looks.due(unsent, FIRST_NOTICES_A_PASS, SOON_MS))

@@ -12,8 +12,10 @@ import structlog
 
 from alerting.alert import Alert
 from alerting.live import LiveJudge
+from alerting.rules.engine import Engine
+from alerting.rules.model import RuleSet
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
-from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.edited_file import EditedFile
 from firstcause.alerts.store import StoredAlert
 from log_analyzer import metrics
 
@@ -82,7 +84,7 @@ class AlertWorker:
         windows: Windows,
         services: Callable[[], Iterable[str]],
         store: Store,
-        load_rules: Callable[[], RulesFile],
+        load_rules: Callable[[], EditedFile[RuleSet]],
         send: Callable[[Sequence[Alert]], None],
         watermark_ms: int,
         history_ms: int,
@@ -93,13 +95,13 @@ class AlertWorker:
         self._services = services
         self._store = store
         self._load_rules = load_rules
-        self._rules: RulesFile | None = None
+        self._rules: EditedFile[RuleSet] | None = None
         self._send = send
         self._watermark_ms = watermark_ms
         self._history_ms = history_ms
         self._clock_ms = clock_ms
         self._monotonic = monotonic
-        self._judge: LiveJudge | None = None
+        self._judge: LiveJudge[Engine] | None = None
         self._newest_ms: int | None = None
         self._pending: _Pending | None = None
         self._due = float("-inf")
@@ -128,7 +130,7 @@ class AlertWorker:
         judge = self._judge
         is_first = judge is None
         if judge is None:
-            judge = LiveJudge(self._rules.rules, self._watermark_ms)
+            judge = LiveJudge(Engine(self._rules.content), self._watermark_ms)
         start_ms = newest_ms - self._history_ms
         if judge.next_ms is not None:
             start_ms = judge.next_ms

@@ -17,7 +17,10 @@ BATCH_EVENTS = Histogram(
 )
 COMMIT_SECONDS = Histogram("firstcause_search_commit_seconds", "Time until a batch is findable")
 LAG = Gauge("firstcause_search_lag_messages", "Messages in Kafka that are not findable yet")
-BLOCKED = Gauge("firstcause_search_blocked", "1 while the index or Cassandra takes no writes")
+BLOCKED = Gauge(
+    "firstcause_search_blocked",
+    "1 while the index or Cassandra takes no writes, or Cassandra has not answered since the start",
+)
 HOURS_REMOVED = Counter("firstcause_search_hours_removed", "Hours removed by their age")
 TEMPLATES_UNPLACED = Counter(
     "firstcause_search_templates_unplaced",

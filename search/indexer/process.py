@@ -65,9 +65,11 @@ class SearchIndexer:
             writers.close()
 
     def _index(self, writers: HourWriters) -> None:
+        metrics.BLOCKED.set(1)  # until it is connected
         connected = connect_patiently(self._settings, self.stopping, PatternStore)
         if connected is None:
             return
+        metrics.BLOCKED.set(0)
         session, patterns = connected
         try:
             miner = SharedTemplateMiner(session, unplaced=metrics.TEMPLATES_UNPLACED.inc)

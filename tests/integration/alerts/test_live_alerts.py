@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from alerting.alert import Alert
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
-from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.kafka.topics import ensure_topics
@@ -69,7 +70,7 @@ def test_a_backtest_lists_exactly_the_alerts_that_live_made(
         windows=WindowHistory(session),
         services=LogHistory(session).services,
         store=AlertStore(session),
-        load_rules=lambda: RulesFile(own.alert_rules),
+        load_rules=lambda: EditedFile(own.alert_rules, load_rules),
         send=AlertTopic(own).send,
         watermark_ms=120_000,
         history_ms=HISTORY_MS,

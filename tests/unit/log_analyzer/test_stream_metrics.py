@@ -14,7 +14,7 @@ from spark.streaming.lag import lag_messages
 
 def figures(folder: Path) -> dict[tuple[str, str], float]:
     return {
-        (sample.name.removeprefix("firstcause_stream_"), sample.labels["job"]): sample.value
+        (sample.name.removeprefix("firstcause_stream_"), sample.labels["stream"]): sample.value
         for family in StreamCollector(folder).collect()
         for sample in family.samples
     }

@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from firstcause.alerts.rules_file import RulesFile, load_rules
+from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.rules_file import load_rules
 from firstcause.cli.alerting import rules as commands
 from firstcause.errors import FirstcauseError
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -84,14 +85,14 @@ def test_a_maintenance_without_an_offset_is_a_mistake(file: Path) -> None:
 
 
 def test_a_saved_change_is_read_and_a_broken_one_is_not(file: Path) -> None:
-    rules = RulesFile(file)
+    rules = EditedFile(file, load_rules)
     assert not rules.reread()
     file.write_text(GOOD.replace("0.1", "0.2"))
     assert rules.reread()
-    assert rules.rules.rules[0].model_dump()["above"] == 0.2
+    assert rules.content.rules[0].model_dump()["above"] == 0.2
     file.write_text(GOOD.replace("above", "abov"))
     assert not rules.reread()
-    assert rules.rules.rules[0].model_dump()["above"] == 0.2
+    assert rules.content.rules[0].model_dump()["above"] == 0.2
     file.unlink()
     assert not rules.reread()
     file.write_text(GOOD)

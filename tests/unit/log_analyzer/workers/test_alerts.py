@@ -15,7 +15,8 @@ from alerting.alert import Alert, alert_id
 from alerting.live import LiveJudge
 from alerting.rules.engine import Engine
 from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
-from firstcause.alerts.rules_file import RulesFile
+from firstcause.alerts.edited_file import EditedFile
+from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import StoredAlert
 from log_analyzer.workers.alerts import AlertWorker
 from tests.unit.alerting.test_engine import BROKE, ERRORS, SILENT, START_MS, minute, rules
@@ -55,7 +56,7 @@ class Installation:
             windows=self,
             services=lambda: {name for name, _ in self.rows if name},
             store=self.Store(self),
-            load_rules=lambda: RulesFile(self.path),
+            load_rules=lambda: EditedFile(self.path, load_rules),
             send=self.send,
             watermark_ms=WATERMARK_MS,
             history_ms=24 * 60 * MINUTE_MS,
@@ -239,7 +240,7 @@ def test_once_minutes_are_final_the_alerts_are_those_of_the_engine(
         for service, at, events, errors, _ in history
     }
     late = {(service, at): by for service, at, _, _, by in history}
-    judge, kept = LiveJudge(ALL, WATERMARK_MS), dict[UUID, Any]()
+    judge, kept = LiveJudge(Engine(ALL), WATERMARK_MS), dict[UUID, Any]()
     for now in range(45):
         known = [
             row if now >= at + 1 + late[service, at] else minute(at, service, 1)
@@ -252,5 +253,5 @@ def test_once_minutes_are_final_the_alerts_are_those_of_the_engine(
         for one in look.withdrawn:
             del kept[one.alert_id]
         judge.told(look.to_tell)
-    whole = Engine(ALL).judge(rows.values(), START_MS + 45 * MINUTE_MS).alerts
+    whole = Engine(ALL).judge(rows.values(), START_MS + 45 * MINUTE_MS)
     assert kept == {one.alert_id: one for one in whole}
