@@ -92,9 +92,10 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
     fresh = _standing([one for one in newcomers if one.episode_id not in board.rows], board)
     everybody: list[Member] = [*board.rows.values(), *fresh]
     components = Components()
-    for one in everybody:
-        is_new = isinstance(one, Newcomer)
-        components.add(one.episode_id, one.returns_to if is_new else one.incident_id)
+    for newcomer in fresh:
+        components.add(newcomer.episode_id, newcomer.returns_to)
+    for row in board.rows.values():
+        components.add(row.episode_id, row.incident_id)
     for row in board.rows.values():
         if row.split_from is not None:
             components.keep_apart(row.incident_id, row.split_from)
