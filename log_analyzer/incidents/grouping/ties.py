@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
 
 NEAR_ONSET_MS: Final = 60_000
@@ -37,10 +38,6 @@ AT_ONCE_MS: Final = 5_000
 ALERT_ONSET_MS: Final = 600_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
-# One trace may be odd: so many complain of a service where no error names it.
-LEAST_BLAMES: Final = 2
-# The least share of an episode's traces that complain of its own service, for that to be a sign.
-OWN_BLAME_SHARE: Final = 0.2
 # Words that are no variable: fewer say nothing by being the same.
 LEAST_WORDS: Final = 3
 
@@ -72,6 +69,7 @@ class Ties:
             self._by_service[one.service_name].append(one)
         self._around = Surroundings((*self._by_service, *links.services), links.calls)
         self._votes = votes_of(self._by_id, links.patterns, self._around)
+        self._blame = Blame(self._by_id, self._votes, self._around)
 
     def origins(self) -> Iterator[tuple[UUID, list[Origin]]]:
         """Episodes that surface from others, the earliest first, each with its likely origins."""
@@ -138,7 +136,7 @@ class Ties:
         naming: dict[str, list[Failing]] = defaultdict(list)
         unsure: dict[str, list[Failing]] = defaultdict(list)
         for one in roots:
-            for name, is_sure in self._complained_of(one):
+            for name, is_sure in self._blame.complained_of(one):
                 (naming if is_sure else unsure)[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
@@ -178,36 +176,6 @@ class Ties:
             return own[at + 1]
         return None
 
-    def _complained_of(self, one: Failing) -> Iterator[tuple[str, bool]]:
-        """The resources and services that its errors name, or the service that its traces blame.
-
-        With each, whether this is sure: a single trace is not, where no error names the service.
-        """
-        name, count, total = self._blamed(one)
-        is_told = name != one.service_name and 2 * count >= total
-        if is_told and count:
-            yield name, count >= LEAST_BLAMES
-        yield from ((name, True) for name in one.names if name not in self._around.services)
-        # Where traces complain of another service, that goes before words.
-        if not is_told or count < LEAST_BLAMES:
-            yield from ((name, True) for name in self._around.named_by(one))
-
-    def _blamed(self, one: Failing) -> tuple[str, int, int]:
-        """The service that most of its traces blame, how many of them do, and of how many.
-
-        A trace blames a service that it complains of, or from whose errors it surfaces.
-        """
-        key = one.episode_id
-        blamed = Counter(self._votes.complaints.get(key, Counter()))
-        if not blamed:
-            # Its traces were not read: what few of them share with others says nothing of the rest.
-            return one.service_name, 0, 0
-        for other, count in self._votes.origins[key].items():
-            if other != key:
-                blamed[self._by_id[other].service_name] += count
-        name = max(blamed, key=lambda each: (blamed[each], each != one.service_name, each))
-        return name, blamed[name], blamed.total()
-
     def _calls(self, caller: Failing, callee: Failing) -> bool:
         return (caller.service_name, callee.service_name) in self._around.calls
 
@@ -230,16 +198,11 @@ class Ties:
         alike: dict[tuple[str, tuple[str, ...], int], list[Failing]] = defaultdict(list)
         for one in roots:
             words = tuple(one.template.split())
-            if self._blames_itself(one) and _words(one.template) > 1:
+            if self._blame.is_on_itself(one) and _words(one.template) > 1:
                 for at in range(len(words)):
                     alike[one.service_name, words[:at] + words[at + 1 :], at].append(one)
         for episodes in alike.values():
             yield from _chained(episodes, NEAR_ONSET_MS)
-
-    def _blames_itself(self, one: Failing) -> bool:
-        blamed = self._votes.complaints.get(one.episode_id, Counter())
-        own = blamed[one.service_name]
-        return own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())
 
     def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
         found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
