@@ -19,7 +19,7 @@ from log_analyzer.incidents.grouping.placement import Board, BoardRow, join_orig
 from log_analyzer.incidents.grouping.ties import Links, Ties
 
 # Fewer show a common cause, but do not prove that there are two.
-LEAST_TRACES: Final = 5
+LEAST_TRACES: Final = 8
 
 Part = list[BoardRow]
 
