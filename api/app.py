@@ -13,20 +13,23 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
+from api.description import describe
 from api.guard.access import Access
+from api.guard.body import BodyLimit
 from api.guard.headers import AnswerHeaders
 from api.guard.identity import Csrf, Identify, KeyIdentity
-from api.guard.load import Readers
+from api.guard.load import Readers, Tails
 from api.guard.problems import add_handlers
 from api.guard.rate import RateLimit
 from api.guard.signing import Signer
 from api.pages import incidents as incident_pages
 from api.pages import login as login_page
 from api.pages import logs as log_pages
+from api.pages import patterns as pattern_page
 from api.pages import tail as tail_page
 from api.pages.rendering import FOLDER, problem_page
 from api.reading.stores import StoreAccess
-from api.routes import incidents, logs, state
+from api.routes import alerts, incidents, logs, patterns, state, windows
 from api.routes.context import Context
 from firstcause.access.keys import KeyFile
 from firstcause.local.daemons.secret_file import secret_file
@@ -61,9 +64,9 @@ def create_app(
     rate = RateLimit(settings.api_requests_per_second)
     access = Access(identify or identity.of, rate, csrf)
     readers = Readers(settings.api_queries_at_once, settings.api_query_seconds)
-    context = Context(
-        settings, stores, readers, signer, access, csrf, identity if identify is None else None
-    )
+    own_identity = identity if identify is None else None
+    tails = Tails(settings.api_tails)
+    context = Context(settings, stores, readers, tails, signer, access, csrf, own_identity)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,11 +86,13 @@ def create_app(
     )
     app.state.context = context
     app.state.problem_page = problem_page
-    pages = (incident_pages, log_pages, tail_page, login_page)
-    for module in (state, logs, incidents, *pages):
+    pages = (incident_pages, log_pages, pattern_page, tail_page, login_page)
+    for module in (state, logs, patterns, incidents, alerts, windows, *pages):
         app.include_router(module.routes)
     app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
+    describe(app)
     add_handlers(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(AnswerHeaders, framed_by_self=identify is not None)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES)
     if identify is None and not key_required:

@@ -16,4 +16,9 @@ READING: Final = Gauge("firstcause_api_reading", "Requests that read the stores 
 REFUSED: Final = Counter(
     "firstcause_api_refused", "Requests refused for load, by reason", ["reason"]
 )
+ALERTS: Final = Counter(
+    "firstcause_api_webhook_alerts",
+    "Alerts that came by webhook, by what became of them",
+    ["outcome"],
+)
 TAILS: Final = Gauge("firstcause_api_tails", "Live tails that are open now")

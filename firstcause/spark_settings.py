@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -47,3 +49,22 @@ class SparkSettings(BaseSettings):
     spark_stall_seconds: float = Field(
         default=300.0, gt=0, description="A batch that takes longer means a stalled driver"
     )
+    normal_time_zone: str = Field(
+        default="UTC",
+        description="Whose hours of the day have a normal of their own, as Europe/Berlin: where "
+        "business hours follow daylight-saving time",
+    )
+
+    @field_validator("normal_time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{name} is no time zone, such as Europe/Berlin or UTC") from None
+        return name
+
+    @property
+    def normal_zone(self) -> ZoneInfo:
+        """The time zone of the slots of normal."""
+        return ZoneInfo(self.normal_time_zone)

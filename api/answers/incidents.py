@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.answers.alerts import AlertAnswer, EscalationAnswer
 from api.answers.incident_parts import (
     AnalysisAnswer,
     EarlierAnswer,
@@ -22,7 +23,7 @@ from api.answers.incident_parts import (
     path_answer,
     suspect_answer,
 )
-from api.reading.incidents import ToldIncident
+from api.reading.incidents import ListedIncident, ToldIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.storage.stored_time import datetime_from_ms
 
@@ -36,7 +37,8 @@ class IncidentSummary(BaseModel):
     title: str
     suspects: list[str] = Field(description="Services, the most likely first")
     services: list[str]
-    error_count: int
+    error_count: int = Field(description="Errors, alerts among them")
+    alert_count: int = Field(description="How many of these are alerts")
     first_seen: datetime
     last_seen: datetime
     root_cause: str = Field(description="Of the analysis that is shown now")
@@ -76,6 +78,8 @@ class IncidentAnswer(IncidentSummary):
     groups: list[GroupAnswer]
     sections: list[Section] = Field(description="The report by the rules")
     earlier: list[EarlierAnswer] = Field(description="Earlier incidents of the same groups")
+    alerts: list[AlertAnswer] = Field(description="Of its services while it lasted, oldest first")
+    escalations: list[EscalationAnswer] = Field(description="Of its services while it lasted")
     handling: HandlingAnswer
     message: MessageAnswer
     reopened: bool
@@ -91,7 +95,7 @@ class Done(BaseModel):
     by: str
 
 
-def incident_summary(told: ToldIncident) -> IncidentSummary:
+def incident_summary(told: ListedIncident) -> IncidentSummary:
     """An incident for a list."""
     return IncidentSummary(**_summary(told))
 
@@ -102,15 +106,17 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
     sent = view.message
     return IncidentAnswer(
         **_summary(told),
-        analysis=analysis_answer(report.analysis),
+        analysis=analysis_answer(told.headline.analysis),
         analyses=[analysis_answer(one) for one in view.analyses],
-        suspects_with_reasons=[suspect_answer(one) for one in report.suspects],
+        suspects_with_reasons=[suspect_answer(one) for one in told.headline.suspects],
         path=path_answer(view),
         evidence=[EvidenceLine.of(one) for one in view.evidence],
         error_minutes=[MinuteErrors.of(one) for one in view.error_minutes],
         groups=[GroupAnswer.of(one) for one in view.groups],
         sections=[Section(title=title, lines=list(lines)) for title, lines in report.sections],
         earlier=[EarlierAnswer.of(one) for one in view.earlier],
+        alerts=[AlertAnswer.of(one) for one in told.alerts],
+        escalations=[EscalationAnswer.of(one) for one in view.escalations],
         handling=HandlingAnswer.of(view.handling),
         message=MessageAnswer(
             state=sent.state if sent else None,
@@ -125,17 +131,18 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
     )
 
 
-def _summary(told: ToldIncident) -> dict[str, Any]:
-    view, analysis = told.view, told.report.analysis
+def _summary(told: ListedIncident) -> dict[str, Any]:
+    view, analysis = told.view, told.headline.analysis
     silenced_ms = view.handling.silenced_until_ms
     return {
         "incident_id": view.incident_id,
         "status": view.status,
         "severity": view.severity,
         "title": view.title,
-        "suspects": [one.service_name for one in told.report.suspects],
+        "suspects": [one.service_name for one in told.headline.suspects],
         "services": list(view.services),
         "error_count": view.error_count,
+        "alert_count": told.headline.alerts,
         "first_seen": datetime_from_ms(view.first_ms),
         "last_seen": datetime_from_ms(view.last_ms),
         "root_cause": analysis.root_cause,

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.reading.search import Histogram, SearchedPage
 from firstcause.storage.log_history import LogRow
+from firstcause.storage.stored_time import datetime_from_ms
 
 
 class LogLine(BaseModel):
@@ -43,6 +45,12 @@ class LogLines(BaseModel):
 
     logs: list[LogLine]
     next_cursor: str | None = Field(default=None, description="Gives the next page; absent: end")
+    not_stored: int = Field(
+        default=0, description="More that match, but are not in Cassandra: not yet, or no longer"
+    )
+    degraded: str | None = Field(
+        default=None, description="Why not all of `q` was looked at; absent: all was"
+    )
 
 
 class LogContext(BaseModel):
@@ -51,6 +59,24 @@ class LogContext(BaseModel):
     before: list[LogLine]
     line: LogLine
     after: list[LogLine]
+
+
+class LogBucket(BaseModel):
+    """Logs from `start` on, for `bucket_seconds`; one without a log is left out."""
+
+    start: datetime
+    count: int
+    levels: dict[str, int] = Field(description="Of these by level")
+
+
+class LogStats(BaseModel):
+    """How many logs match, over time."""
+
+    start: datetime = Field(description="That of the first match where more time was asked for")
+    end: datetime
+    bucket_seconds: int
+    total: int
+    buckets: list[LogBucket] = Field(description="Oldest first")
 
 
 class Service(BaseModel):
@@ -69,3 +95,32 @@ class Services(BaseModel):
 def log_line(row: LogRow) -> LogLine:
     """A stored row as an answer."""
     return LogLine(**{"level": "INFO", "message": "", **row})
+
+
+def log_lines(page: SearchedPage, next_cursor: str | None) -> LogLines:
+    """A page of rows as an answer."""
+    return LogLines(
+        logs=[log_line(row) for row in page.rows],
+        next_cursor=next_cursor,
+        not_stored=page.not_stored,
+        degraded=page.degraded,
+    )
+
+
+def log_stats(found: Histogram) -> LogStats:
+    """A histogram as an answer."""
+    return LogStats(
+        start=datetime_from_ms(found.start_ms),
+        # The end is beyond the last millisecond, which may be the calendar's.
+        end=datetime_from_ms(found.end_ms - 1),
+        bucket_seconds=found.width_ms // 1_000,
+        total=sum(one.count for one in found.buckets),
+        buckets=[
+            LogBucket(
+                start=datetime_from_ms(max(one.start_ms, found.start_ms)),
+                count=one.count,
+                levels=dict(one.by_level),
+            )
+            for one in found.buckets
+        ],
+    )

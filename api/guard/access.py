@@ -40,6 +40,22 @@ class Access:
             self._csrf.check(request, request.headers.get(CSRF_HEADER, ""))
         return who
 
+    async def may_send(self, request: Request) -> Principal:
+        """Who asks, with the right to send alerts; a browser shows the page's CSRF token.
+
+        On loopback a program needs no key: what a browser sends to another site's address has an
+        origin, or is no JSON.
+
+        Raises:
+            Problem: as `may_act`.
+        """
+        who = self._who(request, "send")
+        kind = request.headers.get("content-type", "")
+        by_browser = any(name in request.headers for name in ("origin", "sec-fetch-site"))
+        if who.ambient and (by_browser or not kind.startswith("application/json")):
+            self._csrf.check(request, request.headers.get(CSRF_HEADER, ""))
+        return who
+
     def slow_down(self, caller: str) -> None:
         """Takes one request of a caller.
 

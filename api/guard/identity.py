@@ -16,15 +16,16 @@ from api.guard.problems import Problem
 from api.guard.signing import Signer
 from firstcause.access.keys import ApiKey, KeyFile
 
-Right = Literal["read", "act"]
+# To send is to add alerts; whoever may change incidents by hand may do that too.
+Right = Literal["read", "act", "send"]
 
 COOKIE: Final = "firstcause_session"
 CSRF_HEADER: Final = "x-csrf-token"
 SESSION_SECONDS: Final = 12 * 3_600
 _RIGHTS: Final[dict[str, frozenset[Right]]] = {
-    "ingest": frozenset(),
+    "ingest": frozenset({"send"}),
     "read": frozenset({"read"}),
-    "act": frozenset({"read", "act"}),
+    "act": frozenset({"read", "act", "send"}),
 }
 
 
@@ -87,7 +88,7 @@ class KeyIdentity:
     def open_session(self, secret: str) -> str | None:
         """The cookie of a session for who has this key; None when there is no such key."""
         key = self._keys.find(secret)
-        if key is None or not _RIGHTS[key.role]:
+        if key is None or "read" not in _RIGHTS[key.role]:
             return None
         value = {
             "key": key.name,

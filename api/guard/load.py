@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -46,6 +47,35 @@ def too_slow(seconds: float) -> Problem:
         HTTPStatus.GATEWAY_TIMEOUT,
         f"Not answered within {seconds:g} s: ask for a shorter time or fewer services.",
     )
+
+
+class Tails:
+    """Counts the live tails of one app; for one event loop."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._open = 0
+
+    def check(self) -> None:
+        """Goes on while one more may be open.
+
+        Raises:
+            Problem: 503, as many as may be are open.
+        """
+        if self._open >= self._at_once:
+            metrics.REFUSED.labels("tails").inc()
+            raise busy("As many live tails as may be are open: close one.")
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Counts one for as long as the block lasts."""
+        self._open += 1
+        metrics.TAILS.inc()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            metrics.TAILS.dec()
 
 
 class Readers:

@@ -31,6 +31,9 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[str] = Field(default_factory=list, description="What is wrong, one by one")
+    position: int | None = Field(
+        default=None, description="Where the mistake in `q` is, in characters from 0"
+    )
 
 
 class Problem(Exception):
@@ -43,11 +46,13 @@ class Problem(Exception):
         *,
         errors: tuple[str, ...] = (),
         headers: Mapping[str, str] | None = None,
+        position: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.position = position
         self.headers = dict(headers or {})
 
     @property
@@ -58,6 +63,7 @@ class Problem(Exception):
             status=self.status.value,
             detail=self.detail,
             errors=list(self.errors),
+            position=self.position,
         )
 
 
@@ -87,7 +93,7 @@ def problem_of(failure: Exception) -> Problem:
 
 def json_answer(problem: Problem) -> Response:
     """The problem as `application/problem+json`."""
-    body: dict[str, Any] = problem.details.model_dump()
+    body: dict[str, Any] = problem.details.model_dump(exclude_none=True)
     return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
 
 

@@ -13,9 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from api.answers.incidents import IncidentAnswer, incident_answer, incident_summary
 from api.pages.drawing import error_series, path_drawing
 from api.pages.rendering import address, page
-from api.reading.cursor import continuation_of, next_cursor
 from api.reading.incidents import IncidentFilter, ToldIncident, incident_page, told_incident
-from api.reading.times import time_range
+from api.reading.paging import TypedTime, paged
 from api.routes.context import READS, Actor, Context, context_of
 from api.routes.incidents import acknowledge, judge, resolve, silence
 from firstcause.storage.stored_time import datetime_from_ms
@@ -50,15 +49,14 @@ async def listed(
 ) -> Response:
     """The list, or with `part` only what is in it."""
     context = context_of(request)
-    question = repr(("page", status, severity, service))
-    on = continuation_of(context.signer, question, cursor)
-    since, until = time_range(None, None, SPAN)
-    if on is not None:
-        since = datetime_from_ms(on.start_ms)
-    wanted = IncidentFilter(since, until, service or None, status or None, severity or None)
+    words = ("page", status, severity, service)
+    asked = paged(context.signer, words, TypedTime(None, None, SPAN), cursor)
+    wanted = IncidentFilter(
+        asked.start, asked.end, service or None, status or None, severity or None
+    )
     found = await context.read(
         lambda stores, deadline: incident_page(
-            stores.incidents, wanted, on.after if on else None, PAGE, deadline.check
+            stores.incidents, wanted, asked.after, PAGE, deadline.check
         )
     )
     return page(
@@ -66,7 +64,7 @@ async def listed(
         "incident_rows.html" if part else "incidents.html",
         tab="incidents",
         incidents=[incident_summary(one) for one in found.found],
-        following=next_cursor(context.signer, question, found.next, since),
+        following=asked.next_cursor(found.next),
         cursor=cursor,
         chosen={"status": status, "severity": severity, "service": service},
     )
@@ -94,7 +92,9 @@ async def pressed(request: Request, incident_id: UUID, button: Button, who: Acto
 
 
 async def _told(context: Context, incident: UUID) -> ToldIncident:
-    return await context.read(lambda stores, _: told_incident(stores.incidents, incident))
+    return await context.read(
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
+    )
 
 
 def _shown(request: Request, told: ToldIncident, template: str) -> Response:

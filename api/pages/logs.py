@@ -10,17 +10,22 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
-from api.answers.logs import log_line
+from api.answers.logs import LogLines, log_line, log_lines
 from api.answers.traces import trace_answer
 from api.guard.problems import Problem
 from api.pages.drawing import bars
 from api.pages.rendering import page
-from api.reading.cursor import Position, continuation_of, next_cursor
+from api.reading.cursor import Position
 from api.reading.logs import LogFilter
-from api.reading.times import time_range
+from api.reading.paging import PagedQuestion, TypedTime, paged
+from api.reading.search import query_of
 from api.reading.traces import read_trace
-from api.routes.context import READS, context_of
-from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
+from api.routes.context import READS, Context, context_of
+from firstcause.storage.stored_time import ms_from_datetime
+from search.query.fields import FIELD_NAMES
+from search.query.parser import MAX_CHARS
+from search.query.tree import Node
+from search.query.values import LEVELS
 
 SPAN: Final = timedelta(hours=1)
 PAGE: Final = 100
@@ -34,6 +39,7 @@ routes = APIRouter(include_in_schema=False, dependencies=list(READS))
 @routes.get("/ui/logs")
 async def lines(
     request: Request,
+    q: Annotated[str, Query(max_length=MAX_CHARS)] = "",
     service: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
     level: Annotated[Level, Query()] = "",
     start: Annotated[str, Query(alias="from", max_length=64)] = "",
@@ -43,28 +49,49 @@ async def lines(
     """Lines, newest first; the address holds all that was chosen, so it can be shared."""
     context = context_of(request)
     names = tuple(dict.fromkeys(one for one in service if one))
-    question = repr(("page of logs", names, level, start, end))
-    on = continuation_of(context.signer, question, cursor)
-    since, until = time_range(start or None, end or None, SPAN)
-    if on is not None:
-        since = datetime_from_ms(on.start_ms)
-    wanted = LogFilter(names, since, until, level or None)
-    found, known = await context.read(
-        lambda stores, deadline: (
-            stores.logs.page(wanted, on.after if on else None, PAGE, deadline.check),
-            sorted(stores.logs.services()),
-        )
-    )
+    words = ("page of logs", q, names, level)
+    asked = paged(context.signer, words, TypedTime(start or None, end or None, SPAN), cursor)
+    query, mistake = _read_query(q)
+    wanted = LogFilter(names, asked.start, asked.end, level or None)
+    found = LogLines(logs=[])
+    known: list[str] = []
+    if mistake is None:
+        found, known = await _found(context, query, wanted, asked)
     return page(
         request,
         "logs.html",
+        HTTPStatus.OK if mistake is None else HTTPStatus.BAD_REQUEST,
         tab="logs",
-        lines=[log_line(row) for row in found.rows],
-        following=next_cursor(context.signer, question, found.next, since),
+        found=found,
         services=known,
-        chosen={"service": names, "level": level, "from": start, "to": end},
+        fields=FIELD_NAMES,
+        levels=LEVELS,
+        chosen={"q": q, "service": names, "level": level, "from": start, "to": end},
         is_first=cursor is None,
+        mistake=mistake,
     )
+
+
+def _read_query(text: str) -> tuple[Node | None, Problem | None]:
+    if not text.strip():
+        return None, None
+    try:
+        return query_of(text), None
+    except Problem as mistake:
+        return None, mistake
+
+
+async def _found(
+    context: Context, query: Node | None, wanted: LogFilter, asked: PagedQuestion
+) -> tuple[LogLines, list[str]]:
+    """The lines, and the names of all services."""
+    found, known = await context.read(
+        lambda stores, deadline: (
+            stores.found(query, wanted, asked.after, PAGE, deadline.check),
+            sorted(stores.logs.services()),
+        )
+    )
+    return log_lines(found, asked.next_cursor(found.next)), known
 
 
 @routes.get("/ui/logs/around")

@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.guard.identity import COOKIE
 from api.guard.problems import Problem
+from api.pages.narrowing import can_narrow, narrowed
 from api.routes.context import context_of
 from firstcause.text.printable import printable
 
@@ -47,7 +49,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     text = _templates.get_template(template).render(
         address=partial(address, request),
         csrf=context.csrf.token(request),
-        has_login=context.identity is not None,
+        signed_in=context.identity is not None and COOKIE in request.cookies,
         **values,
     )
     answer = HTMLResponse(text, status)
@@ -103,11 +105,25 @@ def clock_ms(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S.%f}"[:-3]
 
 
+def counted(errors: int, alerts: int) -> str:
+    """`3 errors`, `1 alert`, or both, where `errors` counts the alerts too."""
+    lines = errors - alerts
+    told = [
+        f"{count:,} {word}{'' if count == 1 else 's'}"
+        for count, word in ((lines, "error"), (alerts, "alert"))
+        if count or (word == "error" and not alerts)
+    ]
+    return ", ".join(told)
+
+
 _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "age": age,
     "clock": clock,
     "clock_ms": clock_ms,
     "cited": cited,
+    "counted": counted,
+    "narrowed": narrowed,
     "shown": shown,
 }
 _templates.filters.update(_FILTERS)
+_templates.tests["searchable"] = can_narrow

@@ -11,9 +11,8 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api import metrics
 from api.answers.logs import log_line
-from api.guard.problems import Problem, busy
+from api.guard.problems import Problem
 from api.pages.rendering import clock_ms, page, shown
 from api.reading.logs import LogFilter
 from api.routes.context import READS, Context, context_of
@@ -30,7 +29,6 @@ Level = Literal["", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 Names = Annotated[list[str], Query(max_length=50)]
 
 routes = APIRouter(include_in_schema=False, dependencies=list(READS))
-_open: dict[int, int] = {}
 
 
 @routes.get("/ui/tail")
@@ -52,10 +50,7 @@ async def events(
 ) -> Response:
     """Server-sent events: a line each, as JSON."""
     context = context_of(request)
-    now_open = _open.get(id(context), 0)
-    if now_open >= context.settings.api_tails:
-        metrics.REFUSED.labels("tails").inc()
-        raise busy("As many live tails as may be are open: close one.")
+    context.tails.check()
     names = tuple(dict.fromkeys(one for one in service if one))
     return StreamingResponse(
         _stream(context, names, level or None),
@@ -67,12 +62,10 @@ async def events(
 async def _stream(
     context: Context, names: tuple[str, ...], level: str | None
 ) -> AsyncIterator[str]:
-    _open[id(context)] = _open.get(id(context), 0) + 1
-    metrics.TAILS.inc()
     given: dict[str, datetime] = {}
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_SECONDS
-    try:
+    with context.tails.opened():
         yield "retry: 2000\n\n"
         while loop.time() < ends_at:
             try:
@@ -88,9 +81,6 @@ async def _stream(
             given = {one: at for one, at in given.items() if at > since}
             yield ": still here\n\n"
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-    finally:
-        _open[id(context)] -= 1
-        metrics.TAILS.dec()
 
 
 async def _look(context: Context, names: tuple[str, ...], level: str | None) -> list[LogRow]:

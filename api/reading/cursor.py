@@ -18,11 +18,13 @@ _PURPOSE: Final = "cursor"
 class Position:
     """The last thing that was given: its time (ms) and its id.
 
-    What follows is older, or has a greater id at the same time.
+    What follows is older, or has a greater id at the same time. `in_index` is the search engine's
+    own cursor, where it gave the page.
     """
 
     at_ms: int
     last_id: str
+    in_index: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def next_cursor(
         "q": signer.mac("question", question),
         "t": following.at_ms,
         "i": following.last_id,
+        "x": following.in_index,
         "s": ms_from_datetime(start),
     }
     return signer.sign(_PURPOSE, value)
@@ -61,4 +64,4 @@ def continuation_of(signer: Signer, question: str, cursor: str | None) -> Contin
         raise Problem(HTTPStatus.BAD_REQUEST, "cursor: not one that was given out here.")
     if value["q"] != signer.mac("question", question):
         raise Problem(HTTPStatus.BAD_REQUEST, "cursor: of another question; ask from the start.")
-    return Continuation(Position(value["t"], value["i"]), value["s"])
+    return Continuation(Position(value["t"], value["i"], value["x"]), value["s"])

@@ -10,8 +10,10 @@ from typing import Final
 from uuid import UUID
 
 from api.guard.problems import Problem
+from api.reading.alerts import alerts_touching
 from api.reading.cursor import Position
-from firstcause.incidents.door import IncidentDoor, IncidentReport
+from firstcause.alerts.store import AlertStore, StoredAlert
+from firstcause.incidents.door import IncidentDoor, IncidentHeadline, IncidentReport
 from firstcause.incidents.states import Severity, Status
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.stored_time import ms_from_datetime
@@ -45,18 +47,29 @@ class IncidentFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldIncident:
-    """An incident and what is told of it now."""
+class ListedIncident:
+    """An incident and what a list tells of it now."""
 
     view: IncidentView
+    headline: IncidentHeadline
+
+
+@dataclass(frozen=True, slots=True)
+class ToldIncident(ListedIncident):
+    """An incident and all that is told of it now.
+
+    `alerts` are those of its services while it lasted, oldest first.
+    """
+
     report: IncidentReport
+    alerts: tuple[StoredAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentPage:
     """Incidents newest first; `next` where there may be more."""
 
-    found: tuple[ToldIncident, ...]
+    found: tuple[ListedIncident, ...]
     next: Position | None
 
 
@@ -74,7 +87,7 @@ def incident_page(
     until_ms = ms_from_datetime(wanted.end)
     if after is not None:
         until_ms = min(until_ms, after.at_ms)
-    found: list[ToldIncident] = []
+    found: list[ListedIncident] = []
     looked_at = 0
     last: Position | None = None
     for one in door.opened(ms_from_datetime(wanted.start), until_ms):
@@ -88,12 +101,12 @@ def incident_page(
         last = here
         view = door.read(one.incident_id)
         if view is not None and wanted.fits(view):
-            found.append(ToldIncident(view, door.report(view)))
+            found.append(ListedIncident(view, door.headline(view)))
     return IncidentPage(tuple(found), None)
 
 
-def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
-    """One incident whole.
+def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
+    """One incident whole. Blocks; raises the driver's errors.
 
     Raises:
         Problem: 404.
@@ -101,4 +114,4 @@ def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
     view = door.read(incident)
     if view is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no incident {incident}.")
-    return ToldIncident(view, door.report(view))
+    return ToldIncident(view, door.headline(view), door.report(view), alerts_touching(alerts, view))

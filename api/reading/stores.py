@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cassandra.cluster import Session
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from api.reading.logs import LogReader
+from api.reading.cursor import Position
+from api.reading.logs import LogFilter, LogReader
+from api.reading.search import LogSearch, SearchedPage
+from firstcause.alerts.escalation_history import EscalationHistory
+from firstcause.alerts.store import AlertStore
+from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
 from firstcause.incidents.door import IncidentDoor
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.log_history import LogHistory
+from firstcause.storage.window_metrics import WindowHistory
+from search.embedded.engine import EmbeddedEngine
+from search.patterns.store import PatternStore
+from search.query.tree import Node
+from search.rows import RowReader
 
 CHECK_SECONDS: Final = 3.0
 
@@ -25,11 +35,30 @@ MakeIncidents = Callable[[Session], IncidentDoor]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is read: logs, spans through the session, incidents."""
+    """What is read. Logs come by time or by search, spans by the session."""
 
     session: Session
     logs: LogReader
+    search: LogSearch
+    patterns: PatternStore
+    alerts: AlertStore
+    escalations: EscalationHistory
+    windows: WindowHistory
     incidents: IncidentDoor
+
+    def found(
+        self,
+        query: Node | None,
+        wanted: LogFilter,
+        after: Position | None,
+        limit: int,
+        step: Callable[[], None],
+    ) -> SearchedPage:
+        """The next lines after a position: those that match a query, or all. See `LogSearch`."""
+        if query is not None:
+            return self.search.page(query, wanted, after, limit, step)
+        page = self.logs.page(wanted, after, limit, step)
+        return SearchedPage(page.rows, page.next)
 
 
 class StoreAccess:
@@ -40,7 +69,9 @@ class StoreAccess:
         self._make_incidents = make_incidents
         self._lock = threading.Lock()
         self._stores: Stores | None = None
+        self._kafka_lock = threading.Lock()
         self._kafka: AdminClient | None = None
+        self._alert_topic: AlertTopic | None = None
 
     def get(self) -> Stores:
         """The stores. Blocks while it connects.
@@ -54,13 +85,37 @@ class StoreAccess:
                     self._settings, request_timeout_seconds=self._settings.api_query_seconds
                 )
                 try:
-                    self._stores = Stores(
-                        session, LogReader(LogHistory(session)), self._make_incidents(session)
-                    )
+                    self._stores = self._opened(session)
                 except BaseException:
                     session.cluster.shutdown()
                     raise
             return self._stores
+
+    def _opened(self, session: Session) -> Stores:
+        logs = LogReader(LogHistory(session))
+        engine = EmbeddedEngine(self._settings.search_dir)
+        return Stores(
+            session=session,
+            logs=logs,
+            search=LogSearch(engine, RowReader(session).rows, logs),
+            patterns=PatternStore(session),
+            alerts=AlertStore(session),
+            escalations=EscalationHistory(session),
+            windows=WindowHistory(session),
+            incidents=self._make_incidents(session),
+        )
+
+    def send_alerts(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Sends alerts to their topic; blocks until Kafka has them.
+
+        Raises:
+            KafkaException: it does not have all of them; all may be sent again.
+        """
+        with self._kafka_lock:
+            if self._alert_topic is None:
+                self._alert_topic = AlertTopic(self._settings)
+            topic = self._alert_topic
+        topic.send_messages(messages)
 
     def cassandra_problem(self) -> str:
         """Empty when Cassandra answers a query; else why not. Blocks for seconds at the most."""
@@ -73,14 +128,16 @@ class StoreAccess:
     def kafka_problem(self) -> str:
         """Empty when Kafka has the topic of logs; else why not. Blocks for seconds at the most."""
         topic = self._settings.kafka_logs_topic
-        with self._lock:
+        # Not the stores' lock: who connects to Cassandra holds that until it answers.
+        with self._kafka_lock:
             if self._kafka is None:
                 bootstrap = self._settings.kafka_bootstrap_servers
                 self._kafka = AdminClient(
                     {"bootstrap.servers": bootstrap, "client.id": "firstcause-api", "log_level": 0}
                 )
+            kafka = self._kafka
         try:
-            known = self._kafka.list_topics(timeout=CHECK_SECONDS).topics
+            known = kafka.list_topics(timeout=CHECK_SECONDS).topics
         except KafkaException as error:
             return str(error.args[0])[:300]
         return "" if topic in known else f"there is no topic {topic}"
@@ -91,4 +148,5 @@ class StoreAccess:
             if self._stores is not None:
                 self._stores.session.cluster.shutdown()
                 self._stores = None
-            self._kafka = None
+        with self._kafka_lock:
+            self._kafka = self._alert_topic = None

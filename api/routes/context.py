@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from api.guard.access import Access
 from api.guard.identity import Csrf, KeyIdentity, Principal
-from api.guard.load import Deadline, Readers
+from api.guard.load import Deadline, Readers, Tails
 from api.guard.problems import ProblemDetails
 from api.guard.signing import Signer
 from api.reading.stores import StoreAccess, Stores
@@ -20,7 +20,8 @@ Answer = TypeVar("Answer")
 
 # For the API's own description: how every route may refuse.
 REFUSALS: Final[dict[int | str, dict[str, object]]] = {
-    status: {"model": ProblemDetails} for status in (400, 401, 403, 404, 422, 429, 500, 503, 504)
+    status: {"model": ProblemDetails}
+    for status in (400, 401, 403, 404, 413, 422, 429, 500, 503, 504)
 }
 
 
@@ -31,6 +32,7 @@ class Context:
     settings: Settings
     stores: StoreAccess
     readers: Readers
+    tails: Tails
     signer: Signer
     access: Access
     csrf: Csrf
@@ -61,5 +63,11 @@ async def may_act(request: Request) -> Principal:
     return await context_of(request).access.may_act(request)
 
 
+async def may_send(request: Request) -> Principal:
+    """Who asks, with the right to send; a dependency of routes. See `Access`."""
+    return await context_of(request).access.may_send(request)
+
+
 Actor = Annotated[Principal, Depends(may_act)]
+Sender = Annotated[Principal, Depends(may_send)]
 READS: Final = (Depends(may_read),)

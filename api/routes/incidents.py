@@ -20,9 +20,8 @@ from api.answers.incidents import (
 )
 from api.guard.identity import Principal
 from api.guard.problems import Problem
-from api.reading.cursor import continuation_of, next_cursor
 from api.reading.incidents import IncidentFilter, incident_page, told_incident
-from api.reading.times import time_range
+from api.reading.paging import TypedTime, paged
 from api.routes.context import READS, REFUSALS, Actor, Context, context_of
 from api.routes.logs import Name, Time
 from firstcause.incidents.human_actions import (
@@ -35,7 +34,6 @@ from firstcause.incidents.human_actions import (
     Silence,
 )
 from firstcause.incidents.states import Severity, Status
-from firstcause.storage.stored_time import datetime_from_ms
 from firstcause.text.plain_text import plain_line
 
 DEFAULT_SPAN: Final = timedelta(days=90)
@@ -85,27 +83,23 @@ async def incidents(
     while there is a cursor.
     """
     context = context_of(request)
-    question = repr(("incidents", start, end, service, status, severity, merged))
-    on = continuation_of(context.signer, question, cursor)
-    since, until = time_range(start, end, DEFAULT_SPAN)
-    if on is not None:
-        since = datetime_from_ms(on.start_ms)
-    wanted = IncidentFilter(since, until, service, status, severity, merged)
+    words = ("incidents", service, status, severity, merged)
+    asked = paged(context.signer, words, TypedTime(start, end, DEFAULT_SPAN), cursor)
+    wanted = IncidentFilter(asked.start, asked.end, service, status, severity, merged)
     page = await context.read(
         lambda stores, deadline: incident_page(
-            stores.incidents, wanted, on.after if on else None, limit, deadline.check
+            stores.incidents, wanted, asked.after, limit, deadline.check
         )
     )
-    following = next_cursor(context.signer, question, page.next, since)
     found = [incident_summary(one) for one in page.found]
-    return IncidentList(incidents=found, next_cursor=following)
+    return IncidentList(incidents=found, next_cursor=asked.next_cursor(page.next))
 
 
 @routes.get("/incidents/{incident_id}", dependencies=list(READS), response_model_exclude_none=True)
 async def incident(request: Request, incident_id: UUID) -> IncidentAnswer:
     """One incident whole: evidence, path, analyses, messages, suspects."""
     told = await context_of(request).read(
-        lambda stores, _: told_incident(stores.incidents, incident_id)
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident_id)
     )
     return incident_answer(told)
 
@@ -179,8 +173,10 @@ async def judge(
     context: Context, incident: UUID, who: Principal, verdict: Literal["right", "wrong"]
 ) -> Done:
     """Judges the analysis that is shown now."""
-    told = await context.read(lambda stores, _: told_incident(stores.incidents, incident))
-    analysis, by = told.report.analysis, _person(who)
+    told = await context.read(
+        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
+    )
+    analysis, by = told.headline.analysis, _person(who)
     said = Feedback(incident, by, _now_ms(), verdict, analysis.source, analysis.analysed_ms)
     await _apply(context, said)
     return Done(incident_id=incident, done="judged", by=by)

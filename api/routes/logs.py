@@ -9,23 +9,36 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, StringConstraints
 
-from api.answers.logs import LogContext, LogLines, Service, Services, log_line
+from api.answers.logs import (
+    LogContext,
+    LogLines,
+    LogStats,
+    Service,
+    Services,
+    log_line,
+    log_lines,
+    log_stats,
+)
 from api.answers.traces import TraceAnswer, trace_answer
 from api.guard.load import Deadline
 from api.guard.problems import Problem
-from api.reading.cursor import Position, continuation_of, next_cursor
+from api.reading.cursor import Position
 from api.reading.logs import LogFilter
+from api.reading.paging import TypedTime, paged
+from api.reading.search import query_of
 from api.reading.stores import Stores
 from api.reading.times import time_range
 from api.reading.traces import read_trace
 from api.routes.context import READS, REFUSALS, context_of
 from firstcause.events.log_level import level_of
 from firstcause.events.trace_ids import trace_id_of
-from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
+from firstcause.storage.stored_time import ms_from_datetime
+from search.query.parser import MAX_CHARS
 
 DEFAULT_SPAN: Final = timedelta(hours=1)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Words = Annotated[str, StringConstraints(max_length=MAX_CHARS)]
 Time = Annotated[str | None, Query(max_length=64, description="2h back, RFC 3339, or all")]
 TraceId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -45,6 +58,7 @@ async def services(request: Request) -> Services:
 @routes.get("/logs", response_model_exclude_none=True)
 async def logs(
     request: Request,
+    q: Annotated[Words | None, Query(description="A query; its language: docs/search.md")] = None,
     service: Annotated[list[Name], Query(max_length=50, description="All without it")] = [],  # noqa: B006
     start: Annotated[Time, Query(alias="from", description="An hour before `to`")] = None,
     end: Annotated[Time, Query(alias="to", description="Now")] = None,
@@ -53,11 +67,15 @@ async def logs(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the last page")] = None,
 ) -> LogLines:
-    """Logs of services, newest first, a page at a time; or of one trace, oldest first."""
+    """Logs of services, newest first, a page at a time; or of one trace, oldest first.
+
+    With `q` those that match it. A page may then be shorter than its limit: go on while there is a
+    cursor. While the search index is away, `degraded` says what of `q` was not looked at.
+    """
     context = context_of(request)
     known_level = _level(level)
     if trace is not None:
-        if service or start or end or level or cursor:
+        if q or service or start or end or level or cursor:
             raise Problem(
                 HTTPStatus.BAD_REQUEST,
                 "trace: it goes with limit alone; all are given at once.",
@@ -66,19 +84,35 @@ async def logs(
         rows = await context.read(lambda stores, _: stores.logs.of_trace(trace_id, limit))
         return LogLines(logs=[log_line(row) for row in rows])
     names = tuple(dict.fromkeys(service))
-    question = repr(("logs", names, start, end, known_level))
-    on = continuation_of(context.signer, question, cursor)
-    since, until = time_range(start, end, DEFAULT_SPAN)
-    if on is not None:
-        since = datetime_from_ms(on.start_ms)
-    wanted = LogFilter(names, since, until, known_level)
-    page = await context.read(
-        lambda stores, deadline: stores.logs.page(
-            wanted, on.after if on else None, limit, deadline.check
-        )
+    query = query_of(q) if q else None
+    asked = paged(
+        context.signer, ("logs", q, names, known_level), TypedTime(start, end, DEFAULT_SPAN), cursor
     )
-    following = next_cursor(context.signer, question, page.next, since)
-    return LogLines(logs=[log_line(row) for row in page.rows], next_cursor=following)
+    wanted = LogFilter(names, asked.start, asked.end, known_level)
+    page = await context.read(
+        lambda stores, deadline: stores.found(query, wanted, asked.after, limit, deadline.check)
+    )
+    return log_lines(page, asked.next_cursor(page.next))
+
+
+@routes.get("/logs/stats")
+async def stats(
+    request: Request,
+    q: Annotated[Words | None, Query(description="As of /logs")] = None,
+    service: Annotated[list[Name], Query(max_length=50, description="All without it")] = [],  # noqa: B006
+    start: Annotated[Time, Query(alias="from", description="An hour before `to`")] = None,
+    end: Annotated[Time, Query(alias="to", description="Now")] = None,
+    level: Annotated[str | None, Query(max_length=20)] = None,
+    bars: Annotated[int, Query(ge=1, le=500, description="Buckets at the most")] = 60,
+) -> LogStats:
+    """How many logs match, by time and level; of the search index alone, 503 while it is away."""
+    query = query_of(q or "")
+    since, until = time_range(start, end, DEFAULT_SPAN)
+    wanted = LogFilter(tuple(dict.fromkeys(service)), since, until, _level(level))
+    found = await context_of(request).read(
+        lambda stores, _: stores.search.histogram(query, wanted, bars)
+    )
+    return log_stats(found)
 
 
 @routes.get("/logs/context", response_model_exclude_none=True)

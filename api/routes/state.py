@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
+from starlette.responses import PlainTextResponse
 
 from api.routes.context import READS, REFUSALS, context_of
 
@@ -52,7 +53,9 @@ async def ready(request: Request, response: Response) -> Readiness:
     )
 
 
-@routes.get("/metrics", dependencies=list(READS), responses=REFUSALS)
+@routes.get(
+    "/metrics", response_class=PlainTextResponse, dependencies=list(READS), responses=REFUSALS
+)
 async def metrics() -> Response:
     """Prometheus metrics of this process."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -31,7 +32,10 @@ class AlertTopic:
             KafkaException: it does not have all of them. All may be sent again: the same alert
                 has the same id, and counts once.
         """
+        self.send_messages([message_of(one, self._clock_ms()) for one in alerts])
+
+    def send_messages(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Sends alerts in the form of the topic; as `send`."""
         self._producer.send(
-            self._topic,
-            ((one.service_name, orjson.dumps(message_of(one, self._clock_ms()))) for one in alerts),
+            self._topic, [(str(one["service_name"]), orjson.dumps(one)) for one in messages]
         )

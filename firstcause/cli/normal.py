@@ -45,8 +45,9 @@ def show(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from None
     at_ms = int(moment.timestamp() * 1000)
-    with cassandra.session(load_settings()) as session:
-        store = ComposedNormalStore(session)
+    settings = load_settings()
+    with cassandra.session(settings) as session:
+        store = ComposedNormalStore(session, settings.normal_zone)
         loaded = store.load(at_ms, _LOAD_SECONDS)
         versions = [one for one in store.versions() if loaded and one.version == loaded.version]
     if loaded is None or not versions:
@@ -59,10 +60,11 @@ def show(
         known = ", ".join(sorted(loaded.normal.services))
         raise FirstcauseError(f"Nothing is learned of {service}. Known: {known}")
     version = versions[0]
+    slot = version.slot_at(at_ms, settings.normal_zone)
     if as_json:
-        typer.echo(summary_json(service, version, version.slot_at(at_ms), summary))
+        typer.echo(summary_json(service, version, slot, summary))
     else:
-        print_summary(service, version, version.slot_at(at_ms), loaded.normal.traces, summary)
+        print_summary(service, version, slot, loaded.normal.traces, summary)
 
 
 def list_hours(
@@ -116,7 +118,8 @@ def learn(
     settings = load_settings()
     configure_logging(settings)
     with cassandra.session(settings) as session:
-        learned = learn_files(session, files, spans or [], shift_to_now=shift_to_now)
+        zone = settings.normal_zone
+        learned = learn_files(session, files, spans or [], shift_to_now=shift_to_now, zone=zone)
     if as_json:
         for one in learned.slices:
             typer.echo(record_json(one))

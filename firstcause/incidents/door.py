@@ -23,18 +23,29 @@ class OpenedIncident:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentReport:
-    """What is told of an incident now, as plain text that may hold text from logs.
+class IncidentHeadline:
+    """What a list tells of an incident now, as plain text that may hold text from logs.
 
     Attributes:
         analysis: the model's answer, or the rules' own report.
         suspects: the most likely first.
-        sections: the deterministic report, a title and its lines each.
-        message: what Slack shows, as plain text.
+        alerts: how many of its errors are alerts.
     """
 
     analysis: Analysis
     suspects: tuple[Suspect, ...]
+    alerts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """What is told of one incident beside its headline, as plain text with text from logs.
+
+    Attributes:
+        sections: the deterministic report, a title and its lines each.
+        message: what Slack shows, as plain text.
+    """
+
     sections: tuple[tuple[str, tuple[str, ...]], ...]
     message: str
 
@@ -51,8 +62,11 @@ class IncidentDoor(Protocol):
     def read(self, incident: UUID) -> IncidentView | None:
         """One incident whole; None when there is none of this id."""
 
+    def headline(self, view: IncidentView) -> IncidentHeadline:
+        """What a list tells of it. Does not block."""
+
     def report(self, view: IncidentView) -> IncidentReport:
-        """What is told of it. Does not block."""
+        """What is told of it beside that; costs several times as much. Does not block."""
 
     def apply(self, action: Action) -> bool:
         """Does what a person asks; doing it again changes nothing. False: no such incident."""

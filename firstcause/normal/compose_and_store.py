@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Final
 
 import structlog
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import LearnedHourStore, digest
+from firstcause.normal.learned_hour_store import LearnedHourStore
+from firstcause.normal.revision import digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour, chosen, compose, own_slots
 from root_cause.normal.learned_counts import Normal
@@ -36,15 +38,15 @@ def compose_in_force(
         FirstcauseError: a learned hour cannot be read, or was replaced in each attempt.
     """
     for _ in range(ATTEMPTS):
-        hours = _chosen(slices)
+        hours = _chosen(slices, normals.zone)
         if not hours:
             return None
-        version, slots = _name(hours), own_slots(hours)
+        version, slots = _name(hours, normals.zone), own_slots(hours, normals.zone)
         known = normals.versions()
         if known and known[0].version == version:
             return known[0]
         is_whole = _write_rows(slices, normals, version, hours, slots)
-        if is_whole and _chosen(slices) == hours:
+        if is_whole and _chosen(slices, normals.zone) == hours:
             composed = normals.put_in_force(version, slots, hours)
             log.info("normal_composed", version=version, hours=len(hours), slots=slots)
             return composed
@@ -56,8 +58,8 @@ def compose_in_force(
     )
 
 
-def _chosen(slices: LearnedHourStore) -> list[LearnedHour]:
-    return chosen(one.learned for one in slices.records() if one.learned is not None)
+def _chosen(slices: LearnedHourStore, zone: tzinfo) -> list[LearnedHour]:
+    return chosen((one.learned for one in slices.records() if one.learned is not None), zone)
 
 
 def _write_rows(
@@ -81,7 +83,8 @@ def _write_rows(
             if row is None:
                 return False
             learned.append((hour, decode({name: row})))
-        normals.put_rows(version, _rows(name, compose(learned, hours[-1].hour_ms, slots)))
+        composed = compose(learned, hours[-1].hour_ms, slots, normals.zone)
+        normals.put_rows(version, _rows(name, composed))
     return True
 
 
@@ -95,6 +98,8 @@ def _rows(name: str, composed: dict[str, Normal]) -> dict[tuple[str, str], bytes
     return rows
 
 
-def _name(hours: list[LearnedHour]) -> str:
+def _name(hours: list[LearnedHour], zone: tzinfo) -> str:
     parts = [f"{hour.hour_ms} {hour.revision}".encode() for hour in hours]
-    return digest([RULES, *parts])
+    # Hours of another time zone are other slots.
+    own = [] if str(zone) == "UTC" else [str(zone).encode()]
+    return digest([RULES, *own, *parts])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from firstcause.normal.learned_hour_store import ROWS_AT_ONCE, is_current
-from firstcause.storage.cassandra import prepare_all
+from firstcause.normal.learned_hour_store import ROWS_AT_ONCE
+from firstcause.normal.revision import is_current
+from firstcause.normal.row_partitions import partition_of, partitions_of
+from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import decode
 from root_cause.normal.composition import WHOLE, LearnedHour, slot_of
@@ -52,9 +55,9 @@ class NormalVersion:
     last_ms: int
     hours: int
 
-    def slot_at(self, at_ms: int) -> str:
-        """The slot whose normal holds at a moment (event time)."""
-        slot = slot_of(at_ms)
+    def slot_at(self, at_ms: int, zone: tzinfo = UTC) -> str:
+        """The slot whose normal holds at a moment (event time); `zone` is that of the hours."""
+        slot = slot_of(at_ms, zone)
         return slot if slot in self.slots else WHOLE
 
 
@@ -72,9 +75,14 @@ class ComposedNormalStore:
 
     All methods block. They raise the driver's errors, and FirstcauseError for a row that cannot
     be read.
+
+    Args:
+        session: of the keyspace.
+        zone: the time zone whose hours of the day are the slots.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, zone: tzinfo = UTC) -> None:
+        self.zone = zone
         self._session = session
         self._statements = prepare_all(session, _CQL)
         # A row may have 100 KB: a page of the default 5,000 would not fit a frame.
@@ -104,7 +112,7 @@ class ComposedNormalStore:
         if not versions:
             return None
         newest = versions[0]
-        slot = newest.slot_at(at_ms)
+        slot = newest.slot_at(at_ms, self.zone)
         if self._last is None or self._last[:2] != (newest.version, slot):
             left_seconds = max(0.1, deadline - time.monotonic())
             rows = self.rows(newest.version, slot, left_seconds)
@@ -115,15 +123,16 @@ class ComposedNormalStore:
         self, version: str, slot: str, timeout_seconds: float | None = None
     ) -> dict[str, bytes]:
         """The encoded rows of a version's slot, by service."""
-        found = self._execute("rows", version, slot, timeout_seconds=timeout_seconds)
-        return {row.service_name: row.profile for row in found}
+        keys = [(version, part) for part in partitions_of(slot)]
+        found = rows_of_each(self._session, self._statements["rows"], keys, timeout_seconds)
+        return {row.service_name: row.profile for rows in found for row in rows}
 
     def put_rows(self, version: str, rows: Mapping[tuple[str, str], bytes]) -> None:
         """Writes rows by (slot, service) of a version that is not named in any list yet."""
         execute_concurrent_with_args(
             self._session,
             self._statements["put_row"],
-            [(version, slot, name, row) for (slot, name), row in rows.items()],
+            [(version, partition_of(slot, name), name, row) for (slot, name), row in rows.items()],
             concurrency=ROWS_AT_ONCE,
             raise_on_first_error=True,
         )
@@ -131,8 +140,7 @@ class ComposedNormalStore:
     def drop_unnamed(self, version: str, slots: Sequence[str]) -> None:
         """Removes the rows of a version, unless a list names it: composition was given up."""
         if all(row.version != version for row in self._execute("versions")):
-            for slot in (WHOLE, *slots):
-                self._execute("drop_rows", version, slot)
+            self._drop_rows(version, slots)
 
     def put_in_force(
         self, version: str, slots: Sequence[str], hours: Sequence[LearnedHour]
@@ -166,10 +174,14 @@ class ComposedNormalStore:
         kept = {one.version for one in stored[:VERSIONS_KEPT]}
         for old in stored[VERSIONS_KEPT:]:
             if old.version not in kept:
-                for slot in (WHOLE, *old.slots):
-                    self._execute("drop_rows", old.version, slot)
+                self._drop_rows(old.version, old.slots)
             self._execute("drop_version", datetime_from_ms(old.composed_at_ms), old.version)
         return composed
+
+    def _drop_rows(self, version: str, slots: Sequence[str]) -> None:
+        for slot in (WHOLE, *slots):
+            for part in partitions_of(slot):
+                self._execute("drop_rows", version, part)
 
     def _execute(
         self, name: str, *values: object, timeout_seconds: float | None = None

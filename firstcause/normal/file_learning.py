@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,12 @@ class Learned:
 
 
 def learn_files(
-    session: Session, logs: Sequence[Path], spans: Sequence[Path], *, shift_to_now: bool
+    session: Session,
+    logs: Sequence[Path],
+    spans: Sequence[Path],
+    *,
+    shift_to_now: bool,
+    zone: tzinfo = UTC,
 ) -> Learned:
     """Learns each hour of the recorded events, and composes normal again.
 
@@ -50,6 +56,7 @@ def learn_files(
         logs: JSON Lines files, compressed where their names end in .gz.
         spans: the same of spans; may be none.
         shift_to_now: as if the last event were of this moment.
+        zone: the time zone whose hours of the day have normals of their own.
 
     Raises:
         FirstcauseError: a file cannot be read.
@@ -60,7 +67,7 @@ def learn_files(
     found = [span for path in spans for span in read_spans(path)]
     if shift_to_now:
         events, found = _shifted(events, found, now_ms)
-    slices, normals = LearnedHourStore(session), ComposedNormalStore(session)
+    slices, normals = LearnedHourStore(session), ComposedNormalStore(session, zone)
     source = ", ".join(path.name for path in logs)
     records = []
     for hour, own in by_hour(events, found).items():
@@ -69,7 +76,8 @@ def learn_files(
             record = slices.record(hour.start_ms)
             records += [record] if record else []
     version = compose_in_force(slices, normals)
-    taken = {one.hour_ms for one in chosen(one.learned for one in slices.records() if one.learned)}
+    known = (one.learned for one in slices.records() if one.learned)
+    taken = {one.hour_ms for one in chosen(known, zone)}
     outdated = tuple(one for one in records if one.hour_ms not in taken)
     return Learned(tuple(records), outdated, version)
 

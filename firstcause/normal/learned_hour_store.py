@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,11 +11,13 @@ import orjson
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from firstcause.normal.revision import digest, is_current
+from firstcause.normal.row_partitions import partition_of, partitions_of
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from root_cause.normal.codec import encode
 from root_cause.normal.composition import LearnedHour
-from root_cause.normal.learned_counts import VERSION, Normal
+from root_cause.normal.learned_counts import Normal
 from root_cause.normal.request_mix import Mix, mix_of
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import TimeRange
@@ -95,19 +96,6 @@ class SliceRecord:
         return not _same(known, self)
 
 
-def is_current(revision: str) -> bool:
-    """True if the counts of this revision have the current version."""
-    return revision.startswith(f"{VERSION}-")
-
-
-def digest(parts: Iterable[bytes]) -> str:
-    """A short digest of these bytes in this order, with the version of the counts."""
-    content = hashlib.sha256()
-    for part in parts:
-        content.update(len(part).to_bytes(8, "big") + part)
-    return f"{VERSION}-{content.hexdigest()[:16]}"
-
-
 # The source of an hour's counts. An hour that a person vouched for is not learned again.
 FROM_LOGS: Final = "logs"
 VOUCHED_FOR: Final = "logs, vouched for"
@@ -175,14 +163,20 @@ class LearnedHourStore:
 
     def services(self, hour: LearnedHour) -> list[str]:
         """The service names of the rows of a learned hour; "" is the row of the totals."""
-        rows = self._execute("names", datetime_from_ms(hour.hour_ms), hour.revision)
-        return [row.service_name for row in rows]
+        at = datetime_from_ms(hour.hour_ms)
+        keys = [(at, part) for part in partitions_of(hour.revision)]
+        found = rows_of_each(self._session, self._statements["names"], keys)
+        return sorted({row.service_name for rows in found for row in rows})
 
     def profiles(self, hours: Sequence[LearnedHour], name: str) -> list[bytes | None]:
         """The row of one service in each of these learned hours; None if it has none."""
-        keys = [(datetime_from_ms(hour.hour_ms), hour.revision, name) for hour in hours]
+        times = [(datetime_from_ms(hour.hour_ms), hour.revision) for hour in hours]
+        # Of an earlier version where it is not in the partition of today.
+        keys = [(at, partition_of(revision, name), name) for at, revision in times]
+        keys += [(at, revision, name) for at, revision in times]
         found = rows_of_each(self._session, self._statements["row"], keys)
-        return [rows[0].profile if rows else None for rows in found]
+        both = zip(found[: len(times)], found[len(times) :], strict=True)
+        return [rows[0].profile if rows else None for rows in (new or old for new, old in both)]
 
     def _replace(self, record: SliceRecord, rows: Mapping[str, bytes]) -> bool:
         known = self.record(record.hour_ms)
@@ -193,7 +187,10 @@ class LearnedHourStore:
             execute_concurrent_with_args(
                 self._session,
                 self._statements["put_row"],
-                [(hour, record.revision, name, row) for name, row in rows.items()],
+                [
+                    (hour, partition_of(record.revision, name), name, row)
+                    for name, row in rows.items()
+                ],
                 concurrency=ROWS_AT_ONCE,
                 raise_on_first_error=True,
             )
@@ -216,7 +213,8 @@ class LearnedHourStore:
         self._execute("put_hour", *values)
         self._execute("put_day", hour.date())
         if known is not None and known.revision not in (None, record.revision):
-            self._execute("drop_slice", hour, known.revision)
+            for part in partitions_of(known.revision or ""):
+                self._execute("drop_slice", hour, part)
         return True
 
     def _execute(self, name: str, *values: object) -> list[Any]:

@@ -105,6 +105,11 @@ def alerted_services(groups: Iterable[ErrorGroup]) -> set[str]:
     return {one.service_name for one in groups if severity_of(one)}
 
 
+def alert_count(groups: Iterable[ErrorGroup]) -> int:
+    """How many of the errors of these groups are alerts."""
+    return sum(one.error_count for one in groups if severity_of(one))
+
+
 def _sentence(fields: dict[str, Any], rule: str, service_name: str) -> str:
     told = fields.get("sentence")
     if isinstance(told, str) and told.strip():

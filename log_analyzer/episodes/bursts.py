@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from log_analyzer.episodes.episode import Episode
+from log_analyzer.episodes.episode import EVIDENCE_LIMIT, EVIDENCE_MAX, Episode
 from log_analyzer.episodes.tally import MINUTE_MS
 
 # So many errors within so long are a flood, where they are ten times as many as before.
@@ -70,6 +70,32 @@ def beginning_at(
     if not sparse or at_ms < episode.last_ms:
         return None
     return Beginning(max(sparse, key=lambda one: one.last_ms))
+
+
+def room_of_burst(episode: Episode, moments: Sequence[int], place: int) -> int:
+    """How many errors may be kept because a burst is under way within an episode; 0 without one.
+
+    So what is shown of a fault that gets worse is not what there was before.
+
+    Args:
+        episode: whose error it is; its tallies are loaded.
+        moments: event times of the errors of the batch, ascending, in ms.
+        place: the error's place among them.
+    """
+    at_ms = moments[place]
+    left = EVIDENCE_MAX - len(episode.evidence)
+    if left <= 0 or at_ms - BURST_MS <= episode.first_ms:
+        return 0
+    minutes = _minutes(episode)
+    ahead = bisect_left(moments, at_ms + BURST_MS) - place
+    recent = ahead + _between(minutes, at_ms - BURST_MS, at_ms)
+    before = sum(minutes.values()) - (recent - ahead)
+    since_ms = max(episode.first_ms, min(minutes, default=0) * MINUTE_MS)
+    usual = before * BURST_MS / max(at_ms - BURST_MS - since_ms, BURST_MS)
+    if recent < max(BURST_ERRORS, BURST_FACTOR * usual):
+        return 0
+    kept = sum(moment_ms >= at_ms - BURST_MS for moment_ms in episode.evidence.values())
+    return max(0, min(left, EVIDENCE_LIMIT - kept))
 
 
 def _adjoins(one: Episode, later: Episode, quiet_ms: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from log_analyzer.episodes.consumed_error import ConsumedError
-from log_analyzer.episodes.episode import Episode
+from log_analyzer.episodes.episode import EVIDENCE_LIMIT, Episode
 from log_analyzer.episodes.trace_links import TraceSpan
 
 
@@ -15,7 +15,7 @@ class EpisodeChange:
 
     `previous` is an earlier episode of the group whose incident this one may return to, and
     `goes_on` that there was no rest since then, only a flood; `superseded` that there is a later
-    episode.
+    episode. `more_evidence`: so many errors may be kept beyond the first of the episode.
     """
 
     episode: Episode
@@ -23,6 +23,7 @@ class EpisodeChange:
     high_ms: int
     new: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
     evidence: list[ConsumedError] = field(default_factory=list)
+    more_evidence: int = 0
     spans: set[TraceSpan] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     previous: Episode | None = None
@@ -35,3 +36,11 @@ class EpisodeChange:
     looked_elsewhere: bool = False
     goes_on: bool = False
     superseded: bool = False
+
+    def keep_as_evidence(self, error: ConsumedError) -> None:
+        """Keeps a counted error whole, while there is room for it."""
+        kept = self.episode.evidence
+        if len(kept) < EVIDENCE_LIMIT or self.more_evidence > 0:
+            kept[error.event.log_id] = error.moment_ms
+            self.evidence.append(error)
+            self.more_evidence -= 1

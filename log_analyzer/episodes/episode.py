@@ -17,7 +17,9 @@ from firstcause.derived_ids import derived_id
 from log_analyzer.episodes.tally import Tally
 from log_analyzer.redaction.redactor import cut_apart
 
+# Errors that are kept whole: the first of an episode, the first of each burst in it, and in all.
 EVIDENCE_LIMIT: Final = 40
+EVIDENCE_MAX: Final = 120
 TITLE_CHARS: Final = 120
 
 
@@ -27,7 +29,8 @@ class Episode:
 
     `incident_id` is None until the episode is placed. Counts stand with the episode, so that
     they stay where they are when incidents merge. `elsewhere` holds the log ids that were counted
-    from partitions of other instances.
+    from partitions of other instances, `evidence` those of the errors that are kept whole, with
+    their event times.
     """
 
     episode_id: UUID
@@ -38,7 +41,7 @@ class Episode:
     incident_id: UUID | None = None
     tallies: dict[int, Tally] = field(default_factory=dict)
     elsewhere: dict[int, frozenset[bytes]] = field(default_factory=dict)
-    evidence_ids: set[str] = field(default_factory=set)
+    evidence: dict[str, int] = field(default_factory=dict)
 
     @property
     def first_ms(self) -> int:

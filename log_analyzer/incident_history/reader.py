@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
 
+from firstcause.alerts.escalation_history import EscalationHistory
+from firstcause.incidents.door import OpenedIncident
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.cassandra import prepare_all, rows_of_each
-from firstcause.storage.stored_time import optional_ms
+from firstcause.storage.stored_time import (
+    LAST_MS,
+    datetime_from_ms,
+    ms_from_datetime,
+    optional_ms,
+)
 from log_analyzer.context.store import ContextStore
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incident_history.earlier_incidents import EarlierIncidents
@@ -31,7 +38,7 @@ from log_analyzer.incident_history.rows import (
 )
 from log_analyzer.incident_history.severity import with_severity
 from log_analyzer.incidents.call_graph import CallGraph, CallGraphStore
-from log_analyzer.incidents.escalations import OVERLAP_MS, EscalationStore
+from log_analyzer.incidents.escalations import OVERLAP_MS
 from log_analyzer.incidents.stores.board import BOARD
 
 GRAPH_SECONDS: Final = 30.0
@@ -47,8 +54,9 @@ _CQL: Final = {
     "evidence": "SELECT * FROM episode_evidence WHERE episode_id = ?",
     "analyses": "SELECT * FROM incident_analyses WHERE incident_id = ?",
     "message": "SELECT * FROM incident_messages WHERE incident_id = ?",
-    "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ?",
-    "of_day": "SELECT incident_id FROM incidents_by_day WHERE day = ? AND opened_at >= ?",
+    "days": "SELECT day FROM incident_days WHERE scope = 'all' AND day >= ? AND day <= ?",
+    "of_day": "SELECT opened_at, incident_id FROM incidents_by_day WHERE day = ? "
+    "AND opened_at >= ? AND opened_at <= ?",
 }
 
 
@@ -68,7 +76,7 @@ class IncidentReader:
         self._shown = shown
         self._session = session
         self._statements = prepare_all(session, _CQL)
-        self._escalations = EscalationStore(session)
+        self._escalations = EscalationHistory(session)
         self._graphs = CallGraphStore(session)
         self._contexts = ContextStore(session)
         self._handling = HumanActionsStore(session)
@@ -108,12 +116,20 @@ class IncidentReader:
 
         Those that were merged into another are left out unless `merged`.
         """
-        start = start.astimezone(UTC)
-        for day in self._rows("days", start.date()):
-            for row in self._rows("of_day", day.day, start):
-                view = self.read(row.incident_id)
-                if view is not None and (merged or view.merged_into is None):
-                    yield view
+        for one in self.opened(ms_from_datetime(start), LAST_MS):
+            view = self.read(one.incident_id)
+            if view is not None and (merged or view.merged_into is None):
+                yield view
+
+    def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
+        """Those that opened in [start_ms, until_ms], newest first, then by id; read as taken."""
+        start, until = datetime_from_ms(start_ms), datetime_from_ms(until_ms)
+        for day in self._rows("days", start.date(), until.date()):
+            rows = self._rows("of_day", day.day, start, until)
+            found = [
+                OpenedIncident(row.incident_id, ms_from_datetime(row.opened_at)) for row in rows
+            ]
+            yield from sorted(found, key=lambda one: (-one.opened_ms, str(one.incident_id)))
 
     def _read(self, incident: UUID, *, with_earlier: bool) -> IncidentView | None:
         rows = self._rows("incident", incident)

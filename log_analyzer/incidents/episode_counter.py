@@ -8,10 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from log_analyzer import metrics
-from log_analyzer.episodes.bursts import Beginning, beginning_at
+from log_analyzer.episodes.bursts import Beginning, beginning_at, room_of_burst
 from log_analyzer.episodes.change import EpisodeChange
 from log_analyzer.episodes.consumed_error import ConsumedError
-from log_analyzer.episodes.episode import EVIDENCE_LIMIT, Episode, covering
+from log_analyzer.episodes.episode import Episode, covering
 from log_analyzer.episodes.error_names import names_of
 from log_analyzer.episodes.tally import MINUTE_MS, Tally
 from log_analyzer.episodes.trace_links import trace_span
@@ -82,6 +82,7 @@ class EpisodeCounter:
                 # What comes with it in the same minute belongs where it does.
                 minute = at_ms // MINUTE_MS
                 found = beginning_at(change.episode, moments, place, known.values(), self._quiet_ms)
+                change.more_evidence = room_of_burst(change.episode, moments, place)
                 if found is not None:
                     change = self._open_beside(found, error, known, own)
                     tally = self._tally(change, error.partition)
@@ -204,9 +205,7 @@ class EpisodeCounter:
         change.counted += 1
         change.partitions.add(error.partition)
         event = error.event
-        if len(episode.evidence_ids) < EVIDENCE_LIMIT:
-            episode.evidence_ids.add(event.log_id)
-            change.evidence.append(error)
+        change.keep_as_evidence(error)
         if change.must_open and change.counted <= NAMED_ERRORS:
             change.names |= names_of(event, services)
         span = trace_span(event)

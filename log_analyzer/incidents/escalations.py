@@ -1,4 +1,4 @@
-"""Reads escalations from their topic and stores each once, by service."""
+"""Escalations of their topic: read from a message, and stored once each, by service."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ from cassandra.cluster import Session
 
 from firstcause.events.log_event import FUTURE_LIMIT_MS
 from firstcause.events.service_message import UnreadableServiceMessage, read_service_message
-from firstcause.incidents.records import Escalation
 from firstcause.storage.cassandra import prepare_all
-from firstcause.storage.stored_time import datetime_from_ms, optional_ms
+from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.incidents.stores.writes import write_all
 
 # An escalation belongs to an incident of its service that it overlaps, give or take so much.
 OVERLAP_MS: Final = 300_000
-# No escalation lasts longer: so far back a reader looks for its beginning.
-LONGEST_MS: Final = 86_400_000
 
 _CQL: Final = {
     # Of two versions of one escalation the one with the later last alert stays, in any order.
     "write": "INSERT INTO service_escalations (service_name, first_alert_at, escalation_id, "
     "alert_count, last_alert_at) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
-    "read": "SELECT * FROM service_escalations WHERE service_name = ? "
-    "AND first_alert_at >= ? AND first_alert_at <= ?",
 }
 
 
@@ -70,7 +65,7 @@ def read_escalation(value: bytes | None, received_ms: int) -> ConsumedEscalation
 
 
 class EscalationStore:
-    """Escalations in Cassandra. Methods block and raise the driver's errors."""
+    """Escalations into Cassandra. Methods block and raise the driver's errors."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -95,25 +90,3 @@ class EscalationStore:
                 for one in escalations
             ],
         )
-
-    def overlapping(
-        self, services: Iterable[str], start_ms: int, end_ms: int
-    ) -> tuple[Escalation, ...]:
-        """The escalations of these services that overlap a time, each once, oldest first."""
-        found: dict[UUID, Escalation] = {}
-        for service in services:
-            values = (service, datetime_from_ms(start_ms - LONGEST_MS), datetime_from_ms(end_ms))
-            for row in self._session.execute(self._statements["read"], values):
-                one = Escalation(
-                    row.escalation_id,
-                    row.service_name,
-                    row.alert_count or 0,
-                    optional_ms(row.first_alert_at) or 0,
-                    optional_ms(row.last_alert_at) or 0,
-                )
-                known = found.get(one.escalation_id)
-                if one.last_alert_ms >= start_ms and (
-                    known is None or one.last_alert_ms > known.last_alert_ms
-                ):
-                    found[one.escalation_id] = one
-        return tuple(sorted(found.values(), key=lambda one: (one.first_alert_ms, one.service_name)))

@@ -10,6 +10,7 @@ from log_analyzer.redaction.rule import (
     Rule,
     by_pattern,
     is_mixed,
+    is_name,
     looks_random,
     says_nothing,
 )
@@ -37,18 +38,28 @@ def _is_credential(_: re.Match[str], value: str) -> bool:
     return not says_nothing(value)
 
 
+def _is_session(_: re.Match[str], value: str) -> bool:
+    # A short number is a row of a table.
+    return not says_nothing(value) and not (value.isdecimal() and len(value) < KEY_VALUE_CHARS)
+
+
 def _is_bearer(_: re.Match[str], value: str) -> bool:
+    # `auth_type=basic auth_mode=saml`
+    if re.match(r"[a-z_]+=[^=]", value):
+        return False
     return not value.isalpha() or (len(value) >= KEY_VALUE_CHARS and is_mixed(value))
 
 
 def _is_header_value(_: re.Match[str], value: str) -> bool:
+    # A word of five to seven letters is prose: `"gateway-secret": secret "x" not found`.
+    if value.isalpha() and len(value) < 8:  # noqa: PLR2004
+        return False
     return len(value) >= 5 and not says_nothing(value) and not _TIME.fullmatch(value)  # noqa: PLR2004
 
 
 def _is_said(_: re.Match[str], value: str) -> bool:
-    # `secret payments-tls-2024` is the name of one: words and numbers.
-    parts = re.split("[-._/]", value)
-    return looks_random(value) and not all(one.isalpha() or one.isdigit() for one in parts)
+    # `secret payments-tls-2024` is the name of one.
+    return looks_random(value) and not is_name(value)
 
 
 _TIME: Final = re.compile(r"[\d:.TZ-]+")
@@ -95,7 +106,7 @@ HEADER_RULES: Final = (
             accepts=_is_bearer,
         ),
         "sent bearer «abc123DEF456» to gateway",
-        "Bearer token was expected, basic authentication failed",
+        "Bearer token was expected, basic authentication failed, type=basic mode=saml2",
     ),
     Rule(
         "TOKEN",
@@ -126,10 +137,11 @@ HEADER_RULES: Final = (
             r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid|laravel_session"
             r"|_session_id|csrftoken|xsrf-token|remember_token)[\"'\]]{0,2}\s{0,2}[=:]\s{0,2}[\"'\[]{0,2}"
             r"(?P<v>[^\s\"',;\])]{6,400})",
-            accepts=_is_credential,
+            r"\bcurl\b[^|;]{0,200}?\s(?:-b|--cookie)[\s=][\"']?(?P<v>[\w.%-]{1,80}=[^\"']{4,1000})",
+            accepts=_is_session,
         ),
         "JSESSIONID=«8C1F00A2B3» expired",
-        "sessionid=null, JSESSIONID cookie missing",
+        "sessionid=null, JSESSIONID cookie missing, sessionId=191683 closed",
     ),
     Rule(
         "TOKEN",

@@ -88,7 +88,7 @@ _PHONES: Final = tuple(
 )
 _NAMED_PHONE: Final = re.compile(
     r"(?:phone|telephone|telefon|mobile|handy|msisdn|whatsapp|cellphone"
-    r"|(?<![a-z])(?:tel|cell|fax|sms))"
+    r"|(?<![a-z])(?:tel|cell|fax|sms)(?:(?:no|nr|to|num(?:ber)?)(?![a-z])|(?![a-z])))"
     r"(?:[a-z _-]{0,12}\d[\"'\]]{0,2}\s?[=:]|[a-z _-]{0,12}[\"'\\\]]{0,3}\s{0,3}[=:.]?)"
     r"\s{0,3}[\"'\\\[]{0,3}(?P<v>\+?\(?\d[\d ()./-]{5,22}\d" + _EXTENSION + r")(?!\w)",
     re.IGNORECASE,

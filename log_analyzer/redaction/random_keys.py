@@ -60,7 +60,7 @@ KEY_RULES: Final = (
         "line of a private key",
         # A line for itself: collectors make one event of each.
         by_pattern(
-            r"^[ \t]*(?P<v>[A-Za-z0-9+/]{48,80}={0,2})[ \t]*$"
+            r"^[ \t]*(?P<v>[A-Za-z0-9+/]{48,80}={0,2})[ \t\r]*$"
             r"|\A\s*(?P<a>[A-Za-z0-9+/]{14,80}={1,2})\s*\Z",
             accepts=_is_key_line,
             flags=re.MULTILINE,

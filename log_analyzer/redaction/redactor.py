@@ -17,6 +17,10 @@ from log_analyzer.redaction import vendor_tokens
 from log_analyzer.redaction.headers import HEADER_RULES
 from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
 from log_analyzer.redaction.passwords.behind_names import PASSWORD_RULES, TOKEN_RULES
+from log_analyzer.redaction.passwords.in_markup import (
+    PASSWORD_MARKUP_RULES,
+    TOKEN_MARKUP_RULES,
+)
 from log_analyzer.redaction.passwords.in_sentences import PROSE_RULES
 from log_analyzer.redaction.passwords.in_urls import URL_RULES
 from log_analyzer.redaction.personal_data import ADDRESS_RULES, KEPT_RULES, NAMED_ID_RULES
@@ -33,8 +37,10 @@ RULES: Final[tuple[Rule, ...]] = (
     *KEY_RULES,
     *URL_RULES,
     *HEADER_RULES,
+    *PASSWORD_MARKUP_RULES,
     *PASSWORD_RULES,
     *PROSE_RULES,
+    *TOKEN_MARKUP_RULES,
     *TOKEN_RULES,
     *vendor_tokens.VENDOR_RULES,
     *RANDOM_RULES,

@@ -76,7 +76,7 @@ _NO_SECRET: Final = frozenset(
         authentication authorization error failed failure for and or of in from with to the a an
         too does did length policy n/a unset default unknown unauthorized denied provided sent
         received present absent found valid revoked rotated created deleted updated loaded bearer
-        basic digest plain""",
+        basic digest plain new old current enabled disabled same-origin include omit""",
     )
 )
 _MASKED: Final = re.compile(
@@ -84,6 +84,7 @@ _MASKED: Final = re.compile(
     r"|<[\w -]{1,40}>?|[*•x]{3,}.{0,4}"
 )
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_SHORT_HASH: Final = re.compile(r"[0-9a-f]{6,10}|[bcdfghjklmnpqrstvwxz2456789]{5}")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 RANDOM_BITS_OF_A_CHAR: Final = 3.3
@@ -113,6 +114,16 @@ def looks_random(value: str) -> bool:
         any(one.isdigit() for one in value)
         and entropy_bits(value) >= RANDOM_BITS_OF_A_CHAR
         and not _UUID.fullmatch(value)
+    )
+
+
+def is_name(value: str) -> bool:
+    """True for a name of several parts: words, numbers, and what Kubernetes adds to them."""
+    parts = re.split(r"[-._/:]", value)
+    return (
+        len(parts) > 1
+        and any(one.isalpha() and len(one) > 2 and not is_hex(one) for one in parts)  # noqa: PLR2004
+        and all(one.isalpha() or one.isdigit() or _SHORT_HASH.fullmatch(one) for one in parts)
     )
 
 

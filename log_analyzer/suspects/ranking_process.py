@@ -132,9 +132,8 @@ class _Reader:
 @cache
 def _reader(settings: Settings) -> _Reader:
     session = cassandra.connect(settings)
-    return _Reader(
-        session, RankingLogs(session), ComposedNormalStore(session), OtherIncidents(session)
-    )
+    normals = ComposedNormalStore(session, settings.normal_zone)
+    return _Reader(session, RankingLogs(session), normals, OtherIncidents(session))
 
 
 def _rank(settings: Settings, request: RankingRequest) -> NormalRanking:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from root_cause.normal.deployment import first_of_version
@@ -44,37 +44,40 @@ class LearnedHour:
     mix: Mix = field(default_factory=dict)
 
 
-def slot_of(at_ms: int) -> str:
-    """The slot of a moment: its hour of the day (UTC), on a weekday or at the weekend."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+def slot_of(at_ms: int, zone: tzinfo = UTC) -> str:
+    """The slot of a moment: its hour of the day in a time zone, on a weekday or at the weekend."""
+    moment = datetime.fromtimestamp(at_ms / 1000, zone)
     return f"{'weekend' if moment.weekday() >= _SATURDAY else 'weekday'}-{moment.hour:02d}"
 
 
-def chosen(hours: Iterable[LearnedHour]) -> list[LearnedHour]:
+def chosen(hours: Iterable[LearnedHour], zone: tzinfo = UTC) -> list[LearnedHour]:
     """The hours that count, in the order of time: the newest of each slot, none too old."""
     newest_first = sorted(hours, key=lambda one: -one.hour_ms)
     taken: Counter[str] = Counter()
     found = []
     for hour in newest_first:
-        slot = slot_of(hour.hour_ms)
+        slot = slot_of(hour.hour_ms, zone)
         if _weeks(newest_first[0].hour_ms, hour) < MOST_WEEKS and taken[slot] < MOST_HOURS_OF_SLOT:
             taken[slot] += 1
             found.append(hour)
     return found[::-1]
 
 
-def own_slots(hours: Iterable[LearnedHour]) -> list[str]:
+def own_slots(hours: Iterable[LearnedHour], zone: tzinfo = UTC) -> list[str]:
     """The slots whose requests differ from those of all other hours."""
     mixes: dict[str, Counter[str]] = defaultdict(Counter)
     whole: Counter[str] = Counter()
     for hour in hours:
-        mixes[slot_of(hour.hour_ms)].update(hour.mix)
+        mixes[slot_of(hour.hour_ms, zone)].update(hour.mix)
         whole.update(hour.mix)
     return sorted(slot for slot, mix in mixes.items() if differs(mix, whole - mix))
 
 
 def compose(
-    learned: Sequence[tuple[LearnedHour, Normal]], newest_ms: int, slots: Iterable[str]
+    learned: Sequence[tuple[LearnedHour, Normal]],
+    newest_ms: int,
+    slots: Iterable[str],
+    zone: tzinfo = UTC,
 ) -> dict[str, Normal]:
     """The normal of the whole week, under `WHOLE`, and those of these slots.
 
@@ -85,12 +88,13 @@ def compose(
         learned: the chosen hours in the order of time, with what each has of some services.
         newest_ms: the newest of all chosen hours, from which their ages count.
         slots: those with a normal of their own.
+        zone: the time zone of their hours.
     """
     current = _of_current_versions(learned)
     found = {WHOLE: _faded(current, newest_ms)}
     for slot in slots:
-        own = [one for one in current if slot_of(one[0].hour_ms) == slot]
-        others = [one for one in current if slot_of(one[0].hour_ms) != slot]
+        own = [one for one in current if slot_of(one[0].hour_ms, zone) == slot]
+        others = [one for one in current if slot_of(one[0].hour_ms, zone) != slot]
         weak = decayed(_faded(others, newest_ms), OTHERS_COUNT)
         found[slot] = merge((_faded(own, newest_ms), weak))
     return found

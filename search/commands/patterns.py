@@ -12,7 +12,7 @@ import typer
 from search.commands.times import typed_times
 
 if TYPE_CHECKING:
-    from search.patterns.store import Pattern, PatternStore
+    from search.patterns.overview import ChangedPattern, CountedPattern, PatternOverview
 
 app = typer.Typer(
     help="Patterns of all logs: how often each was met, what is new, gone or shifted.",
@@ -42,13 +42,11 @@ def patterns(
     if context.invoked_subcommand is not None:
         return
     times = typed_times(start, end, datetime.now(UTC), _SPAN)
-    with _opened() as store:
-        services = [service] if service else store.services()
-        counts = store.counts(services, *times)
-        known = store.patterns(services)
-        for name, count in counts.most_common(limit):
-            _show({"count": count}, known.get(name), name, as_json=as_json)
-        if not counts:
+    with _opened() as overview:
+        found = overview.most_frequent(overview.services(service), *times)
+        for one in found[:limit]:
+            _show({"count": one.count}, one, as_json=as_json)
+        if not found:
             typer.echo("No log was counted in this time: try an earlier --from.", err=True)
 
 
@@ -67,8 +65,6 @@ def diff(
     as_json: _Json = False,
 ) -> None:
     """Show patterns that are new, gone or shifted since a time, the strongest change first."""
-    from search.patterns.comparison import changes
-
     now = datetime.now(UTC)
     from_ms, to_ms = typed_times(start, end, now, _SPAN)
     earlier_ms = from_ms - (to_ms - from_ms)
@@ -76,43 +72,35 @@ def diff(
         earlier_ms, _ = typed_times(before, end, now, _SPAN)
     if not earlier_ms < from_ms < to_ms:
         raise typer.BadParameter("--before must be earlier than --from, and --from than --to")
-    with _opened() as store:
-        services = [service] if service else store.services()
-        known = store.patterns(services)
-        found = changes(
-            store.counts(services, earlier_ms, from_ms),
-            store.counts(services, from_ms, to_ms),
-            from_ms - earlier_ms,
-            to_ms - from_ms,
-        )
+    with _opened() as overview:
+        found = overview.changed(overview.services(service), earlier_ms, from_ms, to_ms)
         for one in found[:limit]:
             told = {"change": one.change.value, "before": one.before, "after": one.after}
-            _show(told, known.get(one.name), one.name, as_json=as_json)
+            _show(told, one, as_json=as_json)
         if not found:
             typer.echo("No pattern is new, gone or shifted.", err=True)
 
 
 @contextmanager
-def _opened() -> Iterator[PatternStore]:
+def _opened() -> Iterator[PatternOverview]:
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
+    from search.patterns.overview import PatternOverview
     from search.patterns.store import PatternStore
 
     with cassandra.session(load_settings()) as session:
-        yield PatternStore(session)
+        yield PatternOverview(PatternStore(session))
 
 
-def _show(
-    told: dict[str, Any], pattern: Pattern | None, name: tuple[str, Any], *, as_json: bool
-) -> None:
+def _show(told: dict[str, Any], found: CountedPattern | ChangedPattern, *, as_json: bool) -> None:
     import orjson
 
     from firstcause.storage.stored_time import datetime_from_ms
     from firstcause.text.log_lines import plain
     from firstcause.text.printable import printable
 
-    service, template_id = name
-    row = {**told, "service_name": service, "template_id": str(template_id)}
+    service, pattern = found.service_name, found.pattern
+    row = {**told, "service_name": service, "template_id": str(found.template_id)}
     if pattern is not None:
         row |= {
             "level": pattern.level,

@@ -100,7 +100,7 @@ class NormalLearner:
         self._settings = settings
         self._session = session
         self._slices = LearnedHourStore(session)
-        self._normals = ComposedNormalStore(session)
+        self._normals = ComposedNormalStore(session, settings.normal_zone)
 
     @cached_property
     def _spark(self) -> SparkSession:

@@ -32,6 +32,81 @@ function draw(place) {
   new ResizeObserver(() => plot.setSize(size())).observe(place);
 }
 
+async function drawHistogram(place) {
+  let told;
+  try {
+    const answer = await fetch(place.dataset.stats, { headers: { accept: "application/json" } });
+    told = await answer.json();
+    if (!answer.ok) throw new Error(told.detail || "The server gives no counts.");
+  } catch (error) {
+    const note = document.createElement("p");
+    note.className = "small";
+    note.textContent = `No counts over time: ${error.message}`;
+    place.replaceChildren(note);
+    return;
+  }
+  if (!told.total) { place.hidden = true; return; }
+  const step = told.bucket_seconds;
+  const seconds = (text) => Date.parse(text) / 1000;
+  const first = Math.floor(seconds(told.start) / step) * step;
+  const times = [];
+  for (let at = first; at <= seconds(told.end); at += step) times.push(at);
+  const rows = { all: times.map(() => 0), warn: times.map(() => 0), error: times.map(() => 0) };
+  for (const one of told.buckets) {
+    const i = Math.round((seconds(one.start) - first) / step - 0.001);
+    const errors = (one.levels.ERROR || 0) + (one.levels.FATAL || 0);
+    rows.all[i] = one.count;
+    rows.warn[i] = errors + (one.levels.WARN || 0);
+    rows.error[i] = errors;
+  }
+  const axis = { stroke: colour("--soft"), grid: { show: false }, ticks: { stroke: colour("--edge") } };
+  // Each lies before the one behind it, so that what is seen of it is the difference.
+  const bars = (label, name, row, minus) => ({
+    label, fill: colour(name), stroke: colour(name), width: 0, points: { show: false },
+    paths: uPlot.paths.bars({ size: [0.9, 60], align: 1 }),
+    value: (u, v, s, i) => (i === null ? "–" : (row[i] - (minus ? minus[i] : 0)).toLocaleString()),
+  });
+  const series = [
+    bars("other", "--bar", rows.all, rows.warn), bars("warn", "--medium", rows.warn, rows.error),
+    bars("error", "--critical", rows.error, null),
+  ];
+  const size = () => ({ width: place.clientWidth, height: 120 });
+  const plot = new uPlot({
+    ...size(), tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
+    cursor: { drag: { x: true, y: false, setScale: false }, y: false },
+    series: [{ label: "UTC" }, ...series], axes: [axis, { ...axis, size: 52 }],
+    scales: { x: { range: () => [first, times[times.length - 1] + step] }, y: { range: (u, low, high) => [0, Math.max(1, high * 1.05)] } },
+    hooks: { setSelect: [(u) => {
+      if (u.select.width < 4) return;
+      const at = (x) => new Date(Math.round(u.posToVal(x, "x")) * 1000).toISOString();
+      const page = new URL(place.dataset.page, location.href);
+      page.searchParams.set("from", at(u.select.left));
+      page.searchParams.set("to", at(u.select.left + u.select.width));
+      location.assign(page);
+    }] },
+  }, [times, rows.all, rows.warn, rows.error], place);
+  new ResizeObserver(() => plot.setSize(size())).observe(place);
+}
+
+// Offers fields, services and levels for the word that is being typed.
+function complete(field) {
+  const list = document.getElementById(field.getAttribute("list"));
+  const names = field.dataset.fields.split(" ");
+  const services = [...document.querySelectorAll("#services option")].map((one) => one.value);
+  const values = { level: field.dataset.levels.split(" "), service: services.filter((one) => /^[\w.-]+$/.test(one)) };
+  field.addEventListener("input", () => {
+    const [, head, sign, word] = /^(.*\s|)([-+(]*)(\S*)$/s.exec(field.value);
+    const [name, typed] = word.includes(":") ? word.split(":", 2) : [null, word];
+    const offered = name === null ? names.map((one) => `${one}:`) : (values[name] || []).map((one) => `${name}:${one}`);
+    const fitting = typed === "" && name === null ? [] : offered.filter((one) => one.toLowerCase().startsWith(word.toLowerCase()));
+    list.replaceChildren(...fitting.slice(0, 12).map((one) => {
+      const option = document.createElement("option");
+      option.value = head + sign + one;
+      return option;
+    }));
+  });
+}
+
 function follow(list) {
   const pause = document.getElementById("pause");
   let paused = false;
@@ -80,4 +155,6 @@ function openTarget() {
 addEventListener("hashchange", openTarget);
 openTarget();
 document.querySelectorAll(".plot").forEach(draw);
+document.querySelectorAll("[data-stats]").forEach(drawHistogram);
+document.querySelectorAll("[data-fields]").forEach(complete);
 document.querySelectorAll("[data-events]").forEach(follow);

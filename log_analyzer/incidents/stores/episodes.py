@@ -31,7 +31,6 @@ _ENTRY: Final = struct.Struct(">16si")
 EVIDENCE_MESSAGE_CHARS: Final = 2_000
 OPENING_ATTEMPTS: Final = 20
 
-
 _CQL: Final = {
     "revision": "SELECT revision FROM group_episodes WHERE fingerprint = ? LIMIT 1",
     "group_before": "SELECT opened_at, episode_id FROM group_episodes "
@@ -45,7 +44,7 @@ _CQL: Final = {
     "tallies": "SELECT * FROM episode_tallies WHERE episode_id = ?",
     "spans": "SELECT first_seen, last_seen, last_arrival FROM episode_tallies WHERE episode_id = ?",
     "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
-    "evidence": "SELECT log_id FROM episode_evidence WHERE episode_id = ?",
+    "evidence": "SELECT timestamp, log_id FROM episode_evidence WHERE episode_id = ?",
     "incident": "SELECT fingerprint, status, merged_into FROM incidents WHERE incident_id = ?",
     "members": "SELECT episode_id FROM incident_episodes WHERE incident_id = ?",
     "open_incidents": "SELECT incident_id FROM incidents WHERE status = 'open'",
@@ -127,7 +126,8 @@ class EpisodeStore:
                 last_fatal_ms=optional_ms(row.last_fatal),
                 overflow_minutes=Counter(dict(row.overflow_minutes or {})),
             )
-        blank.evidence_ids = {str(row.log_id) for row in self._rows("evidence", key)}
+        kept = self._rows("evidence", key)
+        blank.evidence = {str(one.log_id): optional_ms(one.timestamp) or 0 for one in kept}
         return blank
 
     def remembered(self, episode: UUID) -> dict[int, int]:

@@ -10,7 +10,9 @@ from firstcause.incidents.view import Analysis, IncidentView
 from log_analyzer.notify.messages import alerts, culprit, incident_parts
 from log_analyzer.notify.messages.content import Headline, Note, Part, Quoted, paragraph
 from log_analyzer.notify.messages.told import Told
+from log_analyzer.notify.messages.wording import plural
 from log_analyzer.report.sections import suspect_names
+from log_analyzer.suspects.onset import onset_ms
 
 SEVERITY_MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "⚪"}
 RESOLVED_MARK: Final = "✅"
@@ -68,7 +70,7 @@ def render_notice(
     """
     parts = _merged(view) if view.merged_into else _whole(view, analysis, options, told)
     done = " (resolved)" if view.status == "resolved" else ""
-    text = f"{view.severity}{done}: {view.error_count} errors, {view.title}"
+    text = f"{view.severity}{done}: {_counted(view)}, {view.title}"
     return Notice(
         text=text,
         parts=tuple(parts),
@@ -110,6 +112,12 @@ def _whole(
         incident_parts.doors(view, analysis) if options.buttons else [],
     )
     return [part for group in parts for part in group]
+
+
+def _counted(view: IncidentView) -> str:
+    """The errors of the present fault."""
+    errors = incident_parts.errors_since(view, onset_ms(view))
+    return f"{errors} {plural(errors, 'error')}"
 
 
 def _headline(view: IncidentView) -> Headline:

@@ -103,8 +103,11 @@ def _resolved(view: IncidentView, analysis: Analysis, facts: Facts) -> Note:
     blamed: Line = (Strong("Suspect:"), " ", named_as(blamed_service(view, analysis)))
     blamed += (" (", Quoted(analysis.confidence), ")")
     where: Line = (Strong("Where:"), " ", *services(view))
-    text = f"✅ Resolved after {lasted}: {view.title}"
-    return Note(text, (paragraph(head, where, blamed),))
+    lines: list[Iterable[Span]] = [head, where, blamed]
+    if view.status != "resolved":
+        # Sent late: it came back before this was told.
+        lines.append(["It is open again since."])
+    return Note(f"✅ Resolved after {lasted}: {view.title}", (paragraph(*lines),))
 
 
 def _back(view: IncidentView, _: Analysis, facts: Facts) -> Note:

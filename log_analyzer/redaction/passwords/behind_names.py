@@ -9,25 +9,27 @@ from log_analyzer.redaction.rule import (
     KEY_VALUE_CHARS,
     Rule,
     by_pattern,
+    is_mixed,
+    is_name,
     looks_random,
     says_nothing,
 )
 
-_LOGIN_WORD: Final = (
+LOGIN_WORD: Final = (
     r"(?:pass(?:word|wd|phrase|code)s?|passwort|kennwort|contrase(?:ñ|n)a|mot_?de_?passe|senha|pwd|passw"
-    r"|(?<![a-z])(?:(?:user|db|my|root|admin|old|new)_?-?pass|pass|pw|otp|cvv2?|cvc|pin_?code))"
+    r"|(?<![a-z])(?:(?:user|db|my|root|admin|bind|sudo|ftp|old|new)_?-?(?:pass|pw)|pass|pw|otp|cvv2?|cvc|pin_?code))"
 )
-_ACCESS_WORD: Final = (
+ACCESS_WORD: Final = (
     r"(?:secret|token(?!iz|s\b)|(?:api|access|auth|account|private|encryption|signing|session|license"
-    r"|shared|master|subscription|client|storage|consumer|deploy|webhook|ingest(?:ion)?|secret|ssh"
+    r"|shared|master|aes|cipher|crypto|jwt|app|subscription|client|storage|consumer|deploy|webhook|ingest(?:ion)?|secret|ssh"
     r"|sharedaccess)[_. -]?key(?:[_-]?id)?|apikey|credentials?"
     r"|(?<![a-z])sig|signature|csrf|xsrf|hmac(?!-|_?sha)|bearer|passkey)"
 )
-_SUFFIX: Final = (
+SUFFIX: Final = (
     r"(?:[_-]{0,2}(?:hash|value|key|text|string|id|base64|b64|plain|plaintext|encrypted|confirm(?:ation)?"
-    r"|repeat|access_?key|token|\d{1,2}))?"
+    r"|repeat|access_?key|key_?base|token|\d{1,2}))?"
 )
-_OPERATOR: Final = r"[\"'`\\\])]{0,4}\s{0,4}(?:=>|:=|==?|:)\s{0,4}"
+_OPERATOR: Final = r"[\"'`\\\])]{0,4}\s{0,4}(?:=>|->|:=|==?|:)\s{0,4}"
 # A quoted value ends at its quote; any other at a blank, or where the next field begins.
 _VALUE: Final = (
     r"(?:b?\"(?P<a>(?:[^\"\\]|\\.){1,1000}+)\"|b?'(?P<b>(?:[^'\\]|\\.){1,1000}+)'"
@@ -44,34 +46,80 @@ _PARSER: Final = re.compile(
     r"|cancellation|fencing|lexer|current|last|first|eof)[ _-]$",
     re.IGNORECASE,
 )
-COUNT: Final = re.compile(r"\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?", re.IGNORECASE)
+COUNT: Final = re.compile(r"(?i:\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?)")
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
-_PLAIN_PATH: Final = re.compile(
-    r"/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){2,}"
+_PLAIN: Final = re.compile(
+    rf"{COUNT.pattern}|{MOMENT.pattern}"
+    r"|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){2,}"
 )
-_CALL: Final = re.compile(r"\w+\(")
+# `get_password(user)`, `os.environ["X"]`: lines of source in a stack trace.
+_CALL: Final = re.compile(
+    r"\w+\(|[a-z]\w*(?:_[a-z]\w*|\.[a-z]\w*|[a-z][A-Z][a-z]\w*)\(?[\w., ]*"
+    r"|[a-z_]+(?:\.[a-z_]+)+[\[(].*"
+)
+_SENTENCE: Final = frozenset(
+    (
+        "is",
+        "must",
+        "required",
+        "cannot",
+        "not",
+        "should",
+        "was",
+        "has",
+        "field",
+        "invalid",
+        "missing",
+    )
+)
+# Secrets Manager's names of secrets.
+_ARN: Final = re.compile(r"\barn:[\w:-]*:$")
 _DIRECTORY: Final = re.compile(r"(?:[~/]|[A-Za-z]:\\)[\w./\\-]*")
 SHORTEST_TOKEN: Final = 6
+SHORTEST_WORD: Final = 8
+SHORTEST_CODE: Final = 3
 SHORTEST_QUOTED: Final = 4
+
+
+def _is_call(match: re.Match[str], value: str) -> bool:
+    followed = match.string[match.end() : match.end() + 1]
+    return bool(_CALL.fullmatch(value)) and ("(" in value or "[" in value or followed in ("(", "["))
+
+
+def _is_sentence(match: re.Match[str], value: str) -> bool:
+    """`["This field is required."]`, `"is required"`: what a validation says of the field."""
+    string = match.string
+    place = string.rfind(value, match.start(), match.end())
+    end = place + len(value)
+    if " " not in value:
+        quote = string[place - 1 : place]
+        if quote not in ('"', "'") or string[end : end + 1] != " ":
+            return False
+        value += string[end:].partition(quote)[0][:200]
+    return not _SENTENCE.isdisjoint(value.lower().strip(".!").split())
 
 
 def is_password(match: re.Match[str], value: str) -> bool:
     """False for a value that is no password: a word about one, a count, a folder, a call."""
-    if says_nothing(value) or _CALL.fullmatch(value):
+    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
         return False
     # The working directory of a shell.
     if match[0][:3].lower() == "pwd" and _DIRECTORY.fullmatch(value):
         return False
-    # "pass: 12, fail: 3" counts something.
-    return not (match[0][:5].lower() in ("pass:", "pass=", "pass ") and value.isdecimal())
-
-
-def _is_token(match: re.Match[str], value: str) -> bool:
-    """True unless it is a word, a figure, a place, or prose after a colon."""
-    if says_nothing(value) or COUNT.fullmatch(value) or MOMENT.fullmatch(value):
+    # `updated password -> email sent`.
+    if "->" in match[0] and not is_odd(match, value):
         return False
-    before = match.string[max(0, match.start() - 13) : match.start()]
-    if _PARSER.search(before) or _PLAIN_PATH.fullmatch(value):
+    # "pass: 12, fail: 3" and `otp=35 tries` count something.
+    counts = match[0][:5].lower() in ("pass:", "pass=", "pass ") or len(value) < SHORTEST_CODE
+    return not (counts and value.isdecimal())
+
+
+def is_token(match: re.Match[str], value: str) -> bool:
+    """True unless it is a word, a figure, a place, or prose after a colon."""
+    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
+        return False
+    before = match.string[max(0, match.start() - 90) : match.start()]
+    if _PARSER.search(before) or _ARN.search(before) or _PLAIN.fullmatch(value):
         return False
     # What AWS calls a credential begins with its access key, which is found by its form.
     if match[0][:10].lower() == "credential" and re.match(r"[A-Z0-9]{16,}(?:/|%2F)", value):
@@ -79,7 +127,7 @@ def _is_token(match: re.Match[str], value: str) -> bool:
     quoted = match.end() > match.end("v") if match["v"] is not None else True
     if len(value) < (SHORTEST_QUOTED if quoted else SHORTEST_TOKEN):
         return False
-    if len(value) < SHORTEST_TOKEN:
+    if len(value) < SHORTEST_TOKEN or (len(value) < SHORTEST_WORD and value.islower()):
         return not value.isalpha()
     assigned = quoted or "=" in match[0][: -len(value)]
     return assigned or not value.isalpha() or len(value) >= KEY_VALUE_CHARS
@@ -87,11 +135,14 @@ def _is_token(match: re.Match[str], value: str) -> bool:
 
 def _is_bare_key(_: re.Match[str], value: str) -> bool:
     return (
-        len(value) >= KEY_VALUE_CHARS and looks_random(value) and not set(":/") & set(value[1:-1])
+        len(value) >= KEY_VALUE_CHARS
+        and looks_random(value)
+        and not is_name(value)
+        and not set(":/") & set(value[1:-1])
     )
 
 
-def _is_odd(_: re.Match[str], value: str) -> bool:
+def is_odd(_: re.Match[str], value: str) -> bool:
     """A value that no name or path looks like: symbols, or letters of both sizes and digits."""
     if says_nothing(value) or re.match(r"https?:|/|\w+/", value):
         return False
@@ -100,34 +151,30 @@ def _is_odd(_: re.Match[str], value: str) -> bool:
     return len(value) >= 8 and (odd or mixed)  # noqa: PLR2004
 
 
-_NAMED_VALUE: Final = (
-    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}value[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
-    r"(?P<v>[^\"'\\]{3,2000})"
-)
+def _is_packed(match: re.Match[str], value: str) -> bool:
+    """What a registry's settings hold: Base64; any long word behind a variable of that name."""
+    bare = value.rstrip("=")
+    return "_AUTH=" in match[0] or (bare != value and not bare.islower()) or is_mixed(bare)
+
 
 PASSWORD_RULES: Final = (
     Rule(
         "PASSWORD",
         "assigned password",
-        by_pattern(_LOGIN_WORD + _SUFFIX + _OPERATOR + _VALUE, accepts=is_password),
+        by_pattern(LOGIN_WORD + SUFFIX + _OPERATOR + _VALUE, accepts=is_password),
         'Server=x;Password=«hun;ter2»;User=y {"password":"«a\\"b c»","n":1} pwd={«a;b»};x=1',
-        "password=null, password: required, pass: 12, fail: 3",
-    ),
-    Rule(
-        "PASSWORD",
-        "password in a list of names and values",
-        by_pattern(rf"[\w.-]{{0,40}}{_LOGIN_WORD}{_NAMED_VALUE}", accepts=is_password),
-        '{"name":"DB_PASSWORD","value":"«hunter»"}',
-        '{"name":"PASSWORD_POLICY","value":"strong"}',
+        "password=null, password: required, pass: 12, fail: 3, password -> email, otp=35 tries",
     ),
     Rule(
         "PASSWORD",
         "flag of a client",
         by_pattern(
-            r"\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^|;]{0,100}?\s-p\s?"
-            r"|(?:curl|wget|http)\b[^|;]{0,200}?\s(?:-u|--user)[\s=][\"']?[^\s:\"']{1,100}:"
-            r"|redis-cli\b[^|;]{0,100}?\s-a\s|ldap\w{1,10}\b[^|;]{0,200}?\s-w\s"
+            r"\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|mongo\w{0,10}|cqlsh)\b[^|;]{0,100}?\s-p\s?"
+            r"|(?:curl|wget|https?)\b[^|;]{0,200}?\s(?:-u|-a|--user|--auth)[\s=][\"']?[^\s:\"']{1,100}:"
+            r"|redis-cli\b[^|;]{0,100}?\s(?:-a|--pass)\s|sqlcmd\b[^|;]{0,100}?\s-P\s?|ldap\w{1,10}\b[^|;]{0,200}?\s-w\s"
             r"|(?:docker|podman|helm|skopeo|buildah|az|oc)\b[^|;]{0,40}?\slogin\b[^|;]{0,100}?\s-p[\s=]"
+            r"|smbclient\b[^|;]{0,100}?\s-U\s?[^\s%]{1,60}%|keytool\b[^|;]{0,200}?\s-(?:src|dest)?(?:store|key)pass\s|requirepass\s|masterauth\s"
+            r"|rabbitmqctl\s(?:change_password|add_user)\s\S{1,60}\s"
             r"|net use[^|;]{0,100}?\s/user:\S{1,60}\s)[\"']?(?P<v>[^\s\"']{1,200})",
             accepts=is_password,
         ),
@@ -142,43 +189,38 @@ TOKEN_RULES: Final = (
         "flag",
         by_pattern(
             r"(?<!\w)--?[\w-]{0,30}(?:password|passwd|passphrase|pwd|secret|token(?!s\b)|api-?key|access-?key)"
-            r"[\w-]{0,10}(?:\s{1,3}|=)[\"']?(?P<v>[^\s\"'-][^\s\"']{0,1000})",
+            r"(?![\w-]{0,8}-(?:file|path|dir|url|uri|name|type|ttl)\b)"
+            r"[\w-]{0,10}(?:\s{1,3}|=|[\"'],\s{0,3}[\"'])[\"']?(?P<v>[^\s\"'-][^\s\"']{0,1000})",
             accepts=lambda _, value: not says_nothing(value),
         ),
-        "run --db-token «abc» --port 3",
-        "--token is required, --max-tokens 800",
-    ),
-    Rule(
-        "TOKEN",
-        "XML element",
-        by_pattern(
-            rf"<[\w:.-]{{0,30}}(?:{_LOGIN_WORD}|{_ACCESS_WORD})[\w.-]{{0,20}}"
-            r"(?:[^<>]{0,80}>(?P<v>[^<]{1,1000})</|\s[^<>]{0,80}?\bvalue=[\"'](?P<a>[^\"'<>]{1,1000})[\"'])",
-            accepts=lambda _, value: not says_nothing(value.strip()),
-        ),
-        '<db:password>«hunter»</db:password> <secret value="«hunter»"/>',
-        "<password></password><name>ann</name>",
+        "run --db-token «abc» --port 3 ['--password', '«hunter»']",
+        "--token is required, --max-tokens 800 --token-file /var/run/app.token",
     ),
     Rule(
         "TOKEN",
         "assigned token",
-        by_pattern(_ACCESS_WORD + _SUFFIX + _OPERATOR + _VALUE, accepts=_is_token),
+        by_pattern(ACCESS_WORD + SUFFIX + _OPERATOR + _VALUE, accepts=is_token),
         '"Jwt__Token" = "«SomeTokenXyz»" secret=«correcthorse» "testSecret" : "«tesT4»"',
         "tokens=3214 Token count: 1500 unexpected token: 'return' secret: ${VAULT}",
-    ),
-    Rule(
-        "TOKEN",
-        "token in a list of names and values",
-        by_pattern(rf"[\w.-]{{0,40}}{_ACCESS_WORD}{_SUFFIX}{_NAMED_VALUE}", accepts=_is_token),
-        '{"name": "API_KEY", "value": "«abc-def-1»"}',
-        '{"name": "TOKEN_URL", "value": "https://idp.example"}',
     ),
     Rule(
         "TOKEN",
         "assigned key",
         by_pattern(r"(?<![a-z])key" + _OPERATOR + _VALUE, accepts=_is_bare_key),
         'KEY="«1234zq5808s=>d!!?$»"',
-        "cache key=order:123 key: user:1234567890:profile",
+        "cache key=order:123 key: user:1234567890:profile partition_key=inventory-146203",
+    ),
+    Rule(
+        "TOKEN",
+        "credentials of a registry",
+        by_pattern(
+            r"(?<![a-z.-])_?auth[\"'\\]{0,3}\s{0,2}[:=]\s{0,2}[\"'\\]{0,3}(?P<v>[A-Za-z0-9+/]{12,1000}={0,2})(?![\w.-])",
+            r"(?<![A-Za-z])[A-Z][A-Z0-9]{1,20}_AUTH=[\"']?(?P<v>[^\s\"',;]{12,200})",
+            accepts=_is_packed,
+            flags=re.RegexFlag(0),
+        ),
+        '{"auth": "«YW5uOjdyTGdhbXVYMg==»"} _auth=«YW5uOkhvZHVkZ2JYNQ==» MQ_AUTH=«batterystaple»',
+        'auth=none "auth": "kubernetes" LDAP_AUTH=disabled _auth: authentication_failed',
     ),
     Rule(
         "TOKEN",
@@ -186,7 +228,7 @@ TOKEN_RULES: Final = (
         by_pattern(
             r"(?<![a-z_.-])(?:auth|api|login|creds?)[\"']?\s{0,2}(?:=>|:=|=)\s{0,2}(?P<q1>[\"'])"
             r"(?P<v>(?:(?!(?P=q1))[^\\]|\\.){4,300})(?P=q1)",
-            accepts=_is_odd,
+            accepts=is_odd,
         ),
         'auth=>"«aasdadQ7»", api="«asdad?asd$%&/»"',
         'auth="disabled" api="https://x.example/v1" api="/users/list"',

@@ -9,6 +9,13 @@ from log_analyzer.redaction.passwords.behind_names import COUNT, MOMENT, is_pass
 from log_analyzer.redaction.rule import Rule, by_pattern, says_nothing
 
 _WORD: Final = r"(?:password|passphrase|passcode|passwd|pwd)"
+# `PasswordService$1@60dddc05`
+_CLASS_NAME: Final = re.compile(r"[A-Z][A-Za-z]*(?:\$\w+)*(?:@[0-9a-f]+)?")
+# Between the word and the password: `was reset to`, `has been changed to`, `is`.
+_SAYS: Final = (
+    r"(?:(?:(?:is|was|has\sbeen|now)\s{1,3}){0,2}(?:(?:re)?set|changed|updated|rotated)\s{1,3}to:?\s{1,3}"
+    r"|(?:is|was|to|of|now):?\s{1,3})?"
+)
 
 
 def _is_said(_: re.Match[str], value: str) -> bool:
@@ -23,6 +30,8 @@ def _is_said(_: re.Match[str], value: str) -> bool:
 
 def _says_it_is_a_password(match: re.Match[str], value: str) -> bool:
     """`P@ssw0rd`, `Password*123`: a word written with signs, or one with a sign and digits."""
+    if _CLASS_NAME.fullmatch(match["tail"]):
+        return False
     word = value[: len(value) - len(match["tail"])]
     signs = any(one in "!*#@$%&+" for one in match["tail"])
     return not word.isalpha() or (signs and any(map(str.isdigit, match["tail"])))
@@ -33,7 +42,7 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password in quotes",
         by_pattern(
-            r"\b(?:password|passphrase|passcode|passwd|pwd|pin|identified\s{1,3}by)\s{1,3}(?:is\s{1,3}|was\s{1,3}|to\s{1,3})?"
+            rf"\b(?:password|passphrase|passcode|passwd|pwd|pin|identified\s{{1,3}}by)\s{{1,3}}{_SAYS}"
             r"(?P<q1>[\"'`])(?P<v>[^\"'`]{1,200})(?P=q1)",
             accepts=is_password,
         ),
@@ -44,11 +53,11 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password in plain words",
         by_pattern(
-            r"(?<![\w/\\.-])(?:password|passphrase|passcode|passwd|pwd|pass)\s{1,3}(?:(?:is|was|to|of):?\s{1,3})?"
+            rf"(?<![\w/\\.-])(?:password|passphrase|passcode|passwd|pwd|pass)\s{{1,3}}{_SAYS}"
             r"(?P<v>[^\s\"']{4,200})",
             accepts=_is_said,
         ),
-        "set password to «hunter2»",
+        "set password to «hunter2» if your password was reset to «Hunter%2x»",
         "Password reset email sent; password authentication failed; PASSWORD EXPIRED",
     ),
     Rule(
@@ -59,13 +68,13 @@ PROSE_RULES: Final = (
             accepts=_says_it_is_a_password,
         ),
         "login ann («Password*123»), «P@ssw0rd» and «Passw0rd!»",
-        "password[0], Password2 and passwordEncoder1 are fields",
+        "password[0], Password2, passwordEncoder1 and PasswordService$1@60dddc05 are fields",
     ),
     Rule(
         "PASSWORD",
         "password for somebody",
         by_pattern(
-            rf"\b{_WORD}\s{{1,3}}(?:for|of)\s{{1,3}}(?:user\s{{1,3}})?\S{{1,80}}?(?::|\s(?:is|=|was))\s{{1,3}}"
+            rf"\b{_WORD}\s{{1,3}}(?:for|of)\s{{1,3}}(?:user\s{{1,3}})?\S{{1,80}}?(?::|\s(?:is|=|was|to))\s{{1,3}}"
             r"[\"'`]?(?P<v>[^\s\"'`]{4,200})",
             accepts=_is_said,
         ),

@@ -20,6 +20,8 @@ _WEB: Final = frozenset(("http", "https", "ws", "wss", "git", "ssh"))
 _BETWEEN: Final = re.compile(r"[/?#]")
 _QUERY: Final = re.compile(r"[?#]")
 URL_CHARS: Final = 2_000
+# As JSON and a URL may escape it.
+_SLASH: Final = r"(?:\\?/|%2F)"
 
 
 def url_passwords(text: str, start: int, end: int) -> Iterator[Span]:
@@ -119,7 +121,7 @@ URL_RULES: Final = (
         "password before a host without a scheme",
         by_pattern(
             r"(?<![\w/@.:-])[a-z][\w.-]{0,60}:(?P<v>[^\s:@/\"'=]{3,100})@"
-            r"(?:(?:tcp|unix)\(|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)"
+            r"(?:(?:tcp|unix)\(|/\w|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)"
         ),
         "dial app:«hunter2»@tcp(db:3306)/orders",
         "pulled nginx:latest@sha256:4b7ce07002c69e8f3d704a9c5d6fd305, std::io@v1.2:3",
@@ -153,14 +155,14 @@ URL_RULES: Final = (
         "webhook address",
         by_pattern(
             # Slack, also without its host and percent-encoded.
-            r"(?:(?<![A-Za-z0-9])|(?<=%2F))(?:services|workflows|triggers)(?:/|%2F)T[A-Z0-9]{5,14}(?:/|%2F)"
-            r"(?P<v>[A-Z0-9]{5,16}(?:(?:/|%2F)[A-Za-z0-9]{8,80}){1,2})",
+            rf"(?:(?<![A-Za-z0-9])|(?<=%2F))(?:services|workflows|triggers){_SLASH}[TE][A-Z0-9]{{5,14}}{_SLASH}"
+            rf"(?P<v>[A-Z0-9]{{5,16}}(?:{_SLASH}[A-Za-z0-9]{{8,80}}){{1,2}})",
             r"/api/(?:v\d+/)?webhooks/\d{10,25}/(?P<v>[\w-]{30,100})",
             r"(?:webhook\.office\.com|outlook\.office(?:365)?\.com)/webhook(?:b2)?/(?P<v>[\w@/-]{30,300})",
             r"hooks\.zapier\.com/hooks/catch/(?P<v>\d{4,12}/[\w/-]{4,60})",
             r"(?<=/)bot(?P<v>\d{6,12}:[\w-]{30,50})",
             r"/hooks/(?P<v>[a-z0-9]{26})(?!\w)",
-            r"hooks\.slack\.com/(?:services|workflows)/(?P<v>[\w/-]{8,200})",
+            r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<v>[\w/-]{8,200})",
             flags=re.RegexFlag(0),
         ),
         "POST /services/T9SKGXOL7/«BT2WFTMC9IZ/ezOnJVf1xptaCQVVR91Zavhr» HTTP/1.1",

@@ -80,7 +80,52 @@ def test_learning_an_hour_again_replaces_it_and_the_same_again_writes_nothing(
     revisions = {row.revision for row in session.execute("SELECT revision FROM normal_slices")}
     record = slices.record(HOUR_MS_OF_TEST)
     assert record is not None
-    assert revisions == {record.revision}
+    assert {one.partition("/")[0] for one in revisions} == {record.revision}
+
+
+def test_many_services_share_out_partitions_and_rows_of_before_are_read(
+    session: Session, stores: tuple[LearnedHourStore, ComposedNormalStore]
+) -> None:
+    slices, normals = stores
+    lines = [Line(5, f"shop-{number}", "sells") for number in range(40)]
+    events = traffic(lambda number, dice: lines, 40, first=1, at_ms=HOUR_MS_OF_TEST)
+    learned = learn(events, [])
+    put(slices, HOUR_MS_OF_TEST, learned)
+    version = compose_in_force(slices, normals)
+    assert version is not None
+    tables = {"normal_slices": "hour, revision", "normals": "version, slot"}
+    for table, keys in tables.items():
+        rows = [row[1] for row in session.execute(f"SELECT {keys} FROM {table}")]
+        assert len(rows) == 41
+        assert max(rows.count(one) for one in rows) < 20
+    # As they were stored before there were several partitions.
+    for row in session.execute("SELECT * FROM normals"):
+        values = (row.version, row.slot.partition("/")[0], row.service_name, row.profile)
+        session.execute(
+            "INSERT INTO normals (version, slot, service_name, profile) VALUES (%s, %s, %s, %s)",
+            values,
+        )
+        session.execute(
+            "DELETE FROM normals WHERE version = %s AND slot = %s", (row.version, row.slot)
+        )
+    for row in session.execute("SELECT * FROM normal_slices"):
+        values = (row.hour, row.revision.partition("/")[0], row.service_name, row.profile)
+        session.execute(
+            "INSERT INTO normal_slices (hour, revision, service_name, profile) "
+            "VALUES (%s, %s, %s, %s)",
+            values,
+        )
+        session.execute(
+            "DELETE FROM normal_slices WHERE hour = %s AND revision = %s", (row.hour, row.revision)
+        )
+    loaded = ComposedNormalStore(session).load(HOUR_MS_OF_TEST, 10.0)
+    assert loaded is not None
+    assert loaded.normal == learned
+    record = slices.record(HOUR_MS_OF_TEST)
+    assert record is not None
+    assert record.learned is not None
+    assert len(slices.services(record.learned)) == 41
+    assert None not in slices.profiles([record.learned], "shop-7")
 
 
 def test_a_refused_hour_counts_no_more_and_says_why(

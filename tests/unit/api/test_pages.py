@@ -11,7 +11,7 @@ import pytest
 
 from api.answers.incident_parts import MinuteErrors, PathAnswer
 from api.pages.drawing import bars, error_series, path_drawing
-from api.pages.rendering import FOLDER
+from api.pages.rendering import FOLDER, counted
 from api.pages.vendored import VENDORED
 from firstcause.access.keys import KeyFile
 from firstcause.incidents.human_actions import Acknowledgement, Silence
@@ -192,6 +192,12 @@ def test_beyond_loopback_a_person_enters_with_a_key(tmp_path) -> None:
     assert enter(actor).status_code == 303
     assert client.post(path, headers=headers).status_code == 200
     assert [one.by for one in client.stores.incidents.actions] == ["ann"]
+    forms = [a for tag, a in Elements(client.get("/ui/incidents").text).found if tag == "form"]
+    assert "/ui/logout" in [one["action"] for one in forms]
+    assert client.post("/ui/logout", data={"csrf": headers["x-csrf-token"]}).url.path == "/ui/login"
+    assert client.get("/incidents").status_code == 401
+    assert enter(actor).status_code == 303
+    assert client.get("/incidents").status_code == 200
     keys.revoke("ann")
     assert client.get("/incidents").status_code == 401
 
@@ -238,3 +244,25 @@ def test_vendored_files_are_those_that_are_listed() -> None:
     for name, digest in vendored.items():
         content = (FOLDER / "static" / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("errors", "alerts", "told"),
+    [
+        (1, 0, "1 error"),
+        (1, 1, "1 alert"),
+        (3, 2, "1 error, 2 alerts"),
+        (0, 0, "0 errors"),
+        (1_234, 0, "1,234 errors"),
+    ],
+)
+def test_errors_and_alerts_are_counted_apart(errors: int, alerts: int, told: str) -> None:
+    assert counted(errors, alerts) == told
+
+
+def test_the_live_tails_of_two_apps_are_counted_apart(tmp_path) -> None:
+    one, other = (a_client(tmp_path / name, api_tails=1) for name in ("one", "other"))
+    with one.app.state.context.tails.opened():
+        assert one.get("/logs/tail").status_code == 503
+        other.app.state.context.tails.check()
+    one.app.state.context.tails.check()

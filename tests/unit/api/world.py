@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from confluent_kafka import KafkaError, KafkaException
 from starlette.testclient import TestClient
 
+from alerting.windows import WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.logs import LogReader
+from api.reading.search import LogSearch
 from api.reading.stores import StoreAccess, Stores
-from firstcause.incidents.door import IncidentReport, OpenedIncident
+from firstcause.alerts.store import StoredAlert
+from firstcause.events.log_event import LogEvent
+from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
+from firstcause.incidents.records import Escalation
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
+from log_analyzer.episodes.alerts import alert_count
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.incident import render_notice
 from log_analyzer.report.deterministic import current_analysis
 from log_analyzer.report.sections import report_sections, suspects
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.writer import HourWriters
+from search.engine import LogKey
+from search.patterns.store import Pattern
+from search.rows import FoundRow
 
 # An hour ago, at the beginning of a minute: the pages list what is not too old.
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
@@ -74,11 +87,13 @@ class IncidentsInMemory:
     def read(self, incident: uuid.UUID) -> IncidentView | None:
         return self.views.get(incident)
 
+    def headline(self, view: IncidentView) -> IncidentHeadline:
+        analysis = current_analysis(view, model_configured=False)
+        return IncidentHeadline(analysis, suspects(view), alert_count(view.groups))
+
     def report(self, view: IncidentView) -> IncidentReport:
         analysis = current_analysis(view, model_configured=False)
         return IncidentReport(
-            analysis,
-            suspects(view),
             tuple((one.title, one.lines) for one in report_sections(view)),
             plain_text(render_notice(view, analysis).parts),
         )
@@ -129,18 +144,128 @@ def a_row(number: int, service: str = "cart", seconds: float = 0.0, **fields: ob
     }
 
 
-class StoresInMemory(StoreAccess):
-    """Gives stores that no service stands behind."""
+class AlertsInMemory:
+    """`AlertStore` over a list."""
 
-    def __init__(self, views: list[IncidentView], rows: list[LogRow]) -> None:
+    def __init__(self) -> None:
+        self.stored: list[StoredAlert] = []
+
+    def between(
+        self, start_ms: int, end_ms: int, service_name: str | None = None
+    ) -> list[StoredAlert]:
+        return [
+            one
+            for one in self.stored
+            if start_ms <= one.alert.window_start_ms < end_ms
+            and service_name in (None, one.alert.service_name)
+        ]
+
+
+class EscalationsInMemory:
+    """`EscalationHistory` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[Escalation] = []
+
+    def overlapping(self, services: Sequence[str], start_ms: int, end_ms: int) -> list[Escalation]:
+        return [
+            one
+            for one in self.stored
+            if one.service_name in services
+            and one.first_alert_ms <= end_ms
+            and one.last_alert_ms >= start_ms
+        ]
+
+
+class WindowsInMemory:
+    """`WindowHistory` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[WindowMetrics] = []
+
+    def between(
+        self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int
+    ) -> Iterator[WindowMetrics]:
+        found = [one for one in self.stored if (one.service_name, one.kind) == (service_name, kind)]
+        yield from (one for one in found if start_ms <= one.start_ms < end_ms)
+
+
+class PatternsInMemory:
+    """`PatternStore` over counts by (service, template id) and minute."""
+
+    def __init__(self) -> None:
+        self.counted: dict[tuple[str, uuid.UUID, int], int] = {}
+        self.known: dict[tuple[str, uuid.UUID], Pattern] = {}
+
+    def put(self, service: str, text: str, at_ms: int, count: int) -> uuid.UUID:
+        template_id = uuid.uuid5(uuid.NAMESPACE_OID, text)
+        minute = at_ms // 60_000 * 60_000
+        self.counted[service, template_id, minute] = count
+        known = service, template_id
+        self.known[known] = Pattern(service, template_id, text, "INFO", at_ms, at_ms)
+        return template_id
+
+    def services(self) -> list[str]:
+        return sorted({service for service, _ in self.known})
+
+    def counts(self, services: list[str], from_ms: int, to_ms: int) -> Counter:
+        found: Counter = Counter()
+        for (service, template_id, minute), count in self.counted.items():
+            if service in services and from_ms <= minute < to_ms:
+                found[service, template_id] += count
+        return found
+
+    def patterns(self, services: list[str]) -> dict:
+        return {name: one for name, one in self.known.items() if name[0] in services}
+
+
+class StoresInMemory(StoreAccess):
+    """Gives stores that no service stands behind; the search engine is the real one."""
+
+    def __init__(self, home: Path, views: list[IncidentView], rows: list[LogRow]) -> None:
         self.incidents = IncidentsInMemory(views)
         self.rows = rows
+        self.patterns = PatternsInMemory()
+        self.alerts = AlertsInMemory()
+        self.escalations = EscalationsInMemory()
+        self.windows = WindowsInMemory()
+        self.sent: list[dict] = []
+        self.kafka_is_away = False
+        self._engine = EmbeddedEngine(home / "search")
 
     def get(self) -> Stores:
-        return Stores(None, LogReader(LogsInMemory(self.rows)), self.incidents)
+        logs = LogReader(LogsInMemory(self.rows))
+        search = LogSearch(self._engine, self._found, logs)
+        read = (self.patterns, self.alerts, self.escalations, self.windows, self.incidents)
+        return Stores(None, logs, search, *read)
+
+    def send_alerts(self, messages: Sequence[dict]) -> None:
+        if self.kafka_is_away:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        self.sent += messages
+
+    def _found(self, keys: Sequence[LogKey]) -> list[FoundRow]:
+        stored = {str(row["log_id"]): row for row in self.rows}
+        return [FoundRow(key, stored.get(key.log_id)) for key in keys]
 
     def close(self) -> None:
         pass
+
+
+def put_into_index(home: Path, rows: list[LogRow]) -> None:
+    """Makes these rows findable, as the indexer does."""
+    writers = HourWriters(home / "search")
+    writers.put(
+        LogEvent(
+            **{
+                **{name: value for name, value in row.items() if name != "timestamp"},
+                "log_id": str(row["log_id"]),
+                "timestamp_ms": int(row["timestamp"].timestamp() * 1_000),
+            }
+        )
+        for row in rows
+    )
+    writers.close()
 
 
 def a_client(
@@ -150,7 +275,7 @@ def a_client(
     **settings: object,
 ) -> TestClient:
     """A browser at the app on loopback; `client.stores` is what it reads."""
-    stores = StoresInMemory(views or [], rows or [])
+    stores = StoresInMemory(home, views or [], rows or [])
     chosen = Settings(firstcause_home=home, **settings)
     client = TestClient(create_app(chosen, stores), base_url=BASE, raise_server_exceptions=False)
     client.stores = stores

@@ -67,6 +67,13 @@ def test_no_file_is_no_record_and_a_broken_one_is_named(tmp_path: Path) -> None:
             ProcessRecord.read(path)
 
 
+def test_what_a_process_writes_is_for_its_owner_alone(
+    start: Callable[[str], ProcessRecord], tmp_path: Path
+) -> None:
+    start("open('told', 'w').close();" + SLEEPER)
+    assert (tmp_path / "told").stat().st_mode & 0o077 == 0
+
+
 def test_a_detached_process_has_its_own_session_and_no_input(
     start: Callable[[str], ProcessRecord],
 ) -> None:

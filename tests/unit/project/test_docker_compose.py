@@ -149,6 +149,32 @@ def test_everything_lasting_has_a_health_check_and_a_restart(
             assert service["restart"] == "unless-stopped", name
 
 
+def test_kafkas_health_check_starts_no_java(services: dict[str, dict[str, Any]]) -> None:
+    """It would take the broker's heap options, and memory beside the broker's."""
+    command = services["kafka"]["healthcheck"]["test"]
+    assert command[:3] == ["CMD", "bash", "-c"]
+    assert command[3].startswith("exec 3<>/dev/tcp/")
+
+
+def test_kafka_flushes_what_it_acknowledges_as_the_local_one(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    properties = (PROJECT_ROOT / "deploy" / "kafka" / "server.properties").read_text()
+    assert "\nlog.flush.interval.messages=1\n" in properties
+    assert services["kafka"]["environment"]["KAFKA_LOG_FLUSH_INTERVAL_MESSAGES"] == "1"
+
+
+def test_the_image_takes_no_file_that_a_person_keeps_beside_the_project() -> None:
+    left_out = (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
+    assert {".env", ".firstcause", "slack_routes.yaml"} <= set(left_out)
+
+
+def test_airflow_reads_dag_files_alone() -> None:
+    dags = PROJECT_ROOT / "dags"
+    rooms = {f"{one.name}/" for one in dags.iterdir() if (one / "__init__.py").is_file()}
+    assert rooms <= set((dags / ".airflowignore").read_text().splitlines())
+
+
 def test_start_order_is_by_health(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         for needed, how in service.get("depends_on", {}).items():

@@ -24,7 +24,7 @@ DOCUMENTS = (
 # Names in capitals that belong to others: log levels, CQL, Linux signals, the examples' codes.
 NOT_SETTINGS = re.compile(
     r"DB_[A-Z_]+|OTEL_[A-Z_]+|SELECT|FROM|TTL|SIGTERM|SIGKILL|ERROR|FATAL|WARNING|CRITICAL|SEVERE|NAME|FILE|JOBS"
-    r"|ID|INPUT|KEEP|ARGS|NNNN|LEVEL|JSON|[A-Z]"
+    r"|UTC|ID|INPUT|KEEP|ARGS|NNNN|LEVEL|JSON|[A-Z]"
 )
 
 

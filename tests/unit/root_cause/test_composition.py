@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +114,21 @@ def test_an_hour_with_other_requests_has_a_normal_of_its_own_that_knows_the_rest
     [opens] = [key for key in day.services["shop"].events if "opens" in key]
     assert at_night.events[reports] == whole.events[reports] == 800
     assert 0 < at_night.events[opens] == whole.events[opens] / 4
+
+
+def test_the_hours_of_a_place_stay_the_same_over_a_change_of_daylight_saving_time() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    # Clocks go forward on Sunday, the 29th of March.
+    start = datetime(2026, 3, 25, tzinfo=berlin)
+    days = [start + timedelta(days=number) for number in range(9)]
+    by_time = {int(day.replace(hour=at).timestamp() * 1000): at for day in days for at in range(24)}
+    assert {slot_of(at_ms, berlin)[-2:] == f"{at:02d}" for at_ms, at in by_time.items()} == {True}
+    day, report = learned(["shop opens", "sells"], 400), learned(["night report", "sums up"], 400)
+    parts = [hour(at_ms, report if at == 4 else day) for at_ms, at in sorted(by_time.items())]
+    hours = [one for one, _ in parts]
+    assert own_slots(hours, berlin) == ["weekday-04", "weekend-04"]
+    # In hours of UTC it moves, and is mixed with what is usual.
+    assert {"weekday-02", "weekday-03"} <= set(own_slots(hours))
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(0, 2**32))

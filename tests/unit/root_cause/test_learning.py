@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from firstcause.errors import FirstcauseError
 from firstcause.events.log_event import LogEvent
-from firstcause.normal.learned_hour_store import is_current
+from firstcause.normal.revision import is_current
 from firstcause.settings import PROJECT_ROOT
 from root_cause.normal.codec import TOTALS, decode, encode
 from root_cause.normal.learned_counts import Normal, decayed, merge

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from firstcause.errors import FirstcauseError
 from firstcause.normal.compose_and_store import compose_in_force
 from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalVersion
-from firstcause.normal.learned_hour_store import LearnedHourStore, digest
+from firstcause.normal.learned_hour_store import LearnedHourStore
+from firstcause.normal.revision import digest
 from root_cause.normal.codec import decode, encode
 from root_cause.normal.composition import LearnedHour
 from root_cause.normal.learned_counts import Normal, merge
@@ -65,6 +68,7 @@ class Normals:
     """Stands in for the stored normals."""
 
     def __init__(self) -> None:
+        self.zone: tzinfo = UTC
         self.rows: dict[str, dict[str, bytes]] = {}
         self.named: list[NormalVersion] = []
 
@@ -118,6 +122,19 @@ def test_an_hour_that_is_replaced_while_it_is_composed_counts_as_it_is_at_last(
     assert normals.rows.keys() == {version.version}
     assert decode(normals.rows[version.version]) == expected
     assert composed(slices, normals) == version
+
+
+def test_hours_of_another_time_zone_are_another_version(slices: Slices) -> None:
+    normals = Normals()
+    before = composed(slices, normals)
+    normals.zone = ZoneInfo("UTC")
+    assert composed(slices, normals) == before
+    normals.zone = ZoneInfo("Europe/Berlin")
+    after = composed(slices, normals)
+    assert before is not None
+    assert after is not None
+    assert after.version != before.version
+    assert composed(slices, normals) == after
 
 
 def test_nothing_half_is_put_in_force_where_slices_never_stay(slices: Slices) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from firstcause.normal.learned_hour_store import SliceRecord, digest
+from firstcause.normal.learned_hour_store import SliceRecord
+from firstcause.normal.revision import digest
 from root_cause.normal.learned_counts import VERSION
 from root_cause.quiet_hours.due_hours import HOUR_MS
 from root_cause.quiet_hours.quiet_stretches import TimeRange

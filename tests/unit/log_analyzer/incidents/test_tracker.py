@@ -10,6 +10,7 @@ import pytest
 
 from firstcause.events.log_event import LogEvent
 from log_analyzer.episodes.consumed_error import CLOCKS_APART_MS, ConsumedError, group_fingerprint
+from log_analyzer.episodes.episode import EVIDENCE_LIMIT, EVIDENCE_MAX
 from log_analyzer.episodes.tally import Tally
 from log_analyzer.incidents import episode_counter
 from log_analyzer.incidents.call_graph import CallGraph
@@ -217,6 +218,29 @@ def test_a_young_incident_that_grows_is_no_flood_beside_it() -> None:
     trial.send(0, 60_000, 120_000)
     trial.send(*(300_000 + n * 10 for n in range(900)))
     assert list(trial.counts().values()) == [903]
+
+
+def test_of_errors_that_become_ten_times_as_many_the_new_ones_are_kept_too() -> None:
+    trial = Trial()
+    # Five a minute for an hour are no rare error: what follows belongs to them.
+    for minute in range(60):
+        trial.now_ms = START_MS + minute * MINUTE_MS
+        trial.send(*(minute * MINUTE_MS + n * 10_000 for n in range(5)))
+    burst_ms = 60 * MINUTE_MS
+    for part in range(10):
+        trial.now_ms = START_MS + burst_ms + part * 5_000
+        trial.send(*(burst_ms + part * 5_000 + n * 10 for n in range(100)))
+    assert list(trial.counts().values()) == [1_300]
+    [kept] = trial.store.evidence.values()
+    moments = [one.moment_ms - START_MS for one in kept]
+    assert sum(one < burst_ms for one in moments) == EVIDENCE_LIMIT
+    assert sum(one >= burst_ms for one in moments) == EVIDENCE_LIMIT
+    # However often it bursts, what is kept is bounded.
+    for hour in range(2, 8):
+        count = 1_000 * 10 ** min(hour, 3)
+        trial.now_ms = START_MS + hour * 60 * MINUTE_MS
+        trial.send(*(hour * 60 * MINUTE_MS + n for n in range(0, count, count // 1_000)))
+    assert all(len(kept) <= EVIDENCE_MAX for kept in trial.store.evidence.values())
 
 
 @pytest.mark.parametrize("same_process", [True, False])

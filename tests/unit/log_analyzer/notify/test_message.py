@@ -32,7 +32,7 @@ from firstcause.incidents.view import (
     Suspect,
     TimelineEntry,
 )
-from log_analyzer.notify.messages.content import Quoted, paragraph
+from log_analyzer.notify.messages.content import Quoted, paragraph, plain_text
 from log_analyzer.notify.messages.incident import NoticeOptions, render_notice
 from log_analyzer.notify.messages.incident_parts import split_buttons
 from log_analyzer.notify.messages.thread import DETAIL, render_reply
@@ -346,6 +346,16 @@ def test_a_burst_tells_of_itself_and_of_what_was_there_before() -> None:
     assert shown.startswith(f"*600 errors* since <!date^{burst // 1_000}^")
     assert "600 a minute now" in shown
     assert "Before that 12 errors, 6 an hour, since " in shown
+    assert ": 600 errors, " in render_notice(view, deterministic_report(view, "n")).text
+
+
+def test_a_resolution_that_is_told_late_says_that_it_is_open_again() -> None:
+    facts = {"errors": 7, "onset_ms": START_MS, "last_ms": START_MS + 60_000}
+    for status, said in (("resolved", False), ("open", True)):
+        view = a_view(status=status)
+        note = render_reply("resolved-1", view, deterministic_report(view, "n"), facts)
+        assert "It lasted 60 s: 7 errors in all" in plain_text(note.parts)
+        assert ("It is open again since." in plain_text(note.parts)) is said
 
 
 def test_the_suspect_says_from_whom_it_changed_and_what_is_only_a_first_look() -> None:

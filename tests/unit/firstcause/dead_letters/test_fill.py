@@ -31,7 +31,7 @@ def test_a_warning_comes_long_before_letters_are_deleted() -> None:
 
 def test_the_metric_follows_the_measurement(tmp_path: Path) -> None:
     settings = settings_at(tmp_path)
-    metrics.watch_dead_letters(settings)
+    metrics.show_settings(settings)
     [metric] = metrics.DEAD_LETTER_BYTES.collect()
     assert math.isnan(metric.samples[0].value)
     write_fill(settings, DeadLetterFill(7, 100))

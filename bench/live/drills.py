@@ -1,6 +1,6 @@
 """Fault drills a minute apart, live: two analyzers that are killed, and a Slack that loses answers.
 
-`python -m bench.drills` prints what became of each drill. It exits with 1 unless at least all but
+`python -m bench.live.drills` prints what became of each drill. It exits with 1 unless at least all but
 one have an incident of their own with the culprit as the first suspect, each standing incident has
 one message, and every error is counted once.
 """
@@ -23,7 +23,7 @@ from typing import Final
 import orjson
 from cassandra.cluster import Session
 
-from bench.disturbance import Disturbance
+from bench.live.disturbance import Disturbance
 from firstcause.incidents.view import IncidentView
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
