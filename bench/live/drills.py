@@ -1,8 +1,8 @@
 """Fault drills a minute apart, live: two analyzers that are killed, and a Slack that loses answers.
 
-`python -m bench.live.drills` prints what became of each drill. It exits with 1 unless at least all but
-one have an incident of their own with the culprit as the first suspect, each standing incident has
-one message, and every error is counted once.
+`python -m bench.live.drills` prints what became of each drill. It exits with 1 unless at least all
+but one have an incident of their own with the culprit as the first suspect, each standing incident
+has one message, and every error is counted once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Replays labelled cases through the product, and compares Slack with `firstcause evaluate`.
 
-`python -m bench.live.replayed_cases DIR...`: some cases of each folder go through Kafka into the store
-job and the analyzer, on the first day (nothing learned) and again with the folder's fault-free
-recording learned. Prints for each case whom the evaluation and whom Slack suspects first. Exits
-with 1 unless they are the same for each case.
+`python -m bench.live.replayed_cases DIR...`: some cases of each folder go through Kafka into the
+store job and the analyzer, on the first day (nothing learned) and again with the folder's
+fault-free recording learned. Prints for each case whom the evaluation and whom Slack suspects
+first. Exits with 1 unless they are the same for each case.
 """
 
 from __future__ import annotations
