@@ -56,7 +56,11 @@ class Blame:
         return name, blamed[name], blamed.total()
 
     def is_on_itself(self, one: Failing) -> bool:
-        """True when a fair share of an episode's traces complain of its own service."""
+        """True when a fair share of an episode's traces complain of its own service.
+
+        Also when too few were read to say anything.
+        """
         blamed = self._votes.complaints.get(one.episode_id, Counter())
         own = blamed[one.service_name]
-        return own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())
+        few = blamed.total() < LEAST_BLAMES
+        return few or own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())

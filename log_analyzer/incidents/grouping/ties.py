@@ -32,7 +32,7 @@ from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, v
 
 NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000
-TOGETHER_MS: Final = 10_000
+TOGETHER_MS: Final = 30_000
 AT_ONCE_MS: Final = 5_000
 # A rule sees a fault after it has begun, some rules minutes after others.
 ALERT_ONSET_MS: Final = 600_000
