@@ -58,9 +58,9 @@ class Blame:
     def is_on_itself(self, one: Failing) -> bool:
         """True when a fair share of an episode's traces complain of its own service.
 
-        Also when too few were read to say anything.
+        Also when one trace alone was read, which may be odd.
         """
         blamed = self._votes.complaints.get(one.episode_id, Counter())
         own = blamed[one.service_name]
-        few = blamed.total() < LEAST_BLAMES
-        return few or own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())
+        is_odd = blamed.total() == 1
+        return is_odd or own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())
