@@ -57,6 +57,8 @@ class BoardWriter:
         self._board = Board()
         self._published: dict[UUID, UUID] = {}
         self._ties_due = float("-inf")
+        # Incidents from before this process: what tied their episodes may be forgotten by now.
+        self._inherited: frozenset[UUID] | None = None
 
     def incident_of(self, episode: UUID) -> UUID | None:
         """The incident of an episode on the board as last read; None when it is not there."""
@@ -81,7 +83,7 @@ class BoardWriter:
         Raises:
             LostRaceError: the board kept changing.
         """
-        self._links.listen(self._board)
+        self._listen()
         return self._settle(newcomers) if newcomers else set()
 
     def refresh(self) -> tuple[set[Merge], set[UUID]]:
@@ -92,7 +94,7 @@ class BoardWriter:
         Raises:
             LostRaceError: the board kept changing.
         """
-        self._links.listen(self._board)
+        self._listen()
         merges: set[Merge] = set()
         parts: set[UUID] = set()
         if self._store.revision() != self._board.revision:
@@ -102,17 +104,24 @@ class BoardWriter:
             links = self._links.all()
             # Nearly always the tied episodes are together already, and the board stays as it is.
             changes = place((), self._board, links)
-            splits = parted(self._board, links)
+            splits = parted(self._board, links, self._inherited or ())
             took_s = time.thread_time() - began_s
             self._ties_due = self._monotonic() + took_s / TIES_SHARE
             if changes:
                 merges |= self._settle(())
             self._links.have_changed = False
             if splits:
-                parts = self._split(lambda board: parted(board, links))
+                inherited = self._inherited or ()
+                parts = self._split(lambda board: parted(board, links, inherited))
                 # One at a time: there may be another.
                 self._links.have_changed = True
         return merges, parts
+
+    def _listen(self) -> None:
+        if self._inherited is None:
+            rows = self._store.read().rows.values()
+            self._inherited = frozenset(row.incident_id for row in rows)
+        self._links.listen(self._board)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service's episodes from the rest of an incident, for good.

@@ -8,7 +8,7 @@ incident has two causes. One of the parts leaves it, and the two are not joined 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -24,8 +24,13 @@ LEAST_TRACES: Final = 8
 Part = list[BoardRow]
 
 
-def parted(board: Board, links: Links) -> list[BoardRow]:
+def parted(board: Board, links: Links, known_in_part: Container[UUID] = ()) -> list[BoardRow]:
     """The rows that split one incident that proves to have several causes; empty if none does.
+
+    Args:
+        board: all that is placed.
+        links: what ties episodes.
+        known_in_part: incidents of whose beginning the links say nothing: these are left alone.
 
     The part that began first keeps the incident. Parts that prove nothing go with the one that
     they share the most traces with, else they stay.
@@ -38,6 +43,8 @@ def parted(board: Board, links: Links) -> list[BoardRow]:
             own = [row for row in part if row.incident_id == incident]
             by_incident.setdefault(incident, []).append(own)
     for incident, parts in by_incident.items():
+        if incident in known_in_part:
+            continue
         causes = [one for one in parts if ties.traces_from(one) >= LEAST_TRACES]
         if len(causes) == 1 or not causes:
             continue

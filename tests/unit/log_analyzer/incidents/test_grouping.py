@@ -254,6 +254,7 @@ def test_what_many_traces_show_to_be_two_is_split_once_and_stays_two() -> None:
         early.patterns
         | {pattern(payment, gateway, deepest=payment): 30, pattern(search, deepest=search): 30}
     )
+    assert parted(board, late, known_in_part={incident}) == []
     rows = parted(board, late)
     board = applied(board, rows)
     assert partition(board) == {

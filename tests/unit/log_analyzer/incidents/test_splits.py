@@ -39,10 +39,10 @@ def error(service: str, number: int, trace: str) -> list[ConsumedError]:
     return consumed([an_event(service, number, at_ms, message=message, trace_id=trace)])
 
 
-def test_requests_of_their_own_show_two_faults_that_one_request_had_met() -> None:
-    store, board, outbox, seconds = EpisodesInMemory(), BoardInMemory(), Outbox(), itertools.count()
+def a_tracker(store: EpisodesInMemory, board: BoardInMemory, outbox: Outbox) -> IncidentTracker:
     parts: dict[str, Any] = {"store": store, "board": board, "escalations": None, "outbox": outbox}
-    tracker = IncidentTracker(
+    seconds = itertools.count()
+    return IncidentTracker(
         **parts,
         load_graph=CallGraph,
         quiet_ms=900_000,
@@ -51,6 +51,11 @@ def test_requests_of_their_own_show_two_faults_that_one_request_had_met() -> Non
         clock_ms=lambda: DAY_MS + 60_000,
         monotonic=lambda: float(next(seconds)),
     )
+
+
+def test_requests_of_their_own_show_two_faults_that_one_request_had_met() -> None:
+    store, board, outbox = EpisodesInMemory(), BoardInMemory(), Outbox()
+    tracker = a_tracker(store, board, outbox)
     numbers = itertools.count()
     tracker.record(errors(numbers, "payment", "search"))
     tracker.merge()
@@ -66,3 +71,19 @@ def test_requests_of_their_own_show_two_faults_that_one_request_had_met() -> Non
     tracker.record(errors(numbers, "payment", "search"))
     tracker.merge()
     assert {row.service_name: row.incident_id for row in board.read().rows.values()} == found
+
+
+def test_an_incident_of_which_only_the_end_is_known_is_not_split() -> None:
+    store, board, outbox = EpisodesInMemory(), BoardInMemory(), Outbox()
+    numbers = itertools.count()
+    before = a_tracker(store, board, outbox)
+    before.record(errors(numbers, "payment", "search"))
+    after = a_tracker(store, board, outbox)
+    after.merge()
+    for service in ["payment", "search"] * LEAST_TRACES:
+        before.record(errors(numbers, service))
+        after.record(errors(numbers, service))
+    after.merge()
+    assert len({row.incident_id for row in board.read().rows.values()}) == 1
+    before.merge()
+    assert len({row.incident_id for row in board.read().rows.values()}) == 1 + 1
