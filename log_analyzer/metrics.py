@@ -57,6 +57,11 @@ INCIDENTS_SPLIT = Counter(
 ALERTS = Counter(
     "firstcause_analyzer_alerts", "Alerts that the rules made and that were sent", ["severity"]
 )
+WEBHOOKS = Counter(
+    "firstcause_webhooks",
+    "Alerts told to a receiver of notifications.yaml, by outcome; failed ones are dead letters",
+    ["receiver", "outcome"],
+)
 ESCALATIONS = Counter("firstcause_analyzer_escalations", "Escalations stored")
 INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")
 INCIDENTS_OPEN = Gauge("firstcause_incidents_open", "Incidents that are open now, of all instances")

@@ -46,12 +46,14 @@ def read_docker(document: Mapping[str, Any]) -> list[Draft]:
 
 
 def is_fluent(document: Mapping[str, Any]) -> bool:
-    """Fluent Bit and Fluentd: the line in `log`, with `kubernetes` or a container beside it."""
+    """Fluent Bit and Fluentd: the line in `log`, with `kubernetes` or a container beside it.
+
+    With `Merge_Log` the fields of the application's JSON stand beside `kubernetes` instead.
+    """
+    if isinstance(document.get("kubernetes"), Mapping):
+        return True
     return isinstance(document.get("log"), str) and (
-        isinstance(document.get("kubernetes"), Mapping)
-        or "container_name" in document
-        or "stream" in document
-        or "_p" in document
+        "container_name" in document or "stream" in document or "_p" in document
     )
 
 
