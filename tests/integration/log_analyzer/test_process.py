@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -13,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,7 +19,6 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import NoHostAvailable, Session
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.kafka.topics import ensure_topics
@@ -481,44 +478,6 @@ def test_while_cassandra_is_away_nothing_is_committed_and_then_all_is(
     consumer.run(Turns(lambda: not failures[0] and bool(incidents_of(session, service))))
     assert [one.error_count for one in incidents_of(session, service)] == [50]
     assert committed(own) == 50
-
-
-def shares(settings: Settings) -> list[Counter[str]]:
-    """By member of the analyzers' group: how many partitions of each topic it has."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers})
-    group = settings.analyzer_group
-    found = admin.describe_consumer_groups([group])[group].result(30)
-    return [
-        Counter(one.topic for one in member.assignment.topic_partitions) for member in found.members
-    ]
-
-
-def test_no_analyzer_has_more_than_its_share_of_a_topic_also_after_a_kill(own, start) -> None:
-    topics = (own.kafka_logs_topic, own.kafka_escalations_topic)
-    cluster = AdminClient({"bootstrap.servers": own.kafka_bootstrap_servers}).list_topics(
-        timeout=30
-    )
-    sizes = {topic: len(cluster.topics[topic].partitions) for topic in topics}
-
-    def fair_among(count: int) -> None:
-        def is_fair(found: list[Counter[str]]) -> bool:
-            return len(found) == count and all(
-                sum(one[topic] for one in found) == size
-                and max(one[topic] for one in found) <= size // count + 1
-                for topic, size in sizes.items()
-            )
-
-        eventually(lambda: shares(own), is_fair, 120)
-
-    with contextlib.ExitStack() as running:
-        first, *_ = [running.enter_context(start(analyzer_metrics_port=0)) for _ in range(2)]
-        fair_among(2)
-        running.enter_context(start(analyzer_metrics_port=0))
-        fair_among(3)
-        first.kill()
-        fair_among(2)
-        running.enter_context(start(analyzer_metrics_port=0))
-        fair_among(3)
 
 
 def test_an_error_that_cannot_be_processed_goes_to_the_dead_letters_alone(
