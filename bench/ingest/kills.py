@@ -28,7 +28,7 @@ from tests.integration.ingest.ingest_process import bridge, own_settings, read, 
 
 CONTAINERS: Final = 20
 PIECES: Final = 3
-PIECE_CHARS: Final = 9_000
+PIECE_CHARS: Final = 300
 FRAMES: Final = 4
 WAIT_SECONDS: Final = 600.0
 LEAST_SECONDS: Final = 0.5
@@ -93,14 +93,13 @@ def _run(kind: str, container: str, number: int, sent: Sent) -> Iterator[tuple[s
     else:
         line = json.dumps({"level": "info", "msg": f"event {name}", "pad": "x" * PIECE_CHARS * 2})
         cut = [line[at : at + PIECE_CHARS] for at in range(0, len(line), PIECE_CHARS)]
-        cut[-1] += "\n"
         assert len(cut) == PIECES
         for piece in cut:
-            yield container, _docker(container, piece)
+            yield container, _docker(container, piece, "F" if piece is cut[-1] else "P")
 
 
-def _docker(container: str, line: str) -> bytes:
-    record = {"log": line, "stream": "stderr", "container_name": container}
+def _docker(container: str, line: str, part: str = "F") -> bytes:
+    record = {"log": line, "stream": "stderr", "container_name": container, "_p": part}
     return json.dumps({**record, "time": "2026-11-22T09:20:00.5Z"}).encode()
 
 

@@ -105,6 +105,8 @@ def test_pieces_of_a_line_are_put_together():
     pieces = [docker(line[start : start + 16_384]) for start in range(0, len(line), 16_384)]
     pieces[-1] = docker(line[32_768:] + "\n")
     assert assembled(pieces) == [("m" * 40_000, None)]
+    cut = [docker(line[at : at + 16_384], container="cart") for at in range(0, len(line), 16_384)]
+    assert assembled([*cut, docker("INFO next", container="cart")])[0] == ("m" * 40_000, None)
     cri = [
         f"2026-11-22T09:20:00.1Z stdout {tag} {part}"
         for tag, part in zip("PPF", (line[:100], line[100:30_000], line[30_000:]), strict=True)
