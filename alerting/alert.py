@@ -70,12 +70,13 @@ def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 
 
 def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
-    """The alert as the topic `incident_alerts` has it.
+    """The alert as the topic `incident_alerts` has it; with `resolved_at` once it is over.
 
     Args:
         alert: what to tell.
         detected_ms: when it was found, by the wall clock.
     """
+    ended = {} if alert.resolved_ms is None else {"resolved_at": iso(alert.resolved_ms)}
     return {
         "alert_id": str(alert.alert_id),
         "detected_at": iso(detected_ms),
@@ -92,4 +93,5 @@ def message_of(alert: Alert, detected_ms: int) -> Mapping[str, Any]:
         "evidence": [],
         "sentence": alert.sentence,
         "learned_from": alert.learned_from,
+        **ended,
     }

@@ -152,6 +152,10 @@ class Settings(
     alert_history_hours: int = Field(
         default=24, ge=1, le=336, description="The past that alert rules learn from at a start"
     )
+    objectives: Path = Field(
+        default=Path("objectives.yaml"),
+        description="Objectives, as OpenSLO has them; a saved change is in force without a restart",
+    )
 
     airflow_port: int = Field(default=18080, description="Airflow UI and API")
 
@@ -167,7 +171,9 @@ class Settings(
         "jars_dir",
         "prompts_dir",
         "alert_rules",
+        "objectives",
         "slack_routes",
+        "notifications",
         "ingest_sources_file",
         "evaluation_cases_dir",
     )

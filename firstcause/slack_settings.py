@@ -1,4 +1,4 @@
-"""The settings of Slack; a part of `Settings`."""
+"""The settings of Slack and of webhooks; a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 
 class SlackSettings(BaseSettings):
-    """Where incidents are told, and how."""
+    """Where incidents and alerts are told, and how."""
 
     slack_bot_token: SecretStr | None = Field(
         default=None, description="Without it: a preview on the terminal and in a file"
@@ -26,6 +26,13 @@ class SlackSettings(BaseSettings):
     slack_routes: Path = Field(
         default=Path("slack_routes.yaml"),
         description="Channels by severity and service; without the file all go to SLACK_CHANNEL",
+    )
+    notifications: Path = Field(
+        default=Path("notifications.yaml"),
+        description="Webhooks and PagerDuty by severity and kind of alerts; without the file none",
+    )
+    webhooks_allow_private: bool = Field(
+        default=False, description="Webhooks may go to addresses in private ranges"
     )
     slack_incident_url: str | None = Field(
         default=None,

@@ -46,6 +46,12 @@ class SparkSettings(BaseSettings):
     escalation_watermark_seconds: int = Field(
         default=10, ge=1, description="So late an alert still counts for an escalation"
     )
+    pipeline_silent_seconds: float = Field(
+        default=900.0, ge=60, description="Without a log from any source for so long: an alert"
+    )
+    pipeline_stalled_seconds: float = Field(
+        default=600.0, ge=60, description="A streaming job without progress for so long: an alert"
+    )
     spark_stall_seconds: float = Field(
         default=300.0, gt=0, description="A batch that takes longer means a stalled driver"
     )

@@ -145,7 +145,7 @@ class Draft:
         """
         attributes = {**self.attributes, **self.odd}
         message = self.body if isinstance(self.body, str) else text_of(self.body) or ""
-        message = without_colours(message).strip("\r\n")
+        message = without_colours(message).strip("\r\n").removeprefix(" ")
         exception = self.fields.get("exception")
         if not message.strip():
             message = (exception or "").strip().split("\n", 1)[0] or "(no message)"

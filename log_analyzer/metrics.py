@@ -51,8 +51,16 @@ LOOP_FAILURES = Counter(
 INCIDENTS_MERGED = Counter(
     "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
 )
+INCIDENTS_SPLIT = Counter(
+    "firstcause_incidents_split", "Incidents that left one of which they were thought a part"
+)
 ALERTS = Counter(
     "firstcause_analyzer_alerts", "Alerts that the rules made and that were sent", ["severity"]
+)
+WEBHOOKS = Counter(
+    "firstcause_webhooks",
+    "Alerts told to a receiver of notifications.yaml, by outcome; failed ones are dead letters",
+    ["receiver", "outcome"],
 )
 ESCALATIONS = Counter("firstcause_analyzer_escalations", "Escalations stored")
 INCIDENTS_OPENED = Counter("firstcause_incidents_opened", "Incidents opened by this instance")

@@ -14,16 +14,10 @@ import structlog
 from cassandra.cluster import Session
 from prometheus_client import REGISTRY
 
-from firstcause.alerts.edited_file import EditedFile
-from firstcause.alerts.rules_file import load_rules
-from firstcause.alerts.store import AlertStore
-from firstcause.alerts.topic import AlertTopic
 from firstcause.health import serve_health
 from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.settings import Settings
-from firstcause.storage.log_history import LogHistory
 from firstcause.storage.patient_connection import connect_patiently
-from firstcause.storage.window_metrics import WindowHistory
 from firstcause.templates.shared_miner import SharedTemplateMiner
 from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
@@ -43,8 +37,9 @@ from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
 from log_analyzer.suspects.ranking_process import RankingProcess
+from log_analyzer.webhooks.wiring import webhook_consumer
 from log_analyzer.worker_passes import run_passes
-from log_analyzer.workers.alerts import AlertWorker
+from log_analyzer.workers.alert_wiring import alert_workers
 from log_analyzer.workers.analysis import AnalysisWorker
 from log_analyzer.workers.context import ContextWorker
 
@@ -57,9 +52,9 @@ _log = structlog.get_logger()
 class Analyzer:
     """Consumer loop in the calling thread; all else in threads of their own.
 
-    These are: messages, replies in their threads, buttons, context, analysis. They share nothing
-    but Cassandra and a hint that an incident has changed, so that any of them may be killed at any
-    moment.
+    These are: messages, replies in their threads, buttons, context, analysis, alerts, objectives.
+    They share nothing but Cassandra and a hint that an incident has changed, so that any of them
+    may be killed at any moment.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -141,7 +136,9 @@ class Analyzer:
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
-        self._start("alerts", partial(run_passes, "alerts", self._alerts(session).run_once))
+        for name, alerts in alert_workers(settings, session).items():
+            self._start(name, partial(run_passes, name, alerts.run_once))
+        self._start("webhooks", webhook_consumer(settings).run)
         graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(
             store=EpisodeStore(session),
@@ -168,18 +165,6 @@ class Analyzer:
         finally:
             ranking.close()
         _log.info("analyzer_stopped")
-
-    def _alerts(self, session: Session) -> AlertWorker:
-        settings = self._settings
-        return AlertWorker(
-            windows=WindowHistory(session),
-            services=LogHistory(session).services,
-            store=AlertStore(session),
-            load_rules=lambda: EditedFile(settings.alert_rules, load_rules),
-            send=AlertTopic(settings).send,
-            watermark_ms=settings.window_watermark_seconds * 1_000,
-            history_ms=settings.alert_history_hours * 3_600_000,
-        )
 
     def _start(self, name: str, worker: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=worker, args=(self.stopping,), name=name, daemon=True)

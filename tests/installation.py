@@ -99,6 +99,9 @@ def new_installation(home: Path, **overrides: object) -> Installation:
         "api_port": api,
         "search_metrics_port": indexer,
         "local_cassandra_heap": "1024m",
+        # Services stand idle between tests, and drivers are killed: no incident comes of that.
+        "pipeline_silent_seconds": 86_400.0,
+        "pipeline_stalled_seconds": 86_400.0,
         **overrides,
     }
     return Installation(Settings(**fields))  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ ANY_SERVICE: Final = "*"
 LONGEST_WINDOW: Final = timedelta(days=14)
 SHORTEST_WINDOW: Final = timedelta(days=1)
 _MS: Final = timedelta(milliseconds=1)
+LONGEST_WINDOW_MS: Final = LONGEST_WINDOW // _MS
 
 
 class Annotations(Part):
@@ -83,7 +84,9 @@ class Target(Part):
     @property
     def share(self) -> float:
         """Of good events, above 0 and below 1."""
-        return self.target if self.target is not None else (self.target_percent or 0.0) / 100
+        return (
+            self.target if self.target is not None else round((self.target_percent or 0) / 100, 12)
+        )
 
 
 class Spec(Part):

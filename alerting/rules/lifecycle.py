@@ -86,8 +86,8 @@ def advanced(
 def _begun(rule: Lifespan, onset_ms: int, window: WindowMetrics, said: Judgement) -> Alert:
     minutes = window.kind.length_ms // MINUTE_MS
     begun, ended = (iso(at_ms)[11:16] for at_ms in (window.start_ms, window.end_ms))
-    is_rule = rule.kind != "objective"
-    noun = "rule" if is_rule else "objective"
+    is_rule = rule.kind not in {"objective", "pipeline"}
+    noun = "rule" if is_rule else rule.kind
     when = f"in the {minutes} min from {begun} UTC on" if is_rule else f"as of {ended} UTC"
     return Alert(
         alert_id=alert_id(rule.name, window.service_name, onset_ms),

@@ -7,7 +7,7 @@ from cassandra.cluster import Session
 from alerting.alert import Alert
 from alerting.rules.engine import Engine
 from alerting.rules.model import RuleSet
-from alerting.windows import WindowKind
+from firstcause.alerts.stored_minutes import stored_minutes
 from firstcause.storage.log_history import LogHistory
 from firstcause.storage.window_metrics import WindowHistory
 
@@ -26,11 +26,7 @@ def backtested(
         end_ms: ms since the epoch.
         history_ms: so much time before is learned from.
     """
-    windows = WindowHistory(session)
-    rows = [
-        row
-        for service in LogHistory(session).services()
-        for row in windows.between(service, WindowKind.MINUTE, start_ms - history_ms, end_ms)
-    ]
+    services = LogHistory(session).services()
+    rows = stored_minutes(WindowHistory(session), services, start_ms - history_ms, end_ms)
     alerts = Engine(rules).judge(rows, end_ms)
     return [one for one in alerts if start_ms <= one.window_start_ms < end_ms]

@@ -29,8 +29,8 @@ def require_checkout() -> None:
 
 
 def _assemble() -> None:
-    from firstcause.cli import api, demo, history, keys, migrate, normal, services, spans
-    from firstcause.cli.alerting import alerts, rules
+    from firstcause.cli import api, demo, history, keys, mcp, migrate, normal, services, spans
+    from firstcause.cli.alerting import alerts, objectives, rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
     from ingest import commands as ingest_commands
@@ -44,8 +44,10 @@ def _assemble() -> None:
         history,
         keys,
         api,
+        mcp,
         alerts,
         rules,
+        objectives,
         spans,
         evaluate,
         evaluations,

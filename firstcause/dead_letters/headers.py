@@ -9,7 +9,7 @@ TOPIC: Final = "dlq.topic"
 PARTITION: Final = "dlq.partition"
 OFFSET: Final = "dlq.offset"
 CONSUMER: Final = "dlq.consumer"
-# Only with the reason `NOT_STORABLE`: the store's error, in one line.
+# Only with the reasons `NOT_STORABLE` and `NOT_DELIVERED`: the error, in one line.
 ERROR: Final = "dlq.error"
 # All that a dead letter's writer sets.
 HEADERS: Final = (REASON, TOPIC, PARTITION, OFFSET, CONSUMER, ERROR)
@@ -29,3 +29,5 @@ NOT_STORABLE: Final = "not_storable"
 PROCESSING_FAILED: Final = "processing_failed"
 UNREADABLE_ESCALATION: Final = "unreadable_escalation"
 UNREADABLE_ALERT: Final = "unreadable_alert"
+# An alert that a webhook did not take, however often it was sent.
+NOT_DELIVERED: Final = "not_delivered"

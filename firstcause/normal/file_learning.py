@@ -18,7 +18,7 @@ from firstcause.normal.composed_normal_store import ComposedNormalStore, NormalV
 from firstcause.normal.learned_hour_store import LearnedHourStore, SliceRecord
 from root_cause.evaluation.labelled_cases import read_events, read_spans
 from root_cause.normal.composition import chosen
-from root_cause.normal.learner import learn
+from root_cause.quiet_hours.own_noise import learn_with_noise
 from root_cause.quiet_hours.whole_traces import by_hour
 
 _NS_PER_MS: Final = 1_000_000
@@ -72,7 +72,7 @@ def learn_files(
     records = []
     for hour, own in by_hour(events, found).items():
         if own[0]:
-            slices.put(hour.start_ms, (hour,), learn(*own), len(own[0]), source, now_ms)
+            slices.put(hour.start_ms, (hour,), learn_with_noise(*own), len(own[0]), source, now_ms)
             record = slices.record(hour.start_ms)
             records += [record] if record else []
     version = compose_in_force(slices, normals)

@@ -109,7 +109,8 @@ def leading_level(text: str, start: int = 0) -> tuple[str, int] | None:
 
 
 _SIGNS_OF_FATAL = re.compile(
-    r"\b(panic:|fatal error:|FATAL\b|CRITICAL\b|OutOfMemoryError|segmentation fault|core dumped)"
+    r"\b(panic:|(?i:fatal error)\b|FATAL\b|CRITICAL\b|OutOfMemoryError|segmentation fault"
+    r"|core dumped)"
 )
 _SIGNS_OF_ERROR = re.compile(
     r"(\bERROR\b|\bSEVERE\b|\berror:|\[error\]|^Traceback \(most recent call last\)|"

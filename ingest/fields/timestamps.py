@@ -20,12 +20,17 @@ _NUMBER = re.compile(r"[0-9]{9,20}(\.[0-9]{1,9})?")
 _DATE_TIME = re.compile(
     r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})[T _]+"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(:(?P<second>\d{2})([.,:](?P<fraction>\d{1,9}))?)?"
-    r"\s?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?(?![\d:])"
+    r"\s?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?(?!\d|:\d)"
 )
-# 22/Nov/2026:09:20:00 +0000, as access logs write it.
+# 22/Nov/2026:09:20:00 +0000, as access logs write it; 22-Nov-2026 09:20:00 UTC.
 _ACCESS_LOG = re.compile(
-    r"(?P<day>\d{2})/(?P<name>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d{2}):(?P<minute>\d{2})"
-    r":(?P<second>\d{2})\s?(?P<zone>[+-]\d{4})?"
+    r"(?P<day>\d{1,2})[/ -](?P<name>[A-Z][a-z]{2})[/ -](?P<year>\d{4})[: ]"
+    r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?(?:\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
+)
+# Sun Nov 22 09:20:00.123456 2026, as C writes it.
+_ASCTIME = re.compile(
+    r"(?:[A-Z][a-z]{2} )(?P<name>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<hour>\d{2}):(?P<minute>\d{2})"
+    r":(?P<second>\d{2})(?:\.(?P<fraction>\d{1,9}))? (?P<year>\d{4})"
 )
 _MONTHS: Final = {
     name: number
@@ -67,14 +72,18 @@ def parse_time(value: Any, zone: tzinfo = UTC) -> SourceTime | None:
     text = value.strip()
     if _NUMBER.fullmatch(text):
         return _of_number(float(text) if "." in text else int(text))
-    match = _DATE_TIME.fullmatch(text) or _ACCESS_LOG.fullmatch(text)
+    match = _DATE_TIME.fullmatch(text) or _ACCESS_LOG.fullmatch(text) or _ASCTIME.fullmatch(text)
     return None if match is None else _of_match(match, zone)
 
 
 def leading_time(text: str, zone: tzinfo = UTC) -> tuple[SourceTime, int] | None:
     """A date and time at the start of a line, maybe in brackets, and where the rest begins."""
     start = 1 if text[:1] in "[(" else 0
-    match = _DATE_TIME.match(text, start) or _ACCESS_LOG.match(text, start)
+    match = (
+        _DATE_TIME.match(text, start)
+        or _ACCESS_LOG.match(text, start)
+        or _ASCTIME.match(text, start)
+    )
     if match is None:
         return None
     time = _of_match(match, zone)
@@ -114,11 +123,16 @@ def _of_object(value: Mapping[str, Any], zone: tzinfo) -> SourceTime | None:
         return parse_time(value["$date"], zone) if not isinstance(value["$date"], Mapping) else None
     for seconds_key, nanos_key in (("epochSecond", "nanoOfSecond"), ("seconds", "nanos")):
         seconds, nanos = value.get(seconds_key), value.get(nanos_key, 0)
-        if isinstance(seconds, str) and seconds.isdecimal() and len(seconds) < 16:  # noqa: PLR2004
-            seconds = int(seconds)
+        seconds, nanos = _integer(seconds), _integer(nanos)
         if type(seconds) is int and type(nanos) is int and abs(seconds) < 10**12:
             return SourceTime(seconds * 1_000 + nanos // 1_000_000, has_zone=True)
     return None
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str) and value.isdecimal() and len(value) < 16:  # noqa: PLR2004
+        return int(value)
+    return value
 
 
 def _of_match(match: re.Match[str], zone: tzinfo) -> SourceTime | None:

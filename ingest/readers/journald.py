@@ -23,9 +23,9 @@ _MAX_BYTE: Final = 255
 
 
 def matches(document: Mapping[str, Any]) -> bool:
-    """Whether it is the journal's own export, or Filebeat's of it."""
+    """Whether it is the journal's own export, or Vector's or Filebeat's of it."""
     return (
-        "MESSAGE" in document
+        ("MESSAGE" in document or "message" in document)
         and any(name in document for name in ("__REALTIME_TIMESTAMP", "PRIORITY", "_SYSTEMD_UNIT"))
     ) or isinstance(document.get("journald"), Mapping)
 
@@ -39,7 +39,7 @@ def read(document: Mapping[str, Any]) -> list[Draft]:
         document.get("PRIORITY", find(document, "log.syslog.priority")),
         Numbers.SYSLOG,
     )
-    for name in ("_SOURCE_REALTIME_TIMESTAMP", "@timestamp", "__REALTIME_TIMESTAMP"):
+    for name in ("_SOURCE_REALTIME_TIMESTAMP", "@timestamp", "timestamp", "__REALTIME_TIMESTAMP"):
         draft.take_time(name, document.get(name))
     if draft.time is None:
         draft.take_time("realtime", find(document, "journald.custom.realtime_timestamp"))
@@ -47,11 +47,27 @@ def read(document: Mapping[str, Any]) -> list[Draft]:
         document, ("service.name", "systemd.unit", "syslog.identifier", "process.name")
     )
     draft.take("service_name", service)
-    draft.take("instance", first_text(document, ("_HOSTNAME", "host.name", "host.hostname")))
+    draft.take(
+        "instance", first_text(document, ("_HOSTNAME", "host.name", "host.hostname", "host"))
+    )
     cursor, boot = document.get("__CURSOR"), document.get("_BOOT_ID")
     if isinstance(cursor, str):
         draft.identity = ("journald", cursor, str(boot))
-    draft.keep(document, _USED | {"message", "@timestamp", "agent", "@metadata", "ecs", "input"})
+    draft.keep(
+        document,
+        _USED
+        | {
+            "message",
+            "@timestamp",
+            "timestamp",
+            "host",
+            "source_type",
+            "agent",
+            "@metadata",
+            "ecs",
+            "input",
+        },
+    )
     return [draft]
 
 

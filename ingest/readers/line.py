@@ -1,4 +1,4 @@
-"""A line of text: CRI's prefix, JSON inside of text, klog, logfmt, a time and a level in front."""
+"""A line of text: CRI's prefix, JSON inside of text, logfmt, a trace id, a stack below the line."""
 
 from __future__ import annotations
 
@@ -9,34 +9,21 @@ from typing import Any, Final
 import orjson
 
 from ingest.draft import Draft
-from ingest.fields.levels import leading_level, level_of, without_colours
-from ingest.fields.timestamps import leading_time
+from ingest.fields.levels import level_of, without_colours
+from ingest.readers import line_head
 
 _CRI = re.compile(
     r"(?P<time>\d{4}-\d{2}-\d{2}T[0-9:.]+(?:Z|[+-]\d{2}:\d{2})) (?P<stream>stdout|stderr) "
     r"(?P<tag>[FP])(?::[A-Z:]+)? (?P<rest>.*)",
     re.DOTALL,
 )
-# klog and glog: Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg
-_KLOG = re.compile(
-    r"(?P<level>[IWEF])\d{4} \d{2}:\d{2}:\d{2}\.\d{6}\s+(?P<thread>\d+) "
-    r"(?P<caller>[^\s:\]]+:\d+)\] (?P<rest>.*)",
-    re.DOTALL,
-)
 _PAIR = re.compile(r'([A-Za-z_@][\w.@/-]{0,60})=("(?:[^"\\]|\\.)*"|[^\s"]*)(?:\s+|$)')
 _LOGFMT_KEYS: Final = frozenset({"level", "lvl", "severity", "msg", "message"})
-_PYTHON_BASIC = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):(?P<logger>[\w.]+):")
-# Small tokens between a time and a level: a thread, a process id, a logger.
-_BETWEEN = re.compile(r"\s*(?:\[[^\]\n]{1,80}\]|\([^)\n]{1,80}\)|[\w.$/:#@-]{1,80})(?:\s+-)?\s+")
-_MAX_BETWEEN: Final = 3
-# `[main] c.a.Checkout - text`, `12 --- [main] c.a.Checkout : text`.
-_JAVA_HEAD = re.compile(
-    r"\s*(?:\d+\s+---\s+)?(?:\[\s*(?P<thread>[^\]\n]{1,80})\]\s*){1,3}"
-    r"(?P<logger>[A-Za-z_$][\w.$]{1,120})\s*(?:\[[^\]\n]{0,80}\]\s*)?(?:-|:)\s+"
+_INLINE_TRACE = re.compile(
+    r"\btrace[_.]?id[\"']?\s?[=:]\s?[\"']?([0-9a-f]{32}|[0-9a-f]{16})\b", re.IGNORECASE
 )
-# A dotted name between a time and a level, as Python's usual format has it.
-_LOGGER_NAME = re.compile(r"(?<![\w.])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?![\w.:])")
-_SEPARATORS: Final = " \t-:|"
+_INLINE_SPAN = re.compile(r"\bspan[_.]?id[\"']?\s?[=:]\s?[\"']?([0-9a-f]{16})\b", re.IGNORECASE)
+_TRACE_CHARS: Final = 1_000
 _STACK_START = re.compile(
     r"^(?:Traceback \(most recent call last\):|[ \t]+at [\w$.<>]+|Caused by: |goroutine \d+ \[|"
     r"[ \t]+File \"[^\"]+\", line \d+)",
@@ -64,14 +51,29 @@ def read(draft: Draft) -> bool:
         draft.body = document
         return True
     if draft.is_raw_line:
-        _read_head(draft, text)
+        pairs = None if line_head.is_klog(text) else logfmt(text)
+        if pairs is not None:
+            draft.body = pairs
+            return False
+        line_head.read(draft, text)
+    _read_inline_trace(draft)
     _split_stack(draft)
     return False
 
 
+def _read_inline_trace(draft: Draft) -> None:
+    """`[trace_id=... span_id=...]` in a line of text, where nothing else told a trace."""
+    if "trace_id" in draft.fields or "race" not in draft.body[:_TRACE_CHARS]:
+        return
+    for name, pattern in (("trace_id", _INLINE_TRACE), ("span_id", _INLINE_SPAN)):
+        if match := pattern.search(draft.body, 0, _TRACE_CHARS):
+            draft.take_trace(name, name, match[1])
+
+
 def json_inside(text: str) -> Mapping[str, Any] | None:
     """The JSON object that a text is, with blanks around it at most; None when it is none."""
-    stripped = text.strip()
+    # `@cee:` is the sign of JSON within syslog.
+    stripped = text.strip().removeprefix("@cee:").lstrip()
     if not (stripped.startswith("{") and stripped.endswith("}")):
         return None
     try:
@@ -79,63 +81,6 @@ def json_inside(text: str) -> Mapping[str, Any] | None:
     except (orjson.JSONDecodeError, RecursionError):
         return None
     return document if isinstance(document, dict) and document else None
-
-
-def _read_head(draft: Draft, text: str) -> None:
-    if match := _KLOG.fullmatch(text):
-        draft.take_level("klog", match["level"])
-        draft.attributes.update(thread=match["thread"], caller=match["caller"])
-        draft.body = match["rest"]
-        return
-    pairs = logfmt(text)
-    if pairs is not None:
-        draft.body = pairs
-        return
-    start = 0
-    if leading := leading_time(text, draft.zone):
-        time, start = leading
-        if (time.has_zone or draft.time is None) and "time" not in draft.pinned:
-            draft.time = time
-    if match := _PYTHON_BASIC.match(text, start):
-        draft.take_level("level", match["level"])
-        draft.take("logger", match["logger"])
-        draft.body = text[match.end() :].lstrip()
-        return
-    found = _level_near(text, start)
-    if found is None:
-        return
-    level, end = found
-    draft.take_level("level", level)
-    if name := _LOGGER_NAME.search(text, start, end):
-        draft.take("logger", name[0])
-    if start == 0 and (later := leading_time(text[end:])):
-        # `ERROR 2026-11-22 09:20:00,123 text`: the time comes second.
-        draft.take_time("time", text[end : end + later[1]].strip("[]() "))
-        end += later[1]
-    head = _JAVA_HEAD.match(text, end)
-    if head is not None:
-        draft.take("logger", head["logger"])
-        draft.attributes["thread"] = head["thread"].strip()
-        end = head.end()
-    rest = text[end:].lstrip(_SEPARATORS)
-    if rest:
-        draft.body = rest
-
-
-def _level_near(text: str, start: int) -> tuple[str, int] | None:
-    """The level word at the place, or behind up to three small tokens after a time."""
-    found = leading_level(text, start)
-    if found is not None or start == 0:
-        return found
-    for _ in range(_MAX_BETWEEN):
-        between = _BETWEEN.match(text, start)
-        if between is None:
-            return None
-        start = between.end()
-        found = leading_level(text, start)
-        if found is not None:
-            return found
-    return None
 
 
 def logfmt(text: str) -> dict[str, str] | None:

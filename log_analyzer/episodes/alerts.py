@@ -59,7 +59,7 @@ def read_alert(value: bytes | None, received_ms: int) -> AlertEvent | None:
 
     Returns:
         The alert as an error that happened at the start of its window; None when it is of severity
-        low or medium, and opens no incident.
+        low or medium, and opens no incident, and when it says the end of an alert.
 
     Raises:
         UnreadableServiceMessage: it is none. Nothing else is raised, whatever the bytes.
@@ -75,7 +75,9 @@ def read_alert(value: bytes | None, received_ms: int) -> AlertEvent | None:
     start_ms, end_ms = message.time_ms("window_start"), message.time_ms("window_end")
     if not start_ms <= end_ms <= min(start_ms + _LONGEST_MS, received_ms + FUTURE_LIMIT_MS):
         raise UnreadableServiceMessage("window_end is before window_start, or in the future")
-    if severity in _QUIET:
+    # The end of an alert that was told before.
+    is_end = fields.get("resolved_at") is not None
+    if severity in _QUIET or is_end:
         return None
     return AlertEvent(
         log_id=str(message.message_id),

@@ -15,6 +15,7 @@ from log_analyzer.intake.uncommitted_batch import SourceMessage
 # An attempt ends before its flush does, so that none is left behind for the next one's queue.
 DELIVERY_SECONDS: Final = 20.0
 FLUSH_SECONDS: Final = 30.0
+ERROR_CHARS: Final = 1_000
 
 _log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ class DeadLetterWriter:
             }
         )
 
-    def put(self, source: SourceMessage, reason: str) -> None:
+    def put(self, source: SourceMessage, reason: str, error: str | None = None) -> None:
         """Sends one and waits for the acknowledgement, at most `FLUSH_SECONDS`.
 
         Key, value and headers are the source's; headers of our own names are replaced, since a
@@ -58,6 +59,8 @@ class DeadLetterWriter:
             dead_letter.OFFSET: str(source.offset),
             dead_letter.CONSUMER: self._consumer,
         }.items()
+        if error is not None:
+            headers.append((dead_letter.ERROR, error[:ERROR_CHARS]))
         try:
             self._producer.produce(
                 self._topic,

@@ -25,7 +25,7 @@ from root_cause.evaluation.labelled_cases import (
 from root_cause.evaluation.log_damage import Degradation, Recording
 from root_cause.evaluation.references import positions
 from root_cause.normal.learned_counts import Normal
-from root_cause.normal.learner import learn
+from root_cause.quiet_hours.own_noise import learn_with_noise
 from root_cause.ranking.ranker import Ranking, rank
 
 _FIRST_THREE: Final = 3
@@ -152,7 +152,7 @@ def ranked_cases(folder: Path, conditions: Conditions) -> Iterator[RankedCase]:
             continue
         free = None if conditions.without_normal else case.recording
         if free is not None and free not in normals:
-            normals[free] = learn(*_recording(free.logs, free.spans, conditions, 0))
+            normals[free] = learn_with_noise(*_recording(free.logs, free.spans, conditions, 0))
         events, spans = _recording(
             case.folder / "logs.jsonl.gz", case.folder / "spans.jsonl.gz", conditions, number + 1
         )

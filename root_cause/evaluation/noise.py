@@ -10,7 +10,7 @@ from typing import Final
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
 from root_cause.evaluation.log_damage import Recording
-from root_cause.normal.learner import learn
+from root_cause.quiet_hours.own_noise import learn_with_noise
 from root_cause.quiet_hours.whole_traces import Trace, traces_of
 from root_cause.ranking.ranker import rank
 
@@ -41,7 +41,7 @@ class NoiseRanking:
 def ranked(pairs: Iterable[Pair]) -> Iterator[NoiseRanking]:
     """Ranks each pair; about a second for one of 25,000 events."""
     for pair in pairs:
-        ranking = rank(*pair.window, learn(*pair.normal))
+        ranking = rank(*pair.window, learn_with_noise(*pair.normal))
         score = ranking.suspects[0].score if ranking.suspects else 0.0
         yield NoiseRanking(pair.says, ranking.culprit, score)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,6 +33,8 @@ _LEAST_SPREAD: Final = 3
 # The window's first part is a fifth of it: a quarter of the rest.
 _LEAST_EARLY: Final = 0.25
 _LOG_IDS: Final = 3
+# What a service writes within that time, in one request, is of one failure.
+_BREATH_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def failure_evidence(
         names: of all services.
         lines: of the window, as `control` counts them.
     """
-    weights = _weights(complaints, control, names, lines)
+    weights = _told_once(complaints, _weights(complaints, control, names, lines))
     blames = blames_of(complaints, weights, traces)
     onsets = _onsets(complaints, weights, blames)
     return [
@@ -122,6 +125,39 @@ def _weights(
         news = significance(nats / _dispersion(one)) * _begun(one, control, lines)
         found.append(one.weight * news)
     return found
+
+
+def _told_once(complaints: Sequence[Complaint], weights: Sequence[float]) -> list[float]:
+    """The weights, where what a service says in one breath counts once, at its heaviest.
+
+    One failure is told line by line, and a service that starts warns of each of its settings.
+    Lines about different peers, or of different requests, are of different failures.
+    """
+    told: dict[tuple[str, str, tuple[str, ...]], list[int]] = defaultdict(list)
+    kept = [0.0] * len(complaints)
+    for at in sorted(
+        range(len(kept)),
+        key=lambda at: (-weights[at], complaints[at].first_ms, complaints[at].text),
+    ):
+        one = complaints[at]
+        if not weights[at]:
+            continue
+        peers = tuple(sorted(one.named))
+        moments = [
+            ((one.service_name, event.trace_id or "", peers), event.timestamp_ms)
+            for event in one.events
+        ]
+        alone = sum(not _is_near(told.get(mark, ()), at_ms) for mark, at_ms in moments)
+        kept[at] = weights[at] * alone / len(moments)
+        for mark, at_ms in moments:
+            insort(told[mark], at_ms)
+    return kept
+
+
+def _is_near(moments: Sequence[int], at_ms: int) -> bool:
+    """True if one of these moments, in order, is within a breath of another one."""
+    at = bisect_left(moments, at_ms - _BREATH_MS)
+    return at < len(moments) and moments[at] <= at_ms + _BREATH_MS
 
 
 def _begun(one: Complaint, control: Control, lines: int) -> float:

@@ -20,7 +20,10 @@ _LEVEL: Final = 9
 def encode(normal: Normal) -> dict[str, bytes]:
     """A row by service name, and one under `TOTALS`; equal normals make equal rows."""
     rows = {name: _packed(_service(part)) for name, part in normal.services.items()}
-    rows[TOTALS] = _packed({"version": VERSION, "traces": normal.traces})
+    totals: dict[str, Any] = {"version": VERSION, "traces": normal.traces}
+    if normal.noise:
+        totals["noise"] = sorted([score, count] for score, count in normal.noise.items())
+    rows[TOTALS] = _packed(totals)
     return rows
 
 
@@ -41,6 +44,7 @@ def decode(rows: Mapping[str, bytes]) -> Normal:
                 )
             if name == TOTALS:
                 normal.traces = read["traces"]
+                normal.noise.update(dict(read.get("noise", ())))
             else:
                 normal.services[name] = _part(read)
         except (zlib.error, orjson.JSONDecodeError, KeyError, IndexError, ValueError) as error:

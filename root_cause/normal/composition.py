@@ -115,6 +115,7 @@ def _of_current_versions(
             Normal(
                 {name: part for name, part in normal.services.items() if at >= first[name]},
                 normal.traces,
+                normal.noise,
             ),
         )
         for at, (hour, normal) in enumerate(learned)

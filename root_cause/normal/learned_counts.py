@@ -52,10 +52,13 @@ class Normal:
     Attributes:
         services: by name.
         traces: from how many traces it was learned; events without a trace are in none.
+        noise: how often stretches of it, ranked against other stretches of it, reached each
+            highest score, in hundredths (`quiet_hours/own_noise.py`).
     """
 
     services: dict[str, ServiceNormal] = field(default_factory=dict)
     traces: int = 0
+    noise: Counter[int] = field(default_factory=Counter)
 
     def of(self, service_name: str) -> ServiceNormal:
         """A service's normal, to count into; an empty one for a new service."""
@@ -77,6 +80,7 @@ def merge(normals: Iterable[Normal]) -> Normal:
     total = Normal()
     for normal in normals:
         total.traces += normal.traces
+        total.noise.update(normal.noise)
         for name, part in normal.services.items():
             found = total.of(name)
             for counts, more in zip(_plain(found), _plain(part), strict=True):
@@ -92,11 +96,13 @@ def merge(normals: Iterable[Normal]) -> Normal:
 def decayed(normal: Normal, factor: float) -> Normal:
     """The same with every count at a fraction, rounded; what gets to nothing is forgotten.
 
+    Its noise stays: it is a handful of scores, and how much a system varies does not age.
+
     Args:
         normal: stays as it is.
         factor: 0 forgets all, 1 nothing.
     """
-    found = Normal(traces=round(normal.traces * factor))
+    found = Normal(traces=round(normal.traces * factor), noise=Counter(normal.noise))
     for name, part in normal.services.items():
         weaker = ServiceNormal()
         for counts, old in zip(_plain(weaker), _plain(part), strict=True):

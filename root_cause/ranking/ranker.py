@@ -36,6 +36,10 @@ from root_cause.traces.event_key import event_key, kind_of
 CONFIDENT_FROM: Final = 1.5
 # The same without a normal: a window's beginning knows less.
 CONFIDENT_FROM_ON_FIRST_DAY: Final = 2.25
+# Noise is stored in these parts of a score.
+HUNDREDTHS: Final = 100
+# One in fifty fault-free times may show more than what counts as noise.
+_MORE_THAN_NOISE: Final = 50
 # Scores nearer to one another than that leave both suspect.
 STANDS_OUT: Final = 2.5
 STARTS_EVERY_MS: Final = 30_000
@@ -76,12 +80,14 @@ class Ranking:
             then, and no more.
         has_normal: False where nothing was learned as normal, so that the window's own beginning
             was all that it could be compared with.
+        noise: the score that stretches of normal reach against one another.
     """
 
     suspects: tuple[Suspect, ...]
     fits_normal: bool = True
     clocks_moved: bool = False
     has_normal: bool = True
+    noise: float = 0.0
 
     @property
     def inconclusive(self) -> bool:
@@ -92,7 +98,7 @@ class Ranking:
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
         first, second = ([suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0])[:2]
-        least = CONFIDENT_FROM if self.has_normal else CONFIDENT_FROM_ON_FIRST_DAY
+        least = max(self.noise, CONFIDENT_FROM if self.has_normal else CONFIDENT_FROM_ON_FIRST_DAY)
         told = self.fits_normal and not self.clocks_moved
         if not told or first < max(least, STANDS_OUT * second):
             return None
@@ -164,7 +170,28 @@ def rank(
     for fact in facts[added:]:
         first_part.add(fact)
     suspects = tuple(_in_order(best, FirstPart(first_part)))
-    return Ranking(suspects, fits_normal, window.clocks_moved, has_normal=has_normal)
+    return Ranking(
+        suspects,
+        fits_normal,
+        window.clocks_moved,
+        has_normal=has_normal,
+        noise=noise_of(normal) if has_normal else 0.0,
+    )
+
+
+def noise_of(normal: Normal) -> float:
+    """The score up to which fault-free time may come; 0 if that was never measured.
+
+    At most one in fifty stretches of normal exceeds it. The next stretch exceeds all n before it
+    with a chance of 1 / (n + 1): by so much it is higher than the highest of them.
+    """
+    stretches = normal.noise.total()
+    more = stretches // _MORE_THAN_NOISE
+    for score in sorted(normal.noise, reverse=True):
+        more -= normal.noise[score]
+        if more < 0:
+            return score / HUNDREDTHS * (1 + 1 / (stretches + 1))
+    return 0.0
 
 
 def _failures(

@@ -27,6 +27,7 @@ from firstcause.storage.stored_time import datetime_from_ms
 from root_cause.normal.codec import TOTALS, decode, encode
 from root_cause.normal.learned_counts import Normal, merge
 from root_cause.normal.learner import learn
+from root_cause.quiet_hours.own_noise import own_noise
 from root_cause.quiet_hours.quiet_stretches import TimeRange, quiet_stretches
 from root_cause.quiet_hours.soundness import (
     MOST_EVENTS_OF_WINDOW,
@@ -157,13 +158,13 @@ class NormalLearner:
         window = F.expr(f"{AT_MS} div {WINDOW_MS}")
         counts = [row["count"] for row in rows.groupBy(window).count().collect()]
         why = None
+        thinned = math.ceil(max(counts, default=0) / MOST_EVENTS_OF_WINDOW)
+        sample = rows
+        if thinned > 1:
+            sample = rows.where(F.pmod(F.xxhash64(TRACE), F.lit(thinned)) == 0)
+        found = starting_in(stretches, *read_rows(sample.toLocalIterator()))
         if not vouched:
             in_force = self._normals.load(hour.start_ms, LOAD_SECONDS)
-            thinned = math.ceil(max(counts, default=0) / MOST_EVENTS_OF_WINDOW)
-            sample = rows
-            if thinned > 1:
-                sample = rows.where(F.pmod(F.xxhash64(TRACE), F.lit(thinned)) == 0)
-            found = starting_in(stretches, *read_rows(sample.toLocalIterator()))
             why = why_unsound(*found, in_force.normal if in_force else None)
         if why is not None:
             return self._refuse(hour, stretches, why)
@@ -174,6 +175,7 @@ class NormalLearner:
             .collect()
         )
         normal, events = _merged(learned), sum(row["events"] for row in learned)
+        normal.noise = own_noise(*found)
         if not normal.traces and not normal.services:
             return self._refuse(hour, stretches, f"{TOO_LITTLE}: no trace starts in it")
         source = VOUCHED_FOR if vouched else FROM_LOGS

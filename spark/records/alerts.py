@@ -13,7 +13,10 @@ from firstcause.events.alert_reason import REQUIRED_FIELDS, UnreadableAlertReaso
 from spark.records.json_records import JsonObjects, byte_checks, first_reason, says_nothing, trimmed
 
 # Of whoever sends them; what else an alert has is none of a reader's business here.
-_SCHEMA: Final = StructType([StructField(name, StringType()) for name in REQUIRED_FIELDS])
+_RESOLVED: Final = "resolved_at"
+_SCHEMA: Final = StructType(
+    [StructField(name, StringType()) for name in (*REQUIRED_FIELDS, _RESOLVED)]
+)
 
 
 class AlertReader:
@@ -26,12 +29,15 @@ class AlertReader:
     def read(self, records: DataFrame) -> DataFrame:
         """Plans the reading of rows of Spark's Kafka source; runs nothing.
 
+        Messages that say the end of an alert are left out: the alert was told before.
+
         Returns:
             The same rows with `alert_id`, `service_name` and `event_ms` (since the epoch), and
             `reason`: the text of an `UnreadableAlertReason`, or null. Where it is set, the other
             three are null.
         """
         read = self._objects.read(records).withColumn("reason", self._reason)
+        read = read.where(F.col("reason").isNotNull() | says_nothing(_raw(_RESOLVED)))
         is_alert = F.col("reason").isNull()
         return read.select(
             *records.columns,

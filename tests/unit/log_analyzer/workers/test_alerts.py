@@ -19,6 +19,7 @@ from firstcause.alerts.edited_file import EditedFile
 from firstcause.alerts.rules_file import load_rules
 from firstcause.alerts.store import StoredAlert
 from log_analyzer.workers.alerts import AlertWorker
+from log_analyzer.workers.rule_watch import RuleWatch
 from tests.unit.alerting.test_engine import BROKE, ERRORS, SILENT, START_MS, minute, rules
 
 WATERMARK_MS = 120_000
@@ -52,14 +53,20 @@ class Installation:
         self.fails: Exception | None = None
 
     def worker(self) -> AlertWorker:
-        return AlertWorker(
+        store = self.Store(self)
+        watch = RuleWatch(
             windows=self,
             services=lambda: {name for name, _ in self.rows if name},
-            store=self.Store(self),
+            store=store,
             load_rules=lambda: EditedFile(self.path, load_rules),
-            send=self.send,
             watermark_ms=WATERMARK_MS,
             history_ms=24 * 60 * MINUTE_MS,
+            clock_ms=lambda: self.now_ms,
+        )
+        return AlertWorker(
+            watch,
+            store=store,
+            send=self.send,
             clock_ms=lambda: self.now_ms,
             monotonic=lambda: self.now_ms / 1_000,
         )
@@ -131,7 +138,10 @@ def test_an_alert_is_told_once_when_its_minute_is_closed_and_its_end_is_stored(
     assert alert.alert_id == alert_id("errors", "cart", START_MS + 5 * MINUTE_MS)
     for at in range(7, 15):
         turn(own, worker, minute(at))
-    assert own.sent == [alert]
+    # The end is told once as well, under the same id.
+    firing, ended = own.sent
+    assert firing == alert
+    assert (ended.alert_id, ended.resolved_ms) == (alert.alert_id, START_MS + 9 * MINUTE_MS)
     [stored] = own.stored.values()
     assert stored.told_ms is not None
     assert stored.alert.resolved_ms == START_MS + 9 * MINUTE_MS

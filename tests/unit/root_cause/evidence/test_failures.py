@@ -71,6 +71,40 @@ def test_one_error_with_a_stack_trace_names_its_service() -> None:
     assert "with a stack trace of its code; it is new" in told[0].sentence
 
 
+def test_a_failure_that_is_told_in_three_lines_counts_once() -> None:
+    crash = line("scheduler", 100_000, CRASH)
+    echoes = [
+        line("scheduler", 100_010, "could not reserve"),
+        line("scheduler", 100_020, "order is given up"),
+        line("scheduler", 100_030, "queue may be slow", "WARN"),
+    ]
+    usual = normal_of_heartbeats()
+    once = rank([*quiet_window(), crash], [], usual).suspects[0].score
+    told = rank([*quiet_window(), crash, *echoes], [], usual).suspects[0]
+    assert told.score == pytest.approx(once, rel=0.01)
+    assert [piece.finding.log_ids for piece in told.pieces] == [(crash.log_id,)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line("scheduler", 130_000, "could not reserve"),
+        replace(line("scheduler", 100_010, "could not reserve"), trace_id="7" * 32),
+        line("scheduler", 100_010, "worker does not answer"),
+    ],
+    ids=["later", "of another request", "about a peer"],
+)
+def test_another_failure_of_the_same_service_counts_besides(other: LogEvent) -> None:
+    window = [*quiet_window(), line("scheduler", 100_000, "order is given up")]
+    usual = normal_of_heartbeats()
+    complaints = [
+        {log_id for one in rank(events, [], usual).suspects for piece in one.pieces
+         for log_id in piece.finding.log_ids}
+        for events in (window, [*window, other])
+    ]  # fmt: skip
+    assert complaints[1] - complaints[0] == {other.log_id}
+
+
 def test_without_a_normal_the_same_service_is_first() -> None:
     assert first_of(rank([*quiet_window(), line("scheduler", 100_000, CRASH)], [], None)) == [
         "scheduler"

@@ -1,0 +1,1 @@
+"""Tells alerts to webhooks and PagerDuty, from the topic of alerts."""

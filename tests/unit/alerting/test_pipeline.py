@@ -1,0 +1,134 @@
+"""Firstcause's own pipeline: what is an alert, what is none, and what a restart changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.alert import Alert
+from alerting.pipeline import JobReading, PipelineJudge, PipelineLimits, Reading
+from alerting.windows import MINUTE_MS
+
+START_MS = 1_767_225_600_000
+LIMITS = PipelineLimits(silent_ms=15 * MINUTE_MS, stalled_ms=10 * MINUTE_MS)
+
+
+def reading(
+    at: int,
+    *,
+    quiet: float | None = 0,
+    letters: int | None = 0,
+    jobs: Sequence[tuple[str, float, float, int | None]] = (),
+) -> Reading:
+    """Minutes since the last log, since heartbeats and since progress; all before `at`."""
+    at_ms = START_MS + at * MINUTE_MS
+
+    def ago(minutes: float) -> int:
+        return at_ms - int(minutes * MINUTE_MS)
+
+    return Reading(
+        at_ms,
+        None if quiet is None else ago(quiet),
+        letters,
+        [JobReading(job, ago(beat), ago(done), lag) for job, beat, done, lag in jobs],
+    )
+
+
+def judged(readings: Sequence[Reading], judge: PipelineJudge | None = None) -> dict[str, Alert]:
+    judge = judge or PipelineJudge(LIMITS)
+    last: dict[str, Alert] = {}
+    for one in readings:
+        last.update((alert.rule, alert) for alert in judge.judge(one))
+    return last
+
+
+def ended(alert: Alert) -> int | None:
+    return None if alert.resolved_ms is None else (alert.resolved_ms - START_MS) // MINUTE_MS
+
+
+def test_no_log_from_any_source_is_an_alert_until_one_comes() -> None:
+    readings = [reading(at, quiet=at) for at in range(1, 21)]
+    assert judged(readings[:15]) == {}
+    (alert,) = judged(readings).values()
+    assert (alert.rule, alert.severity, alert.service_name, alert.kind) == (
+        "no_logs",
+        "high",
+        "firstcause",
+        "pipeline",
+    )
+    assert "no log came from any source for 16 min, as of 00:16 UTC" in alert.sentence
+    (alert,) = judged([*readings, reading(21)]).values()
+    assert ended(alert) == 21
+
+
+def test_while_nobody_ever_sent_a_log_or_kafka_is_away_nothing_is_said() -> None:
+    assert judged([reading(at, quiet=None, letters=None) for at in range(60)]) == {}
+    # An alert that lasts is not over because nobody knows.
+    readings = [reading(20, quiet=20), *(reading(at, quiet=None) for at in range(21, 60))]
+    (alert,) = judged(readings).values()
+    assert alert.resolved_ms is None
+
+
+@pytest.mark.parametrize(
+    ("beat", "done", "said"),
+    [(11, 11, "gives no sign of life for 11 min"), (0, 12, "makes no progress for 12 min")],
+)
+def test_a_job_that_hangs_is_an_alert(beat: float, done: float, said: str) -> None:
+    alerts = judged([reading(30, jobs=[("store_logs", beat, done, 0), ("spans", 0, 0, 0)])])
+    (alert,) = alerts.values()
+    assert (alert.rule, alert.severity) == ("job_stalled:store_logs", "high")
+    assert said in alert.sentence
+
+
+def test_a_job_that_was_off_for_a_day_or_is_gone_is_not_missed() -> None:
+    assert judged([reading(30, jobs=[("spans", 25 * 60, 25 * 60, 0)])]) == {}
+    readings = [reading(30, jobs=[("spans", 11, 11, 0)]), *(reading(at) for at in (31, 32))]
+    (alert,) = judged(readings).values()
+    assert ended(alert) == 32
+
+
+def lagging(lags: Sequence[int | None]) -> list[Reading]:
+    return [reading(at, jobs=[("store_logs", 0, 0, lag)]) for at, lag in enumerate(lags)]
+
+
+def test_a_lag_that_grows_is_an_alert_and_one_that_shrinks_is_none() -> None:
+    growing = [5_000 * at for at in range(11)]
+    (alert,) = judged(lagging(growing)).values()
+    assert alert.rule == "job_behind:store_logs"
+    assert "50,000 messages behind, 50,000 more than 10 min ago" in alert.sentence
+    # Back to nothing: over after five minutes that are no worse than ten minutes before.
+    (alert,) = judged(lagging([*growing, *[0] * 20])).values()
+    assert ended(alert) is not None
+    assert judged(lagging([900_000 - 50_000 * at for at in range(15)])) == {}
+    assert judged(lagging([900 * at for at in range(12)])) == {}
+    assert judged(lagging([None] * 20)) == {}
+
+
+def test_dead_letters_of_an_hour_are_one_alert() -> None:
+    counts = [0, 3, 3, 4, *[4] * 59]
+    (alert,) = judged([reading(at, letters=count) for at, count in enumerate(counts)]).values()
+    assert (alert.rule, alert.severity, alert.observed) == ("dead_letters", "medium", 3)
+    assert alert.resolved_ms is None
+    readings = [reading(at, letters=count) for at, count in enumerate([*counts, 4])]
+    (alert,) = judged(readings).values()
+    assert ended(alert) == 63
+
+
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=40), st.data())
+def test_a_restart_or_another_instance_goes_on_with_the_same_alerts(
+    quiet: list[int], data: st.DataObject
+) -> None:
+    readings = [reading(at, quiet=minutes) for at, minutes in enumerate(quiet)]
+    cut = data.draw(st.integers(1, len(readings) - 1))
+    whole, before = PipelineJudge(LIMITS), PipelineJudge(LIMITS)
+    expected = {one.alert_id: one for at in readings for one in whole.judge(at)}
+    found = {one.alert_id: one for at in readings[:cut] for one in before.judge(at)}
+    after = PipelineJudge(LIMITS)
+    for at in readings[cut:]:
+        # What is stored is read before each look.
+        after.resume(list(found.values()), at.at_ms - MINUTE_MS)
+        found.update((one.alert_id, one) for one in after.judge(at))
+    assert found == expected
