@@ -56,9 +56,7 @@ def test_each_tool_tells_what_is_there() -> None:
     assert told["objectives"]["items"][0]["good_share"] == 0.95
 
 
-@pytest.mark.parametrize(
-    "text", ["x" * 4_000, "\x00\x1b[31m" * 700, "日本語" * 1_000, '"\\' * 2_000]
-)
+@pytest.mark.parametrize("text", ["x" * 800, "\x00\x1b[31m" * 200, "日本語" * 300, '"\\' * 500])
 def test_answers_are_at_most_8_kilobytes(text: str) -> None:
     world = World([f"{number} {text}" for number in range(50)])
     for name, result in zip(QUESTIONS, ask(world, list(QUESTIONS.items())), strict=True):
