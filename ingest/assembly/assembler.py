@@ -18,6 +18,8 @@ MAX_EVENT_CHARS: Final = 512 * 1024
 MAX_EVENT_LINES: Final = 2_000
 # Events that wait, in a partition: beyond it the oldest is taken as it is.
 MAX_HELD_EVENTS: Final = 50_000
+# And of their text, whatever its lines are like.
+MAX_HELD_CHARS: Final = 64 * 1024 * 1024
 
 _MAY_HAVE_STACK: Final = frozenset({"WARN", "ERROR", "FATAL"})
 
@@ -64,6 +66,7 @@ class PartitionAssembler:
 
     _queue: deque[_Held] = field(default_factory=deque)
     _open: dict[str, _Held] = field(default_factory=dict)
+    _chars: int = 0
 
     def add(self, reading: Reading, position: Position, received_ms: int, now_ms: int) -> None:
         """Takes the events of one record. What is whole by then `ready` gives."""
@@ -80,7 +83,7 @@ class PartitionAssembler:
         The entries of one record leave together, so an offset never stands for half a record.
         """
         while self._queue:
-            too_many = len(self._queue) > MAX_HELD_EVENTS
+            too_many = len(self._queue) > MAX_HELD_EVENTS or self._chars > MAX_HELD_CHARS
             record = self._first_record()
             if not too_many and any(
                 held.is_open and now_ms - held.opened_ms < MAX_WAIT_MS for held in record
@@ -88,6 +91,7 @@ class PartitionAssembler:
                 return
             for held in record:
                 self._queue.popleft()
+                self._chars -= held.chars
                 self._close(held)
                 yield held.entry
 
@@ -95,6 +99,7 @@ class PartitionAssembler:
         """All that is held, as it is: at the end of a file."""
         while self._queue:
             held = self._queue.popleft()
+            self._chars -= held.chars
             self._close(held)
             yield held.entry
 
@@ -121,6 +126,7 @@ class PartitionAssembler:
         if before is not None and _belongs(before, draft, text):
             before.lines.append(text)
             before.chars += len(text) + 1
+            self._chars += len(text) + 1
             if len(before.lines) >= MAX_EVENT_LINES or before.chars >= MAX_EVENT_CHARS:
                 self._close(before)
             return
@@ -129,12 +135,14 @@ class PartitionAssembler:
         held = _Held(event, now_ms, [text], len(text), is_piece=draft.is_piece)
         held.is_open = draft.is_piece or _may_have_stack(draft, text)
         self._queue.append(held)
+        self._chars += held.chars
         if held.is_open:
             self._open[stream] = held
 
     def _join_piece(self, held: _Held, draft: Draft) -> None:
         held.lines.append(draft.line or _text(draft))
         held.chars += len(held.lines[-1])
+        self._chars += len(held.lines[-1])
         if not draft.is_piece or held.chars >= MAX_EVENT_CHARS:
             self._close(held)
 

@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-from ingest.assembly.assembler import MAX_EVENT_LINES, MAX_WAIT_MS, PartitionAssembler
+from ingest.assembly.assembler import (
+    MAX_EVENT_LINES,
+    MAX_HELD_CHARS,
+    MAX_WAIT_MS,
+    PartitionAssembler,
+)
 from ingest.reading import Position, read_record
 
 RECEIVED_MS = 1_795_343_000_000
@@ -139,3 +144,18 @@ def test_a_record_with_a_level_of_its_own_is_no_continuation():
         docker(json.dumps({"level": "info", "msg": "\tat x"}) + "\n"),
     ]
     assert len(assembled(records)) == 2
+
+
+def test_what_waits_is_bounded_by_its_text_too():
+    assembler, size = PartitionAssembler(), 1_000_000
+    first = read_record(docker(f"{JAVA[0]}\n").encode(), "auto", RECEIVED_MS)
+    assembler.add(first, Position("t", 0, 0), RECEIVED_MS, 0)
+    long = read_record(docker("INFO " + "x" * size + "\n", container="b").encode(), "auto", 1)
+    most = 0
+    for offset in range(1, 3 * MAX_HELD_CHARS // size):
+        assembler.add(long, Position("t", 0, offset), RECEIVED_MS, 0)
+        list(assembler.ready(0))
+        most = max(most, len(assembler))
+    assert most <= MAX_HELD_CHARS // size + 2
+    list(assembler.flush())
+    assert len(assembler) == 0
