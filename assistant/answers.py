@@ -160,15 +160,18 @@ def normal(sources: Sources, service: str) -> Answer:
             "Nothing is learned as normal of this service. The tool services lists the names; the "
             "DAG learn_normal learns each hour."
         )
-    parts = asdict(summary)
+    parts: dict[str, tuple[Any, ...]] = {
+        "usual_error": summary.errors,
+        "time": summary.times,
+        "follows": summary.followings,
+        "rate": summary.rates,
+    }
     # A row of each part in turn, so that a cut leaves something of all.
-    kinds = {"errors": "usual_error", "times": "time", "followings": "follows", "rates": "rate"}
-    longest = max((len(rows) for rows in parts.values()), default=0)
     items = [
-        {"kind": kind, **parts[part][at]}
-        for at in range(longest)
-        for part, kind in kinds.items()
-        if at < len(parts[part])
+        {"kind": kind, **asdict(rows[at])}
+        for at in range(max(map(len, parts.values())))
+        for kind, rows in parts.items()
+        if at < len(rows)
     ]
     return Answer({"service": service}, items)
 
