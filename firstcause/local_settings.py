@@ -17,5 +17,9 @@ class LocalSettings(BaseSettings):
         default=17000, description="Node to node, local Cassandra"
     )
     local_cassandra_jmx_port: int = Field(default=17199, description="JMX of the local Cassandra")
+    local_prometheus_port: int = Field(
+        default=19090, description="Prometheus of `up --with monitoring`"
+    )
+    local_alertmanager_port: int = Field(default=19094, description="Its Alertmanager")
     local_kafka_heap: str = Field(default="512m", description="Heap of the local Kafka")
     local_cassandra_heap: str = Field(default="1536m", description="Heap of the local Cassandra")

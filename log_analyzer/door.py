@@ -9,9 +9,11 @@ from cassandra.cluster import Session
 
 from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
+from firstcause.incidents.records import SimilarIncident
 from firstcause.incidents.view import IncidentView
 from log_analyzer.episodes.alerts import alert_count
 from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incident_history.similar_incidents import SimilarIncidents
 from log_analyzer.notify.action_taker import ActionTaker
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.incident import render_notice
@@ -24,6 +26,7 @@ class StoredIncidents:
 
     def __init__(self, session: Session, *, model_configured: bool) -> None:
         self._reader = IncidentReader(session)
+        self._similar = SimilarIncidents(session, self._reader.opened, self._reader.read_alone)
         self._actions = ActionTaker(session)
         self._model_configured = model_configured
 
@@ -34,6 +37,10 @@ class StoredIncidents:
     def read(self, incident: UUID) -> IncidentView | None:
         """See `IncidentDoor`."""
         return self._reader.read(incident)
+
+    def read_alone(self, incident: UUID) -> IncidentView | None:
+        """See `IncidentDoor`."""
+        return self._reader.read_alone(incident)
 
     def headline(self, view: IncidentView) -> IncidentHeadline:
         """See `IncidentDoor`."""
@@ -47,6 +54,10 @@ class StoredIncidents:
             tuple((one.title, one.lines) for one in report_sections(view)),
             plain_text(render_notice(view, analysis).parts),
         )
+
+    def similar(self, view: IncidentView) -> tuple[SimilarIncident, ...]:
+        """See `IncidentDoor`."""
+        return self._similar.of(view)
 
     def apply(self, action: Action) -> bool:
         """See `IncidentDoor`."""

@@ -51,6 +51,9 @@ LOOP_FAILURES = Counter(
 INCIDENTS_MERGED = Counter(
     "firstcause_incidents_merged", "Incidents that proved to share a cause with an older one"
 )
+INCIDENTS_SPLIT = Counter(
+    "firstcause_incidents_split", "Incidents that left one of which they were thought a part"
+)
 ALERTS = Counter(
     "firstcause_analyzer_alerts", "Alerts that the rules made and that were sent", ["severity"]
 )

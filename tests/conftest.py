@@ -24,6 +24,8 @@ import signal
 from collections.abc import Iterator
 
 os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are imported
+# The JVMs of tests live for a minute: the optimizing compiler would take half of their CPU time.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 import hypothesis
 import pytest

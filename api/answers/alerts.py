@@ -25,6 +25,9 @@ class AlertAnswer(BaseModel):
     score: int = Field(description="0 to 100; 50 is just beyond the bound")
     observed: float = Field(description="The worst value, in the unit of the rule's measure")
     expected: float
+    kind: str | None = Field(
+        default=None, description="A kind of rule, an objective, or the watch over the pipeline"
+    )
     sentence: str
     learned_from: str
     onset: datetime = Field(description="Start of the first window that the rule holds for")
@@ -45,6 +48,7 @@ class AlertAnswer(BaseModel):
             score=alert.score,
             observed=alert.observed,
             expected=alert.expected,
+            kind=alert.kind,
             sentence=alert.sentence,
             learned_from=alert.learned_from,
             onset=datetime_from_ms(alert.window_start_ms),

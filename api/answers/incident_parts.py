@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from firstcause.incidents.handling import Handling
-from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.records import EarlierIncident, SimilarIncident
 from firstcause.incidents.view import (
     Analysis,
     ErrorGroup,
@@ -145,6 +145,26 @@ class EarlierAnswer(BaseModel):
             culprit_service=one.culprit_service,
             root_cause=one.root_cause,
             confidence=one.confidence,
+        )
+
+
+class SimilarAnswer(EarlierAnswer):
+    """An earlier incident that shows the same things, and what helped then."""
+
+    similarity: float = Field(description="0 to 1: how much of what either shows both show")
+    shared: list[str] = Field(description="What both show")
+    is_confirmed: bool = Field(description="People said that its analysis is right")
+    resolved_by: str | None = Field(default=None, description="Who ended it by hand")
+
+    @classmethod
+    def of_similar(cls, one: SimilarIncident) -> Self:
+        """A similar incident as an answer."""
+        return cls(
+            **EarlierAnswer.of(one.incident).model_dump(),
+            similarity=one.similarity,
+            shared=list(one.shared),
+            is_confirmed=one.is_confirmed,
+            resolved_by=one.resolved_by,
         )
 
 

@@ -18,11 +18,13 @@ from api.answers.incident_parts import (
     MinuteErrors,
     PathAnswer,
     Section,
+    SimilarAnswer,
     SuspectAnswer,
     analysis_answer,
     path_answer,
     suspect_answer,
 )
+from api.answers.objectives import ObjectiveAnswer, objective_answers
 from api.reading.incidents import ListedIncident, ToldIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.storage.stored_time import datetime_from_ms
@@ -78,7 +80,13 @@ class IncidentAnswer(IncidentSummary):
     groups: list[GroupAnswer]
     sections: list[Section] = Field(description="The report by the rules")
     earlier: list[EarlierAnswer] = Field(description="Earlier incidents of the same groups")
+    similar: list[SimilarAnswer] = Field(
+        description="Earlier incidents that show the same things, the most similar first"
+    )
     alerts: list[AlertAnswer] = Field(description="Of its services while it lasted, oldest first")
+    objectives: list[ObjectiveAnswer] = Field(
+        description="How those of its services stand, where that was counted since it began"
+    )
     escalations: list[EscalationAnswer] = Field(description="Of its services while it lasted")
     handling: HandlingAnswer
     message: MessageAnswer
@@ -115,7 +123,9 @@ def incident_answer(told: ToldIncident) -> IncidentAnswer:
         groups=[GroupAnswer.of(one) for one in view.groups],
         sections=[Section(title=title, lines=list(lines)) for title, lines in report.sections],
         earlier=[EarlierAnswer.of(one) for one in view.earlier],
+        similar=[SimilarAnswer.of_similar(one) for one in told.similar],
         alerts=[AlertAnswer.of(one) for one in told.alerts],
+        objectives=objective_answers(told.objectives),
         escalations=[EscalationAnswer.of(one) for one in view.escalations],
         handling=HandlingAnswer.of(view.handling),
         message=MessageAnswer(

@@ -13,9 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from api.answers.incidents import IncidentAnswer, incident_answer, incident_summary
 from api.pages.drawing import error_series, path_drawing
 from api.pages.rendering import address, page
-from api.reading.incidents import IncidentFilter, ToldIncident, incident_page, told_incident
+from api.reading.incidents import (
+    IncidentFilter,
+    ToldIncident,
+    incident_page,
+    told_incident,
+    whole_incident,
+)
 from api.reading.paging import TypedTime, paged
-from api.routes.context import READS, Actor, Context, context_of
+from api.routes.context import READS, Actor, context_of
 from api.routes.incidents import acknowledge, judge, resolve, silence
 from firstcause.storage.stored_time import datetime_from_ms
 
@@ -73,7 +79,12 @@ async def listed(
 @routes.get("/ui/incidents/{incident_id}", dependencies=list(READS))
 async def shown_whole(request: Request, incident_id: UUID) -> Response:
     """One incident."""
-    return _shown(request, await _told(context_of(request), incident_id), "incident.html")
+    told = await context_of(request).read(
+        lambda stores, _: whole_incident(
+            stores.incidents, stores.alerts, stores.objectives, incident_id
+        )
+    )
+    return _shown(request, told, "incident.html")
 
 
 @routes.post("/ui/incidents/{incident_id}/{button}")
@@ -88,13 +99,8 @@ async def pressed(request: Request, incident_id: UUID, button: Button, who: Acto
         await resolve(context, incident_id, who)
     else:
         await acknowledge(context, incident_id, who, undo=button == "unack")
-    return _shown(request, await _told(context, incident_id), "handling.html")
-
-
-async def _told(context: Context, incident: UUID) -> ToldIncident:
-    return await context.read(
-        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
-    )
+    told = await context.read(lambda stores, _: told_incident(stores.incidents, incident_id))
+    return _shown(request, told, "handling.html")
 
 
 def _shown(request: Request, told: ToldIncident, template: str) -> Response:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+from alerting.objectives.burn_rate import ObjectiveStatus
 from api.guard.problems import Problem
 from api.reading.alerts import alerts_touching
 from api.reading.cursor import Position
+from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.store import AlertStore, StoredAlert
 from firstcause.incidents.door import IncidentDoor, IncidentHeadline, IncidentReport
+from firstcause.incidents.records import SimilarIncident
 from firstcause.incidents.states import Severity, Status
 from firstcause.incidents.view import IncidentView
 from firstcause.storage.stored_time import ms_from_datetime
 
 # Incidents that one page looks at: where a filter leaves nearly all out, the page is shorter.
 LOOKED_AT: Final = 200
+OBJECTIVES_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,14 @@ class ListedIncident:
 class ToldIncident(ListedIncident):
     """An incident and all that is told of it now.
 
-    `alerts` are those of its services while it lasted, oldest first.
+    `alerts` are those of its services while it lasted, oldest first; `objectives` are how those of
+    its services stand since it began; `similar` are earlier incidents, the most similar first.
     """
 
     report: IncidentReport
     alerts: tuple[StoredAlert, ...] = ()
+    objectives: tuple[ObjectiveStatus, ...] = ()
+    similar: tuple[SimilarIncident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +106,14 @@ def incident_page(
         step()
         looked_at += 1
         last = here
-        view = door.read(one.incident_id)
+        view = door.read_alone(one.incident_id)
         if view is not None and wanted.fits(view):
             found.append(ListedIncident(view, door.headline(view)))
     return IncidentPage(tuple(found), None)
 
 
-def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> ToldIncident:
-    """One incident whole. Blocks; raises the driver's errors.
+def told_incident(door: IncidentDoor, incident: UUID) -> ToldIncident:
+    """One incident by itself. Blocks; raises the driver's errors.
 
     Raises:
         Problem: 404.
@@ -114,4 +121,26 @@ def told_incident(door: IncidentDoor, alerts: AlertStore, incident: UUID) -> Tol
     view = door.read(incident)
     if view is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no incident {incident}.")
-    return ToldIncident(view, door.headline(view), door.report(view), alerts_touching(alerts, view))
+    return ToldIncident(view, door.headline(view), door.report(view))
+
+
+def whole_incident(
+    door: IncidentDoor, alerts: AlertStore, statuses: ObjectiveStatusStore, incident: UUID
+) -> ToldIncident:
+    """One incident with what its services' alerts and objectives say, and similar ones.
+
+    Else as `told_incident`.
+    """
+    told = told_incident(door, incident)
+    view = told.view
+    touched = [
+        one
+        for one in statuses.latest()
+        if one.service_name in view.services and one.at_ms >= view.first_ms
+    ]
+    return replace(
+        told,
+        alerts=alerts_touching(alerts, view),
+        objectives=tuple(touched[:OBJECTIVES_SHOWN]),
+        similar=door.similar(view),
+    )

@@ -15,6 +15,7 @@ from api.reading.cursor import Position
 from api.reading.logs import LogFilter, LogReader
 from api.reading.search import LogSearch, SearchedPage
 from firstcause.alerts.escalation_history import EscalationHistory
+from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
@@ -44,6 +45,7 @@ class Stores:
     alerts: AlertStore
     escalations: EscalationHistory
     windows: WindowHistory
+    objectives: ObjectiveStatusStore
     incidents: IncidentDoor
 
     def found(
@@ -102,6 +104,7 @@ class StoreAccess:
             alerts=AlertStore(session),
             escalations=EscalationHistory(session),
             windows=WindowHistory(session),
+            objectives=ObjectiveStatusStore(session),
             incidents=self._make_incidents(session),
         )
 

@@ -1,4 +1,4 @@
-"""`/alerts`, `/escalations`, and the webhook of Alertmanager."""
+"""`/alerts`, `/escalations`, `/objectives`, and the webhook of Alertmanager."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from api.answers.alerts import (
     EscalationAnswer,
     EscalationList,
 )
+from api.answers.objectives import Objectives, objective_answers
 from api.guard.load import Deadline
 from api.guard.problems import Problem, busy
 from api.reading.alerts import (
@@ -116,6 +117,18 @@ async def escalations(
         escalations=[EscalationAnswer.of(one) for one in page.found],
         next_cursor=asked.next_cursor(page.next),
     )
+
+
+@routes.get("/objectives", dependencies=list(READS), response_model_exclude_none=True)
+async def objectives(
+    request: Request,
+    objective: Annotated[Name | None, Query(description="Its name")] = None,
+    service: Annotated[Name | None, Query()] = None,
+) -> Objectives:
+    """How objectives stand: error budgets and burn rates, of the last minute that was counted."""
+    found = await context_of(request).read(lambda stores, _: stores.objectives.latest(objective))
+    wanted = [one for one in found if service in (None, one.service_name)]
+    return Objectives(objectives=objective_answers(wanted))
 
 
 @routes.post("/alerts/alertmanager")

@@ -20,7 +20,7 @@ from api.answers.incidents import (
 )
 from api.guard.identity import Principal
 from api.guard.problems import Problem
-from api.reading.incidents import IncidentFilter, incident_page, told_incident
+from api.reading.incidents import IncidentFilter, incident_page, told_incident, whole_incident
 from api.reading.paging import TypedTime, paged
 from api.routes.context import READS, REFUSALS, Actor, Context, context_of
 from api.routes.logs import Name, Time
@@ -99,7 +99,9 @@ async def incidents(
 async def incident(request: Request, incident_id: UUID) -> IncidentAnswer:
     """One incident whole: evidence, path, analyses, messages, suspects."""
     told = await context_of(request).read(
-        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident_id)
+        lambda stores, _: whole_incident(
+            stores.incidents, stores.alerts, stores.objectives, incident_id
+        )
     )
     return incident_answer(told)
 
@@ -173,9 +175,7 @@ async def judge(
     context: Context, incident: UUID, who: Principal, verdict: Literal["right", "wrong"]
 ) -> Done:
     """Judges the analysis that is shown now."""
-    told = await context.read(
-        lambda stores, _: told_incident(stores.incidents, stores.alerts, incident)
-    )
+    told = await context.read(lambda stores, _: told_incident(stores.incidents, incident))
     analysis, by = told.headline.analysis, _person(who)
     said = Feedback(incident, by, _now_ms(), verdict, analysis.source, analysis.analysed_ms)
     await _apply(context, said)

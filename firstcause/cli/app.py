@@ -29,7 +29,7 @@ def require_checkout() -> None:
 
 
 def _assemble() -> None:
-    from firstcause.cli import api, demo, history, keys, migrate, normal, services, spans
+    from firstcause.cli import api, demo, history, keys, mcp, migrate, normal, services, spans
     from firstcause.cli.alerting import alerts, objectives, rules
     from firstcause.cli.evaluation import evaluate, evaluations
     from generators import commands as generator_commands
@@ -44,6 +44,7 @@ def _assemble() -> None:
         history,
         keys,
         api,
+        mcp,
         alerts,
         rules,
         objectives,

@@ -18,7 +18,10 @@ def register(program: typer.Typer) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
     role: Annotated[
-        str, typer.Option(help="ingest: send records; read: see; act: also acknowledge, silence.")
+        str,
+        typer.Option(
+            help="ingest: send records, alerts; read: see; act: also acknowledge, silence."
+        ),
     ] = "read",
 ) -> None:
     """Make a key and print its secret, once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from firstcause.settings import Settings
 
 DRIVER_GRACE_SECONDS = 15.0
+
+
+class Addition(StrEnum):
+    """What `up` starts only when it is asked to."""
+
+    MONITORING = "monitoring"
+
+
 ONLY_HELP = "Only these services, by comma, such as kafka,cassandra,airflow."
 
 
@@ -21,6 +30,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def up(
         only: Annotated[str, typer.Option(help=ONLY_HELP)] = "",
+        more: Annotated[
+            list[Addition] | None,
+            typer.Option("--with", help="Also Prometheus and Alertmanager, until `down`."),
+        ] = None,
     ) -> None:
         """Start the local services; ends when each answers. Harmless when they run already.
 
@@ -28,7 +41,9 @@ def register(app: typer.Typer) -> None:
         """
         from firstcause.settings import load_settings
 
-        for service in start_services(load_settings(), _names(only)):
+        with_monitoring = Addition.MONITORING in (more or ())
+        settings, names = load_settings(), _names(only)
+        for service in start_services(settings, names, with_monitoring=with_monitoring):
             if service.address:
                 _say(f"{service.name:<22}{service.address}")
 
@@ -80,20 +95,28 @@ def register(app: typer.Typer) -> None:
 
 
 def start_services(
-    settings: Settings, names: Sequence[str] = (), more: Sequence[Task] = ()
+    settings: Settings,
+    names: Sequence[str] = (),
+    more: Sequence[Task] = (),
+    *,
+    with_monitoring: bool = False,
 ) -> list[Service]:
     """Starts local services, all unless some are named; shows the progress; blocks until ready.
 
-    `more` is done on the way.
+    `more` is done on the way. With monitoring, Prometheus and Alertmanager are started too.
 
     Raises:
         FirstcauseError: something is missing, or a service died or did not answer in time.
     """
-    from firstcause.local import home, installation, preflight, shutdown
+    from firstcause.local import home, installation, monitoring, preflight, shutdown
     from firstcause.local.startup import Startup
     from firstcause.local.startup_view import startup_view
 
-    services = installation.chosen(installation.local_services(settings), names)
+    if with_monitoring:
+        monitoring.require_programs()
+        names = [*names, *monitoring.MONITORING_NAMES] if names else names
+    every = installation.local_services(settings, with_monitoring=with_monitoring)
+    services = installation.chosen(every, names)
     tasks = installation.start_tasks(settings, services)
     home.claim(settings.firstcause_home)
     with installation.exclusive(settings, _say):
@@ -121,9 +144,10 @@ def stop_services(settings: Settings, names: Sequence[str] = ()) -> None:
 
 def _names(only: str) -> list[str]:
     from firstcause.local.installation import GROUPS, SERVICE_NAMES
+    from firstcause.local.monitoring import MONITORING_NAMES
 
     names = [name.strip() for name in only.split(",") if name.strip()]
-    known = {*SERVICE_NAMES, *GROUPS}
+    known = {*SERVICE_NAMES, *MONITORING_NAMES, *GROUPS}
     if unknown := sorted(set(names) - known):
         raise typer.BadParameter(
             f"no service {', '.join(unknown)}; there are {', '.join(sorted(known))}",

@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from firstcause.incidents.human_actions import Action
+from firstcause.incidents.records import SimilarIncident
 from firstcause.incidents.view import Analysis, IncidentView, Suspect
 
 
@@ -62,11 +63,20 @@ class IncidentDoor(Protocol):
     def read(self, incident: UUID) -> IncidentView | None:
         """One incident whole; None when there is none of this id."""
 
+    def read_alone(self, incident: UUID) -> IncidentView | None:
+        """As `read`, without its earlier incidents: a fraction of the cost, for lists."""
+
     def headline(self, view: IncidentView) -> IncidentHeadline:
         """What a list tells of it. Does not block."""
 
     def report(self, view: IncidentView) -> IncidentReport:
         """What is told of it beside that; costs several times as much. Does not block."""
+
+    def similar(self, view: IncidentView) -> tuple[SimilarIncident, ...]:
+        """Earlier incidents that show the same things, the most similar first, a few.
+
+        None whose analysis people called wrong.
+        """
 
     def apply(self, action: Action) -> bool:
         """Does what a person asks; doing it again changes nothing. False: no such incident."""

@@ -30,6 +30,25 @@ class EarlierIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarIncident:
+    """An earlier incident that shows the same things, and what helped then.
+
+    Attributes:
+        incident: what it was.
+        similarity: the weighted share of what either shows that both show, above 0 up to 1.
+        shared: what both show, a line each; may hold text from logs.
+        is_confirmed: people said that its analysis is right.
+        resolved_by: who ended it by hand; None when it ended by itself, or lasts.
+    """
+
+    incident: EarlierIncident
+    similarity: float
+    shared: tuple[str, ...]
+    is_confirmed: bool = False
+    resolved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Escalation:
     """An escalation of one of the incident's services while it lasted."""
 

@@ -17,8 +17,10 @@ LOCK: Final = "lock"
 SERVICE_FOLDERS: Final = ("airflow", "cassandra", "kafka", "postgres")
 WIPED: Final = (
     *SERVICE_FOLDERS,
+    "alertmanager",
     "checkpoints",
     "logs",
+    "prometheus",
     "run",
     "search",
     "slack_preview.jsonl",

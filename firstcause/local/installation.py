@@ -19,6 +19,11 @@ from firstcause.local.daemons.ingest import ingest_service
 from firstcause.local.daemons.kafka import kafka_service
 from firstcause.local.daemons.postgres import postgres_service
 from firstcause.local.daemons.search_indexer import search_indexer_service
+from firstcause.local.monitoring import (
+    MONITORING_NAMES,
+    monitoring_services,
+    monitoring_was_started,
+)
 from firstcause.local.service import Service, Task
 from firstcause.settings import Settings
 from firstcause.storage import migrations
@@ -43,12 +48,16 @@ SERVICE_NAMES: Final = (
 GROUPS: Final = {
     "airflow": tuple(
         name for name in SERVICE_NAMES if name == "postgres" or name.startswith("airflow-")
-    )
+    ),
+    "monitoring": MONITORING_NAMES,
 }
 
 
-def local_services(settings: Settings) -> list[Service]:
-    """All services that run on this machine, in the order that people expect to see."""
+def local_services(settings: Settings, *, with_monitoring: bool = False) -> list[Service]:
+    """All services that run on this machine, in the order that people expect to see.
+
+    Prometheus and Alertmanager are among them if wanted, or from their start until `down`.
+    """
     services = []
     if settings.kafka_is_local:
         services.append(kafka_service(settings))
@@ -58,7 +67,11 @@ def local_services(settings: Settings) -> list[Service]:
     services += [*airflow, analyzer_service(settings), ingest_service(settings)]
     if settings.search_enabled:
         services.append(search_indexer_service(settings))
-    return [*services, api_service(settings)] if settings.api_enabled else services
+    if settings.api_enabled:
+        services.append(api_service(settings))
+    if with_monitoring or monitoring_was_started(settings):
+        services += monitoring_services(settings)
+    return services
 
 
 def start_tasks(settings: Settings, services: Sequence[Service]) -> list[Task]:
@@ -79,7 +92,7 @@ def chosen(services: Sequence[Service], names: Sequence[str]) -> list[Service]:
     Raises:
         FirstcauseError: there is no service or group of a name.
     """
-    known = {*SERVICE_NAMES, *GROUPS}
+    known = {*SERVICE_NAMES, *MONITORING_NAMES, *GROUPS}
     if unknown := sorted(set(names) - known):
         raise FirstcauseError(
             f"There is no service {', '.join(unknown)}; there are {', '.join(sorted(known))}."

@@ -142,13 +142,13 @@ class PartitionAssembler:
         """Makes one draft of a held event's lines. Harmless when it is closed already."""
         if isinstance(held.entry, Passed):
             return
+        if not held.is_open:
+            return
+        held.is_open = False
         draft = held.entry.draft
         stream = _stream_of(draft)
         if self._open.get(stream) is held:
             del self._open[stream]
-        if not held.is_open:
-            return
-        held.is_open = False
         if held.is_piece:
             draft.body = "".join(held.lines)
             draft.is_piece = False

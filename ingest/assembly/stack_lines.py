@@ -33,6 +33,9 @@ _FRAME = re.compile(
 _GO_CALL = re.compile(r"^[\w./*()\[\]-]+\.[\w.*()\[\]-]+\(.*\)$")
 _PYTHON_END = re.compile(r"^[A-Za-z_][\w.]*(?:: .*|$)", re.DOTALL)
 _JAVA_HEAD = re.compile(r"^(?:[a-z_]\w*\.)+[A-Z]\w*(?:Exception|Error|Throwable)\b(?::.*)?$")
+# Exceptions of many projects are called neither: `com.acme.PaymentDeclined: limit`. Right below a
+# log line it is one.
+_JAVA_CLASS = re.compile(r"^(?:[a-z_]\w*\.){2,}[A-Z][\w$]*(?::\s.*)?$")
 _PYTHON_OPEN: Final = re.compile(
     r"^(?:Traceback \(most recent call last\):|\s+File \".+\", line \d+)"
 )
@@ -72,9 +75,13 @@ def _goes_on(line: str, before: list[str]) -> bool:
     last = before[-1]
     is_call = _GO_CALL.match(line) is not None and (len(before) > 1 or last.startswith("goroutine"))
     # `ERROR ... failed` and then `java.lang.IllegalStateException: boom`.
-    is_head = len(before) == 1 and not _JAVA_HEAD.match(last) and bool(_JAVA_HEAD.match(line))
+    is_head = len(before) == 1 and not _is_head(last) and _is_head(line)
     is_indented = len(before) > 1 and line[:1] in " \t" and _FRAME.match(last) is not None
     return is_call or is_head or is_indented
+
+
+def _is_head(line: str) -> bool:
+    return _JAVA_HEAD.match(line) is not None or _JAVA_CLASS.match(line) is not None
 
 
 def _last_text(lines: list[str]) -> str:

@@ -21,7 +21,7 @@ def find(document: Mapping[str, Any], path: str) -> Any:
     start = path.find(".")
     while start != -1:
         inner = document.get(path[:start])
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             value = find(inner, path[start + 1 :])
             if value is not None:
                 return value
@@ -54,7 +54,7 @@ def flattened(
     """The leaves of an object by dotted path; lists and too deep objects are leaves."""
     for key, value in document.items():
         path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value and depth < MAX_FLATTEN_DEPTH:
+        if isinstance(value, dict) and value and depth < MAX_FLATTEN_DEPTH:
             yield from flattened(value, f"{path}.", depth + 1)
         else:
             yield path, value

@@ -25,6 +25,8 @@ def trace_id_of(value: Any) -> str | None:
     text = _id_text(value)
     if text is None:
         return None
+    if len(text) in TRACE_HEX_CHARS and _HEX.fullmatch(text) and not text.isdecimal():
+        return text
     if match := _RESOURCE_NAME.fullmatch(text) or _TRACEPARENT.fullmatch(text):
         text = match[1]
     elif match := _X_RAY.fullmatch(text):
@@ -44,6 +46,8 @@ def span_id_of(value: Any) -> str | None:
     text = _id_text(value)
     if text is None:
         return None
+    if len(text) == SPAN_HEX_CHARS and _HEX.fullmatch(text) and text.strip("0"):
+        return text
     text = text.lower()
     if _DECIMAL.fullmatch(text) and int(text) < 2**64:
         text = f"{int(text):016x}"

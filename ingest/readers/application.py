@@ -22,6 +22,8 @@ _STATUS_LEVELS: Final = frozenset(
     {"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "alert",
      "emergency", "fatal"}
 )  # fmt: skip
+_TARGETS: Final[dict[str, tuple[str, ...]]] = {"instance": names.INSTANCES, **names.TEXTS}
+_LATENCIES: Final = tuple(name for name, _ in names.LATENCIES)
 _HTTP_CODES: Final = range(100, 600)
 _LOG_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MUSTACHE = re.compile(r"\{([@$]?[A-Za-z_]\w*)(?:[,:][^}]*)?\}")
@@ -85,7 +87,7 @@ def _read_level(
         told.append(("s", document["s"][:1]))
     for context in names.CONTEXTS:
         inner = document.get(context)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             told += [(f"{context}.{name}", inner.get(name)) for name in names.LEVELS]
     for name, value in told:
         word = value.get("name") if isinstance(value, Mapping) else value
@@ -122,9 +124,8 @@ def _read_names(
         if target not in draft.fields or is_bunyan:
             draft.take(target, name_field)
             used.add("name")
-    targets: dict[str, tuple[str, ...]] = {"instance": names.INSTANCES, **names.TEXTS}
-    for target, spellings in targets.items():
-        for name in spellings:
+    for target, spellings in _TARGETS.items():
+        for name in spellings if names.may_have(document, spellings) else ():
             value = find(document, name)
             if isinstance(value, str | int) and not isinstance(value, bool):
                 if target != "instance" or "instance" not in draft.fields:
@@ -142,7 +143,7 @@ def _read_numbers(
     elif type(document.get("status")) is int and document["status"] in _HTTP_CODES:
         draft.take_number("status_code", "status", document["status"])
         used.add("status")
-    for name, factor in names.LATENCIES:
+    for name, factor in names.LATENCIES if names.may_have(document, _LATENCIES) else ():
         value = find(document, name)
         if value is not None:
             draft.take_number("latency_ms", name, value, factor)

@@ -13,6 +13,9 @@ from ingest.readers import application
 # A little less than the 16 KiB at which Docker cuts, for characters of several bytes.
 DOCKER_PIECE_CHARS: Final = 8_000
 
+# Docker's own cut: what shippers add to its records tells of it no more.
+DOCKER_CUT_BYTES: Final = 16 * 1024
+
 # Keys of an envelope that are no news for a reader of logs.
 _NOISE: Final = frozenset(
     {"@metadata", "agent", "input", "ecs", "_p", "logtag", "source_type", "@version", "ecs.version",
@@ -95,7 +98,9 @@ def read_container(document: Mapping[str, Any]) -> list[Draft]:
     log = document.get("log")
     line = log if isinstance(log, str) else document.get("message")
     draft.is_piece = document.get("_p", document.get("logtag")) == "P" or (
-        document.get("_partial") is True or document.get("partial_message") in (True, "true")
+        document.get("_partial") is True
+        or document.get("partial_message") in (True, "true")
+        or (isinstance(log, str) and _is_cut_by_docker(log))
     )
     draft.stream = "/".join(
         part
@@ -113,3 +118,12 @@ def read_container(document: Mapping[str, Any]) -> list[Draft]:
     application.read(rest, draft)
     draft.body = line if isinstance(line, str | Mapping) else draft.body
     return [draft]
+
+
+def _is_cut_by_docker(log: str) -> bool:
+    # Most lines are shorter, so their bytes are not counted.
+    return (
+        DOCKER_CUT_BYTES // 4 <= len(log) <= DOCKER_CUT_BYTES
+        and not log.endswith("\n")
+        and len(log.encode("utf-8", "surrogatepass")) == DOCKER_CUT_BYTES
+    )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from firstcause.events.message_json import text_of
 from ingest.draft import Draft
 from ingest.fields.lookup import find, first_text
+from ingest.readers.field_names import may_have
 
 STACKS: Final = (
     "error.stack_trace", "stack_trace", "stackTrace", "exception.stacktrace", "err.stack",
@@ -18,6 +19,7 @@ _OTHER_SPELLINGS: Final = (
     "Exception", "StackTrace", "S", "context.exception", "extra.exception", "record.exception",
     "fields.exception.stacktrace",
 )  # fmt: skip
+_STACK_NAMES: Final = (*STACKS, *_OTHER_SPELLINGS)
 _TYPES: Final = (
     "name", "type", "class", "exc_type", "className", "exceptionType", "exception_class",
 )  # fmt: skip
@@ -30,11 +32,14 @@ _FRAME_STARTS: Final = ("  File ", "File ", "    at ", "at ", "\tat ")
 # Exceptions within exceptions: what is deeper is one JSON text.
 _MAX_DEPTH: Final = 10
 _ERROR_TEXTS: Final = ("error.message", "err.message", "error", "err", "cause", "fields.error")
+_ALL_NAMES: Final = (*_STACK_NAMES, *_ERROR_TEXTS)
 
 
 def read_exception(document: Mapping[str, Any], draft: Draft, used: set[str]) -> None:
     """Takes the exception of a record, and adds the paths that it was read from to `used`."""
-    for name in (*STACKS, *_OTHER_SPELLINGS):
+    if not may_have(document, _ALL_NAMES):
+        return
+    for name in _STACK_NAMES:
         value = find(document, name)
         if value is True:
             draft.attributes["exception.lost"] = "true"

@@ -6,7 +6,8 @@ A name is found as it stands here, dotted or nested, and else in any other spell
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ingest.fields.lookup import find
@@ -82,32 +83,53 @@ class FieldNames:
         self._document = document
         self._spellings: dict[str, str] | None = None
 
-    def first(self, names: Iterable[str]) -> str | None:
+    def first(self, names: tuple[str, ...]) -> str | None:
         """The document's own name of the first that it has; None without any."""
         document = self._document
-        for name in names:
-            if find(document, name) is not None:
-                return name
-        return next(self.other_spellings(names), None)
+        if may_have(document, names):
+            for name in names:
+                if find(document, name) is not None:
+                    return name
+        return next(self._other_spellings(names), None)
 
-    def all(self, names: Iterable[str]) -> list[str]:
+    def all(self, names: tuple[str, ...]) -> list[str]:
         """All names that the document has, exact ones first."""
-        found = [name for name in names if find(self._document, name) is not None]
-        found += self.other_spellings(names)
+        document, found = self._document, []
+        if may_have(document, names):
+            found = [name for name in names if find(document, name) is not None]
+        found += self._other_spellings(names)
         return list(dict.fromkeys(found))
 
-    def other_spellings(self, names: Iterable[str]) -> Iterator[str]:
-        """Keys of the document that are one of the names in another spelling."""
+    def _other_spellings(self, names: tuple[str, ...]) -> Iterator[str]:
         if self._spellings is None:
             self._spellings = {
                 _letters(key): key
                 for key, value in self._document.items()
                 if value is not None and value != ""
             }
-        for name in names:
-            if len(name) >= _SHORTEST and (key := self._spellings.get(_letters(name))):
-                yield key
+        spellings = self._spellings
+        letters = _letters_of_all(names)
+        if not letters.keys().isdisjoint(spellings):
+            yield from (spellings[one] for one in letters if one in spellings)
 
 
+def may_have(document: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether a document has a key with which one of the names begins: most have none."""
+    return not _beginnings(names).isdisjoint(document)
+
+
+@functools.cache
+def _beginnings(names: tuple[str, ...]) -> frozenset[str]:
+    """The keys under which a name may be found: `log.level` under `log` and `log.level`."""
+    parts = [name.split(".") for name in names]
+    return frozenset(".".join(one[:end]) for one in parts for end in range(1, len(one) + 1))
+
+
+@functools.cache
+def _letters_of_all(names: tuple[str, ...]) -> dict[str, None]:
+    return dict.fromkeys(_letters(name) for name in names if len(name) >= _SHORTEST)
+
+
+@functools.lru_cache(maxsize=8_192)
 def _letters(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace("@", "").lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from cassandra.cluster import Session
@@ -107,7 +107,7 @@ class EarlierIncidents:
             return None
         if len(self._kept) >= KEPT_INCIDENTS:
             self._kept = {}
-        found = _earlier_of(view)
+        found = earlier_of(view)
         self._kept[placed] = (now + KEPT_SECONDS, found)
         return found
 
@@ -115,8 +115,21 @@ class EarlierIncidents:
         return rows_of_each(self._session, self._statements[name], values)
 
 
-def _earlier_of(view: IncidentView) -> EarlierIncident:
+def verdict_on(view: IncidentView) -> Literal["right", "wrong"] | None:
+    """What people said of the analysis that the incident shows; None where they said nothing."""
     said = view.stored_analysis
+    shown = ("deterministic", 0)
+    if said is not None and said.source == "mistral":
+        shown = (said.source, said.analysed_ms)
+    return view.handling.feedback if view.handling.judges(*shown) else None
+
+
+def earlier_of(view: IncidentView) -> EarlierIncident:
+    """What an incident was; no culprit and no cause where people called them wrong."""
+    said = view.stored_analysis
+    if verdict_on(view) == "wrong":
+        times = view.first_ms, view.last_ms
+        return EarlierIncident(view.incident_id, *times, "", "", "inconclusive")
     return EarlierIncident(
         view.incident_id,
         view.first_ms,

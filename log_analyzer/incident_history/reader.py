@@ -84,7 +84,7 @@ class IncidentReader:
         self._clock_ms = clock_ms
         self._earlier = EarlierIncidents(
             session,
-            lambda one: self._read(one, with_earlier=False),
+            self.read_alone,
             self._merged_at_last,
             monotonic,
         )
@@ -104,6 +104,11 @@ class IncidentReader:
         One that was merged has `merged_into`, and shows what it was by itself.
         """
         view = self._read(incident, with_earlier=True)
+        return view and self._shown(view)
+
+    def read_alone(self, incident: UUID) -> IncidentView | None:
+        """As `read`, without its earlier incidents, which cost more than itself."""
+        view = self._read(incident, with_earlier=False)
         return view and self._shown(view)
 
     def read_all(self, incidents: Collection[UUID]) -> dict[UUID, Future[IncidentView | None]]:

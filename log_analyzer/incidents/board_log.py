@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
 
@@ -41,3 +42,14 @@ def tell_of(rows: Iterable[BoardRow], before: Board) -> None:
                 service_name=row.service_name,
                 template=row.template,
             )
+
+
+def tell_of_split(rows: Iterable[BoardRow], before: Board) -> set[UUID]:
+    """Says which incident was split; returns it and what has left it."""
+    rows = tuple(rows)
+    old = {before.rows[row.episode_id].incident_id for row in rows}
+    new = {row.incident_id for row in rows} - old
+    for one in new:
+        metrics.INCIDENTS_SPLIT.inc()
+        _log.info("incident_split", incident_id=str(min(old)), new_incident_id=str(one))
+    return old | new

@@ -9,24 +9,15 @@ revision reads the board again and decides again.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
-
-from log_analyzer.episodes.trace_links import (
-    ErrorCalls,
-    TraceLinks,
-    TraceSpan,
-    packed,
-    trace_key,
-    unpacked,
-)
-from log_analyzer.incidents.board_log import tell_of
-from log_analyzer.incidents.grouping.placement import Board, Newcomer, place, split_out
-from log_analyzer.incidents.grouping.ties import Links
+from log_analyzer.episodes.trace_links import TraceSpan
+from log_analyzer.incidents.board_log import tell_of, tell_of_split
+from log_analyzer.incidents.grouping.parting import parted, split_out
+from log_analyzer.incidents.grouping.placement import Board, BoardRow, Newcomer, place
+from log_analyzer.incidents.known_links import KnownLinks
 from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
 from log_analyzer.incidents.stores.writes import LostRaceError
 
@@ -36,12 +27,8 @@ Merge = tuple[UUID, UUID]
 BOARD_ATTEMPTS: Final = 50
 # A transaction of so many rows is 50 KB.
 PLACED_AT_ONCE: Final = 100
-GRAPH_SECONDS: Final = 30.0
-TRACE_ROWS_KEPT: Final = 50_000
 # Looking for new ties takes at most this share of the time.
 TIES_SHARE: Final = 0.1
-
-_log = structlog.get_logger()
 
 
 class BoardWriter:
@@ -65,22 +52,13 @@ class BoardWriter:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._load_graph = load_graph
-        self._load_services = load_services
-        self._new_complaints = new_complaints
-        self._known_services: frozenset[str] = frozenset()
+        self._links = KnownLinks(store, load_graph, load_services, new_complaints, monotonic)
         self._monotonic = monotonic
         self._board = Board()
         self._published: dict[UUID, UUID] = {}
-        self._links = TraceLinks()
-        self._error_calls = ErrorCalls()
-        self._stored_calls: frozenset[tuple[str, str]] = frozenset()
-        self._calls: frozenset[tuple[str, str]] = frozenset()
-        self._graph_due = float("-inf")
-        self._traces_since_ms = 0
-        self._heard: OrderedDict[UUID, None] = OrderedDict()
-        self._ties_changed = False
         self._ties_due = float("-inf")
+        # Incidents from before this process: what tied their episodes may be forgotten by now.
+        self._inherited: frozenset[UUID] | None = None
 
     def incident_of(self, episode: UUID) -> UUID | None:
         """The incident of an episode on the board as last read; None when it is not there."""
@@ -93,21 +71,11 @@ class BoardWriter:
 
     def services(self) -> set[str]:
         """The known services: from recent logs, from errors, and from calls."""
-        self._read_surroundings()
-        known = {row.service_name for row in self._board.rows.values()}
-        return known.union(self._known_services, *self._calls)
+        return self._links.services().union(row.service_name for row in self._board.rows.values())
 
     def publish_traces(self, traces: Mapping[UUID, tuple[str, Collection[TraceSpan]]]) -> None:
-        """Publishes to all instances the traces of a batch, with the spans of its errors.
-
-        Args:
-            traces: by episode, its service and the spans in which its errors happened.
-        """
-        for episode, (service, spans) in traces.items():
-            self._ties_changed |= self._links.add(episode, spans)
-            self._error_calls.add(service, spans)
-        told = {episode: packed(spans) for episode, (_, spans) in traces.items() if spans}
-        self._store.publish_traces(told)
+        """Publishes the traces of a batch to all instances; see `KnownLinks.publish_traces`."""
+        self._links.publish_traces(traces)
 
     def place(self, newcomers: Sequence[Newcomer]) -> set[Merge]:
         """Places episodes; `incident_of` knows them after. Returns merges that this brought.
@@ -118,22 +86,42 @@ class BoardWriter:
         self._listen()
         return self._settle(newcomers) if newcomers else set()
 
-    def refresh(self) -> set[Merge]:
-        """Reads what other instances did, and merges incidents of one cause. Returns merges."""
+    def refresh(self) -> tuple[set[Merge], set[UUID]]:
+        """Reads what other instances did; merges incidents of one cause, splits those of two.
+
+        Returns the merges, and the incidents that a split has made or left.
+
+        Raises:
+            LostRaceError: the board kept changing.
+        """
         self._listen()
         merges: set[Merge] = set()
+        parts: set[UUID] = set()
         if self._store.revision() != self._board.revision:
             merges = self._take(self._store.read())
-        if self._ties_changed and self._monotonic() >= self._ties_due:
+        if self._links.have_changed and self._monotonic() >= self._ties_due:
             began_s = time.thread_time()
+            links = self._links.all()
             # Nearly always the tied episodes are together already, and the board stays as it is.
-            changes = place((), self._board, self._known_links())
+            changes = place((), self._board, links)
+            splits = parted(self._board, links, self._inherited or ())
             took_s = time.thread_time() - began_s
             self._ties_due = self._monotonic() + took_s / TIES_SHARE
             if changes:
                 merges |= self._settle(())
-            self._ties_changed = False
-        return merges
+            self._links.have_changed = False
+            if splits:
+                inherited = self._inherited or ()
+                parts = self._split(lambda board: parted(board, links, inherited))
+                # One at a time: there may be another.
+                self._links.have_changed = True
+        return merges, parts
+
+    def _listen(self) -> None:
+        if self._inherited is None:
+            rows = self._store.read().rows.values()
+            self._inherited = frozenset(row.incident_id for row in rows)
+        self._links.listen(self._board)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service's episodes from the rest of an incident, for good.
@@ -143,16 +131,19 @@ class BoardWriter:
         Raises:
             LostRaceError: the board kept changing.
         """
+        return self._split(lambda board: split_out(board, incident, service_name))
+
+    def _split(self, decide: Callable[[Board], list[BoardRow]]) -> set[UUID]:
+        """Applies a split, decided anew by each board that another instance has changed."""
         for _ in range(BOARD_ATTEMPTS):
             board = self._store.read()
-            rows = split_out(board, incident, service_name)
+            rows = decide(board)
             if not rows:
                 return set()
-            if self._store.apply(board, rows):
-                changed = {row.episode_id: row for row in rows}
+            if self._store.apply(board, rows[:PLACED_AT_ONCE]):
+                changed = {row.episode_id: row for row in rows[:PLACED_AT_ONCE]}
                 self._take(Board(board.revision + 1, {**board.rows, **changed}))
-                _log.info("incident_split", incident_id=str(incident), service_name=service_name)
-                return {incident, *(row.incident_id for row in rows)}
+                return tell_of_split(changed.values(), board)
         raise LostRaceError("the board of incidents kept changing")
 
     def retire(self, incidents: Iterable[UUID]) -> None:
@@ -177,7 +168,7 @@ class BoardWriter:
             board = self._board
             if self._store.revision() != board.revision:
                 board = self._store.read()
-            rows = place(newcomers, board, self._known_links())
+            rows = place(newcomers, board, self._links.all())
             for start in range(0, len(rows), PLACED_AT_ONCE):
                 part = rows[start : start + PLACED_AT_ONCE]
                 if not self._store.apply(board, part):
@@ -189,9 +180,6 @@ class BoardWriter:
                 return merges | self._take(board)
             merges |= self._take(self._store.read())
         raise LostRaceError("the board of incidents kept changing")
-
-    def _known_links(self) -> Links:
-        return Links(self._links.patterns, self._calls, self._known_services)
 
     def _take(self, board: Board) -> set[Merge]:
         """Publishes what is new on a board, then works with it."""
@@ -212,32 +200,3 @@ class BoardWriter:
             for row in fresh
             if before[row.episode_id] != row.incident_id
         }
-
-    def _listen(self) -> None:
-        """Reads what others told of traces, and now and then the stored call graph."""
-        self._traces_since_ms, told = self._store.traces_since(self._traces_since_ms)
-        for row_id, episode, blob in told:
-            if row_id not in self._heard:
-                self._heard[row_id] = None
-                spans = unpacked(blob)
-                self._ties_changed |= self._links.add(episode, spans)
-                row = self._board.rows.get(episode)
-                if row is not None:
-                    self._error_calls.add(row.service_name, spans)
-        for trace_id, service in self._new_complaints().items():
-            key = trace_key(trace_id)
-            if key is not None:
-                self._ties_changed |= self._links.blame(key, service)
-        while len(self._heard) > TRACE_ROWS_KEPT:
-            self._heard.popitem(last=False)
-        self._read_surroundings()
-        known = self._stored_calls | self._error_calls.calls
-        if known != self._calls:
-            self._calls = known
-            self._ties_changed = True
-
-    def _read_surroundings(self) -> None:
-        if self._monotonic() >= self._graph_due:
-            self._stored_calls = frozenset(self._load_graph().calls)
-            self._known_services = frozenset(self._load_services())
-            self._graph_due = self._monotonic() + GRAPH_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -18,8 +18,7 @@ from log_analyzer.incidents.grouping.placement import Newcomer
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
-# A chain of merges longer than this is none.
-MERGES_FOLLOWED: Final = 50
+MERGES_FOLLOWED: Final = 50  # a longer chain is none
 # Errors that come on so long (event time) after an incident was ended by a later one go on with it.
 GOES_ON_MS: Final = 60_000
 
@@ -129,13 +128,19 @@ class IncidentLifecycle:
         )
 
     def merge(self) -> None:
-        """Reads what other instances placed, and merges incidents that share a cause."""
-        self.merged(self._placer.refresh())
+        """Reads what other instances placed; merges incidents of one cause, splits those of two."""
+        merges, split = self._placer.refresh()
+        self.merged(merges)
+        self._tell_of_split(split)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service from an incident, and has the messages of both looked at."""
         parts = self._placer.split(incident, service_name)
-        if self._store.incident(incident).status == "open":
+        self._tell_of_split(parts)
+        return parts
+
+    def _tell_of_split(self, parts: Collection[UUID]) -> None:
+        if any(self._store.incident(one).status == "open" for one in parts):
             now_ms = self._clock_ms()
             self._store.write(
                 [write for one in parts for write in self._store.open_statements(one, now_ms)]
@@ -143,7 +148,6 @@ class IncidentLifecycle:
         for one in parts:
             self._outbox.ensure(one)
             self._changed(one)
-        return parts
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""
@@ -174,9 +178,8 @@ class IncidentLifecycle:
 
     def end_earlier(self, incident: UUID, start_ms: int) -> None:
         """Resolves one that was over (event time) when a later episode of its group began."""
-        if self._store.incident(incident).merged_into is not None:
-            return
-        bounds = self._store.bounds(incident)
+        merged = self._store.incident(incident).merged_into is not None
+        bounds = None if merged else self._store.bounds(incident)
         if bounds is not None and bounds.last_ms + self._quiet_ms < start_ms:
             self._resolve(incident, self._clock_ms(), bounds.last_arrival_ms)
             self._resolved[incident] = bounds.last_ms
@@ -236,10 +239,9 @@ class IncidentLifecycle:
         # Opened, and its first errors not stored yet: whoever opened it will, or did and died.
         if bounds is None:
             return None
-        self._quiet_at[incident, quiet_ms] = bounds.last_arrival_ms + quiet_ms
-        return (
-            bounds.last_arrival_ms if is_quiet(bounds.last_arrival_ms, now_ms, quiet_ms) else None
-        )
+        last_ms = bounds.last_arrival_ms
+        self._quiet_at[incident, quiet_ms] = last_ms + quiet_ms
+        return last_ms if is_quiet(last_ms, now_ms, quiet_ms) else None
 
     def _resolve(self, incident: UUID, now_ms: int, as_of_ms: int) -> None:
         self._store.resolve(incident, now_ms, as_of_ms)

@@ -28,6 +28,11 @@ class RedactedIncident:
     redactor: Redactor
 
 
+def visible(text: str) -> str:
+    """`text` without invisible characters, which would hide a secret from the rules."""
+    return _INVISIBLE.sub("", text)
+
+
 def redacted_incident(view: IncidentView) -> RedactedIncident:
     """The incident redacted: message by message, whole, before any cut. Pure.
 
@@ -37,7 +42,7 @@ def redacted_incident(view: IncidentView) -> RedactedIncident:
     redactor = Redactor(earlier)
 
     def clean(text: str) -> Redacted:
-        return redactor.redact(_INVISIBLE.sub("", text), TEXT_CHARS)
+        return redactor.redact(visible(text), TEXT_CHARS)
 
     return RedactedIncident(
         replace(
@@ -95,7 +100,7 @@ def shown_incident(view: IncidentView, *, personal: bool) -> IncidentView:
 
 def _context(context: IncidentContext, redactor: Redactor) -> IncidentContext:
     def clean(text: str) -> Redacted:
-        return redactor.redact(_INVISIBLE.sub("", text), TEXT_CHARS)
+        return redactor.redact(visible(text), TEXT_CHARS)
 
     def reasoned(suspects: tuple[Suspect, ...]) -> tuple[Suspect, ...]:
         return tuple(replace(one, reasons=tuple(map(clean, one.reasons))) for one in suspects)

@@ -20,6 +20,7 @@ import psutil
 
 from firstcause.dead_letters import headers
 from firstcause.errors import FirstcauseError
+from firstcause.local.daemons.java import LATE_OPTIMIZATION
 from firstcause.local.process_record import ProcessRecord, launch
 from firstcause.local.service import set_large_log_aside
 from firstcause.settings import PROJECT_ROOT, Settings
@@ -32,7 +33,7 @@ DRIVER_MARK: Final = "FIRSTCAUSE_DRIVER"
 SUBMIT_CONF: Final[Mapping[str, str]] = {
     "spark.ui.enabled": "false",
     # A stream runs all day: throughput before the shortest pause.
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.driver.extraJavaOptions": " ".join(("-XX:+UseParallelGC", *LATE_OPTIMIZATION)),
 }
 
 LEARN_JOB: Final = "learn_normal"

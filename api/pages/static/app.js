@@ -17,7 +17,7 @@ function tell(text) {
 
 function draw(place) {
   const { times, names, counts } = JSON.parse(place.dataset.series);
-  if (!times.length) { place.textContent = "No errors are counted."; return; }
+  if (!times.length) { place.textContent = "No errors are counted."; place.className = "empty"; return; }
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--edge") }, ticks: { stroke: colour("--edge") } };
   const series = names.map((name, i) => ({
     label: name, stroke: PALETTE[i % PALETTE.length], width: 2, points: { show: times.length < 40, size: 5 },
@@ -73,7 +73,7 @@ async function drawHistogram(place) {
   const size = () => ({ width: place.clientWidth, height: 120 });
   const plot = new uPlot({
     ...size(), tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
-    cursor: { drag: { x: true, y: false, setScale: false }, y: false },
+    padding: [8, 26, 0, 0], cursor: { drag: { x: true, y: false, setScale: false }, y: false },
     series: [{ label: "UTC" }, ...series], axes: [axis, { ...axis, size: 52 }],
     scales: { x: { range: () => [first, times[times.length - 1] + step] }, y: { range: (u, low, high) => [0, Math.max(1, high * 1.05)] } },
     hooks: { setSelect: [(u) => {

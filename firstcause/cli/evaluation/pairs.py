@@ -76,6 +76,7 @@ def print_pairs(count: int, seed: int, *, as_json: bool) -> None:
 
     Takes some seconds a pair: the suspects of each incident are ranked as in the product.
     """
+    _silence_logging()
     judged = list(_judged(count, seed, singles=False))
     near = [one for one in judged if one.stretch.gap_seconds < MINUTE_SECONDS]
     far = [one for one in judged if one.stretch.gap_seconds >= MINUTE_SECONDS]
@@ -101,6 +102,15 @@ def print_pairs(count: int, seed: int, *, as_json: bool) -> None:
     if as_json:
         for name, row in rows.items():
             print(orjson.dumps({"faults": name} | row).decode())  # noqa: T201
+
+
+def _silence_logging() -> None:
+    """The grouping logs each incident, as in the analyzer: here the table tells of them."""
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def _judged(count: int, seed: int, *, singles: bool) -> Iterator[Judged]:
@@ -151,10 +161,6 @@ def _row(found: Sequence[Judged]) -> dict[str, float | int]:
         "with_its_culprit_first": _share(one.is_right for one in found),
         "in_one_incident_each": _share(one.is_one for one in found),
     }
-
-
-def _cell(value: float) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
 def _told(one: Judged) -> str:

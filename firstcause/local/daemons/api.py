@@ -18,7 +18,7 @@ def api_service(settings: Settings) -> Service:
         command=(str(Path(sys.executable).parent / "firstcause"), "api"),
         env=process_environment(settings),
         ports={"API_PORT": settings.api_port},
-        address=f"http://{_reached_at(settings)}:{settings.api_port}",
+        address=f"http://{api_reached_at(settings)}:{settings.api_port}",
         log_file=settings.logs_dir / "api.log",
         is_ready=lambda _record: api_answers(settings),
         depends_on=frozenset({"topics", "migrations"}),
@@ -30,10 +30,11 @@ def api_service(settings: Settings) -> Service:
 
 def api_answers(settings: Settings) -> bool:
     """Whether it answers, and Cassandra and Kafka answer it, within 3 s."""
-    return answer_of(f"http://{_reached_at(settings)}:{settings.api_port}/ready") is not None
+    return answer_of(f"http://{api_reached_at(settings)}:{settings.api_port}/ready") is not None
 
 
-def _reached_at(settings: Settings) -> str:
+def api_reached_at(settings: Settings) -> str:
+    """The host by which programs on this machine reach the API."""
     if settings.api_host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host

@@ -7,13 +7,13 @@ the board stay together, unless a person splits a service out.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
 from log_analyzer.episodes.episode import incident_id, split_incident_id
+from log_analyzer.incidents.grouping.components import Components
 from log_analyzer.incidents.grouping.ties import ORIGIN_SHARE, Links, Origin, Ties
 
 # A place that an episode surfaced from once or twice is forgotten for one that it does from often.
@@ -91,15 +91,20 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
     revision = board.revision + 1
     fresh = _standing([one for one in newcomers if one.episode_id not in board.rows], board)
     everybody: list[Member] = [*board.rows.values(), *fresh]
-    components = _Components(board.rows.values())
+    components = Components()
     for newcomer in fresh:
-        components.add(newcomer)
+        components.add(newcomer.episode_id, newcomer.returns_to)
+    for row in board.rows.values():
+        components.add(row.episode_id, row.incident_id)
+    for row in board.rows.values():
+        if row.split_from is not None:
+            components.keep_apart(row.incident_id, row.split_from)
     tied = [one for one in everybody if isinstance(one, Newcomer) or not one.held_apart]
     ties = Ties(tied, links)
     for one, other in ties.equals():
         components.join(one, other)
     surfaces_from = {
-        episode: _join_origin(episode, origins, board, components)
+        episode: join_origin(episode, origins, board, components)
         for episode, origins in ties.origins()
     }
     placed: list[BoardRow] = []
@@ -115,42 +120,8 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
     return placed
 
 
-def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]:
-    """The rows that split one service's episodes from the rest of an incident.
-
-    The part with the opening episode keeps the incident. The other part becomes a new incident,
-    named by its earliest episode. The service's episodes are held apart: no tie brings them back.
-    Empty if the service has no episode there, or all of them.
-    """
-    members = [row for row in board.rows.values() if row.incident_id == incident]
-    own = [row for row in members if row.service_name == service_name]
-    rest = [row for row in members if row.service_name != service_name]
-    if not own or not rest:
-        return []
-    leaving = rest if any(row.placed_in == incident and row.founds for row in own) else own
-    first = min(leaving, key=lambda row: (row.opened_ms, row.episode_id))
-    target = split_incident_id(first.episode_id)
-    if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
-        return []
-    changed = []
-    for row in members:
-        held = replace(row, held_apart=True) if row in own else row
-        if row in leaving:
-            held = replace(
-                held,
-                incident_id=target,
-                placed_in=target,
-                placed_at_revision=board.revision + 1,
-                surfaces_from=None,
-                split_from=incident,
-            )
-        if held != row:
-            changed.append(held)
-    return changed
-
-
-def _join_origin(
-    episode: UUID, origins: Sequence[Origin], board: Board, components: _Components
+def join_origin(
+    episode: UUID, origins: Sequence[Origin], board: Board, components: Components
 ) -> UUID | None:
     """Joins an episode with its origin, unless it has one already.
 
@@ -214,37 +185,3 @@ def _target(members: Sequence[Member], board: Board) -> UUID:
         oldest = min(known, key=lambda row: (row.placed_at_revision, row.opened_ms, row.episode_id))
         return oldest.incident_id
     return incident_id(members[0].episode_id)
-
-
-class _Components:
-    """Disjoint sets of episodes; those of one incident are together from the start."""
-
-    def __init__(self, rows: Iterable[BoardRow]) -> None:
-        self._parent: dict[UUID, UUID] = {}
-        for row in rows:
-            self._parent[row.episode_id] = row.incident_id
-            self._parent.setdefault(row.incident_id, row.incident_id)
-
-    def add(self, newcomer: Newcomer) -> None:
-        self._parent[newcomer.episode_id] = newcomer.episode_id
-        if newcomer.returns_to is not None:
-            self._parent.setdefault(newcomer.returns_to, newcomer.returns_to)
-            self.join(newcomer.episode_id, newcomer.returns_to)
-
-    def join(self, one: UUID, other: UUID) -> None:
-        self._parent[self._root(one)] = self._root(other)
-
-    def are_one(self, one: UUID, other: UUID) -> bool:
-        return self._root(one) == self._root(other)
-
-    def sets(self, everybody: Iterable[Member]) -> list[list[Member]]:
-        found: dict[UUID, list[Member]] = defaultdict(list)
-        for one in everybody:
-            found[self._root(one.episode_id)].append(one)
-        return list(found.values())
-
-    def _root(self, key: UUID) -> UUID:
-        while self._parent[key] != key:
-            self._parent[key] = self._parent[self._parent[key]]
-            key = self._parent[key]
-        return key

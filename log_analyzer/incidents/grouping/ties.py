@@ -20,25 +20,24 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
 
 NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000
-TOGETHER_MS: Final = 10_000
+TOGETHER_MS: Final = 30_000
 AT_ONCE_MS: Final = 5_000
 # A rule sees a fault after it has begun, some rules minutes after others.
 ALERT_ONSET_MS: Final = 600_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
-# One trace may be odd: so many complain of a service where no error names it.
-LEAST_BLAMES: Final = 2
 # Words that are no variable: fewer say nothing by being the same.
 LEAST_WORDS: Final = 3
 
@@ -70,6 +69,7 @@ class Ties:
             self._by_service[one.service_name].append(one)
         self._around = Surroundings((*self._by_service, *links.services), links.calls)
         self._votes = votes_of(self._by_id, links.patterns, self._around)
+        self._blame = Blame(self._by_id, self._votes, self._around)
 
     def origins(self) -> Iterator[tuple[UUID, list[Origin]]]:
         """Episodes that surface from others, the earliest first, each with its likely origins."""
@@ -83,8 +83,26 @@ class Ties:
         roots = [one for one in self._episodes if self._votes.is_root(one.episode_id)]
         yield from self._of_names(roots)
         yield from self._of_words(roots)
+        yield from self._of_own_words(roots)
         yield from self._of_services(roots)
         yield from self._of_alerts()
+
+    def traces_from(self, part: Iterable[Failing]) -> int:
+        """How many traces have their origin in some episodes."""
+        keys = [one.episode_id for one in part]
+        return sum(self._votes.origins.get(key, Counter())[key] for key in keys)
+
+    def traces_shared(self, part: Iterable[Failing], other: Collection[Failing]) -> int:
+        """How many times an episode of one part surfaces from an episode of the other."""
+        keys = {one.episode_id for one in other}
+        own = {one.episode_id for one in part}
+        return sum(
+            count
+            for here, there in ((own, keys), (keys, own))
+            for one in here
+            for key, count in self._votes.origins.get(one, Counter()).items()
+            if key in there
+        )
 
     def _of_traces(self, one: Failing) -> list[Origin]:
         if not self._votes.surfaces(one.episode_id):
@@ -116,12 +134,13 @@ class Ties:
 
     def _of_names(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
         naming: dict[str, list[Failing]] = defaultdict(list)
+        unsure: dict[str, list[Failing]] = defaultdict(list)
         for one in roots:
-            for name in self._complained_of(one):
-                naming[name].append(one)
+            for name, is_sure in self._blame.complained_of(one):
+                (naming if is_sure else unsure)[name].append(one)
         own = {id(one) for one in roots}
         for name, episodes in naming.items():
-            marked = [(one, True) for one in episodes]
+            marked = [(one, True) for one in (*episodes, *unsure[name])]
             marked += [
                 (one, False)
                 for one in self._by_service.get(name, ())
@@ -157,20 +176,6 @@ class Ties:
             return own[at + 1]
         return None
 
-    def _complained_of(self, one: Failing) -> Iterator[str]:
-        """The resources and services that its errors name, or the service that its traces blame."""
-        blamed = self._votes.complaints.get(one.episode_id)
-        told = False
-        if blamed:
-            [(name, count)] = blamed.most_common(1)
-            if name != one.service_name and count >= max(LEAST_BLAMES, blamed.total() / 2):
-                told = True
-                yield name
-        yield from (name for name in one.names if name not in self._around.services)
-        # Where traces complain of another service, that goes before words.
-        if not told:
-            yield from self._around.named_by(one)
-
     def _calls(self, caller: Failing, callee: Failing) -> bool:
         return (caller.service_name, callee.service_name) in self._around.calls
 
@@ -186,8 +191,18 @@ class Ties:
         for one in roots:
             saying[one.template].append(one)
         for template, episodes in saying.items():
-            if sum(word[0].isalpha() for word in template.split()) >= LEAST_WORDS:
+            if _words(template) >= LEAST_WORDS:
                 yield from _chained(episodes, TOGETHER_MS)
+
+    def _of_own_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
+        alike: dict[tuple[str, tuple[str, ...], int], list[Failing]] = defaultdict(list)
+        for one in roots:
+            words = tuple(one.template.split())
+            if self._blame.is_on_itself(one) and _words(one.template) > 1:
+                for at in range(len(words)):
+                    alike[one.service_name, words[:at] + words[at + 1 :], at].append(one)
+        for episodes in alike.values():
+            yield from _chained(episodes, NEAR_ONSET_MS)
 
     def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
         found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
@@ -221,6 +236,10 @@ class Ties:
 
 def _order(one: Failing) -> tuple[int, UUID]:
     return one.opened_ms, one.episode_id
+
+
+def _words(template: str) -> int:
+    return sum(word[0].isalpha() for word in template.split())
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

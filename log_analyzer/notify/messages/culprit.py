@@ -19,6 +19,7 @@ from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.messages.wording import first_sentence, named_as
 from log_analyzer.report.sections import suspect_names
 from log_analyzer.suspects.onset import onset_ms
+from root_cause.explanation.in_short import in_short
 
 REASON_CHARS: Final = 220
 LINE_CHARS: Final = 180
@@ -86,16 +87,33 @@ def convincing_line(
 
 
 def _reason(view: IncidentView, analysis: Analysis, blamed: str) -> list[Span]:
-    """The line that convinced; without one the first reason, without its arithmetic."""
+    """The line that convinced; where the headline has it, the first reason without its figures."""
     line = convincing_line(view, analysis, blamed)
-    if line is not None:
+    if line is not None and not _is_told(view, line):
         return ["It logs ", Code(line.message, LINE_CHARS)]
     if analysis.source == "mistral":
         return []
     known = view.context.suspects if view.context else ()
     reasons = [why for one in known if one.service_name == blamed for why in one.reasons]
-    why = next((one for one in reasons if one.strip()), analysis.root_cause)
-    return [Quoted(_without_brackets(first_sentence(why)), REASON_CHARS)] if why.strip() else []
+    why = next((one for one in reasons if one.strip()), "")
+    if line is not None and not why:
+        return ["That line is its own"]
+    why = in_short(first_sentence(why or analysis.root_cause)).replace("<*>", "…")
+    return [Quoted(_without_brackets(why), REASON_CHARS)] if why.strip() else []
+
+
+def _is_told(view: IncidentView, line: Evidence | ContextLog) -> bool:
+    """Whether the headline tells the line already: it is of the incident's own template."""
+    if line.service_name != view.service_name:
+        return False
+    place = 0
+    for part in view.template.split("<*>"):
+        words = part.strip()
+        found = line.message.find(words, place)
+        if found < 0:
+            return False
+        place = found + len(words)
+    return bool(view.template.strip("<*> "))
 
 
 def _path(view: IncidentView, blamed: str) -> list[Span]:

@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from alerting.alert import Alert
+from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import WindowKind, WindowMetrics
 from firstcause.access.keys import KeyFile
 from firstcause.alerts.store import StoredAlert
-from firstcause.incidents.records import Escalation
+from firstcause.incidents.records import EarlierIncident, Escalation, SimilarIncident
 from log_analyzer.episodes.alerts import read_alert
 from tests.unit.api.test_pages import HOSTILE, assert_harmless
 from tests.unit.api.world import NOW, NOW_MS, TIMES, a_client, an_incident
@@ -292,3 +293,46 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(client) -> None:
 
     streamed = client.post(PATH, content=parts(), headers={"content-type": "application/json"})
     assert streamed.status_code == 413
+
+
+@pytest.mark.parametrize("text", ["stock-db leaks connections", *HOSTILE])
+def test_an_incident_shows_similar_ones_and_what_helped_then(tmp_path, text: str) -> None:
+    view = an_incident()
+    client = a_client(tmp_path, [view])
+    earlier = EarlierIncident(uuid.UUID(int=77), NOW_MS - 10, NOW_MS - 5, text, text, "likely")
+    client.stores.incidents.similar_ones = (
+        SimilarIncident(
+            earlier, 0.75, (f"same errors: {text}",), is_confirmed=True, resolved_by=text
+        ),
+    )
+    (told,) = client.get(f"/incidents/{view.incident_id}").json()["similar"]
+    assert (told["similarity"], told["root_cause"], told["is_confirmed"]) == (0.75, text, True)
+    page = client.get(f"/ui/incidents/{view.incident_id}").text
+    assert "75 % of what either shows" in page
+    assert "confirmed by people" in page
+    assert f"/ui/incidents/{uuid.UUID(int=77)}" in page
+    assert_harmless(page)
+
+
+def test_how_objectives_stand_and_those_of_an_incident_s_services(tmp_path) -> None:
+    view = an_incident()
+    client = a_client(tmp_path, [view])
+    title = "99 % of the events are no errors"
+    client.stores.objectives.stored = [
+        ObjectiveStatus("availability", "order", title, 0.99, 86_400_000, view.last_ms, 2, 100,
+                        {"1h": 20.0, "5m": 20.0}),
+        ObjectiveStatus("availability", "cart", title, 0.99, 86_400_000, view.last_ms, 0, 0, {}),
+        ObjectiveStatus("latency", "payment", title, 0.9, 86_400_000, view.first_ms - 1, 1, 9, {}),
+    ]  # fmt: skip
+    told = client.get("/objectives").json()["objectives"]
+    assert [(one["objective"], one["service_name"]) for one in told] == [
+        ("availability", "order"), ("availability", "cart"), ("latency", "payment"),
+    ]  # fmt: skip
+    assert (told[0]["urgency"], told[0]["good_share"]) == ("page", 0.98)
+    assert told[0]["budget_left"] == pytest.approx(-1)
+    assert "good_share" not in told[1]
+    one = client.get("/objectives", params={"objective": "availability", "service": "cart"})
+    assert len(one.json()["objectives"]) == 1
+    (touched,) = client.get(f"/incidents/{view.incident_id}").json()["objectives"]
+    assert touched["service_name"] == "order"
+    assert "-100 % of the error budget left" in client.get(f"/ui/incidents/{view.incident_id}").text

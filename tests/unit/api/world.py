@@ -12,6 +12,7 @@ from pathlib import Path
 from confluent_kafka import KafkaError, KafkaException
 from starlette.testclient import TestClient
 
+from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.logs import LogReader
@@ -21,7 +22,7 @@ from firstcause.alerts.store import StoredAlert
 from firstcause.events.log_event import LogEvent
 from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
-from firstcause.incidents.records import Escalation
+from firstcause.incidents.records import Escalation, SimilarIncident
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
@@ -78,6 +79,7 @@ class IncidentsInMemory:
     def __init__(self, views: list[IncidentView]) -> None:
         self.views = {view.incident_id: view for view in views}
         self.actions: list[Action] = []
+        self.similar_ones: tuple[SimilarIncident, ...] = ()
 
     def opened(self, start_ms: int, until_ms: int) -> Iterator[OpenedIncident]:
         found = [OpenedIncident(one.incident_id, one.first_ms) for one in self.views.values()]
@@ -85,6 +87,9 @@ class IncidentsInMemory:
         yield from sorted(inside, key=lambda one: (-one.opened_ms, str(one.incident_id)))
 
     def read(self, incident: uuid.UUID) -> IncidentView | None:
+        return self.views.get(incident)
+
+    def read_alone(self, incident: uuid.UUID) -> IncidentView | None:
         return self.views.get(incident)
 
     def headline(self, view: IncidentView) -> IncidentHeadline:
@@ -97,6 +102,9 @@ class IncidentsInMemory:
             tuple((one.title, one.lines) for one in report_sections(view)),
             plain_text(render_notice(view, analysis).parts),
         )
+
+    def similar(self, view: IncidentView) -> tuple[SimilarIncident, ...]:
+        return self.similar_ones
 
     def apply(self, action: Action) -> bool:
         self.actions.append(action)
@@ -190,6 +198,16 @@ class WindowsInMemory:
         yield from (one for one in found if start_ms <= one.start_ms < end_ms)
 
 
+class ObjectivesInMemory:
+    """`ObjectiveStatusStore` over a list."""
+
+    def __init__(self) -> None:
+        self.stored: list[ObjectiveStatus] = []
+
+    def latest(self, objective: str | None = None) -> list[ObjectiveStatus]:
+        return [one for one in self.stored if objective in (None, one.objective)]
+
+
 class PatternsInMemory:
     """`PatternStore` over counts by (service, template id) and minute."""
 
@@ -229,6 +247,7 @@ class StoresInMemory(StoreAccess):
         self.alerts = AlertsInMemory()
         self.escalations = EscalationsInMemory()
         self.windows = WindowsInMemory()
+        self.objectives = ObjectivesInMemory()
         self.sent: list[dict] = []
         self.kafka_is_away = False
         self._engine = EmbeddedEngine(home / "search")
@@ -236,8 +255,8 @@ class StoresInMemory(StoreAccess):
     def get(self) -> Stores:
         logs = LogReader(LogsInMemory(self.rows))
         search = LogSearch(self._engine, self._found, logs)
-        read = (self.patterns, self.alerts, self.escalations, self.windows, self.incidents)
-        return Stores(None, logs, search, *read)
+        measured = (self.alerts, self.escalations, self.windows, self.objectives)
+        return Stores(None, logs, search, self.patterns, *measured, self.incidents)
 
     def send_alerts(self, messages: Sequence[dict]) -> None:
         if self.kafka_is_away:

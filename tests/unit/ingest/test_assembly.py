@@ -18,6 +18,11 @@ JAVA = [
     "Caused by: java.net.BindException: in use",
     "\tat java.base/sun.nio.ch.Net.bind0(Native Method)",
 ]
+KOTLIN = [
+    "ERROR 2026-11-22 09:20:00,029 [main] a.b.App - cannot pay",
+    "com.acme.pay.PaymentDeclined: over the limit",
+    "\tat com.acme.pay.Pay.run(Pay.kt:12)",
+]
 PYTHON = [
     "Traceback (most recent call last):",
     '  File "/app/dns.py", line 88, in resolve',
@@ -75,7 +80,7 @@ def docker(line: str, stream: str = "stderr", container: str | None = None) -> s
     return json.dumps(record)
 
 
-@pytest.mark.parametrize("trace", [JAVA, PYTHON, GO, NODE, DOTNET, RUBY])
+@pytest.mark.parametrize("trace", [JAVA, KOTLIN, PYTHON, GO, NODE, DOTNET, RUBY])
 def test_a_stack_trace_line_by_line_is_one_event(trace: list[str]):
     records = [docker(f"{line}\n") for line in [*trace, *trace, "INFO done"]]
     found = assembled(records)
@@ -100,6 +105,8 @@ def test_pieces_of_a_line_are_put_together():
     pieces = [docker(line[start : start + 16_384]) for start in range(0, len(line), 16_384)]
     pieces[-1] = docker(line[32_768:] + "\n")
     assert assembled(pieces) == [("m" * 40_000, None)]
+    cut = [docker(line[at : at + 16_384], container="cart") for at in range(0, len(line), 16_384)]
+    assert assembled([*cut, docker("INFO next", container="cart")])[0] == ("m" * 40_000, None)
     cri = [
         f"2026-11-22T09:20:00.1Z stdout {tag} {part}"
         for tag, part in zip("PPF", (line[:100], line[100:30_000], line[30_000:]), strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from firstcause.settings import PROJECT_ROOT, Settings
+from tests.unit.project.test_docker_compose import compose_config
 
 PROMETHEUS = PROJECT_ROOT / "deploy" / "prometheus"
 ALERTMANAGER = PROJECT_ROOT / "deploy" / "alertmanager"
@@ -162,6 +164,87 @@ def test_every_alert_is_tested_both_firing_and_silent(alert: str) -> None:
         if case["alertname"] == alert
     ]
     assert set(cases) == {True, False}
+
+
+def dashboards() -> dict[str, dict[str, Any]]:
+    folder = PROJECT_ROOT / "deploy" / "grafana" / "dashboards"
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def panel_queries() -> list[tuple[str, str]]:
+    """Where each query of a dashboard stands, and the query."""
+    return [
+        (f"{name}: {panel['title']}", target["expr"])
+        for name, dashboard in dashboards().items()
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+    ]
+
+
+def test_every_metric_of_a_dashboard_exists() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    for place, query in panel_queries():
+        names = set(re.findall(r"\b[a-z_:]+(?=[{\[)\s]|$)", re.sub(r"\{[^}]*\}", "{", query)))
+        ours = series_in(query)
+        assert ours <= known_series() | recorded, place
+        assert ours or any(FOREIGN.fullmatch(name) for name in names), place
+
+
+def test_dashboards_are_whole() -> None:
+    found = dashboards()
+    assert set(found) == {"pipeline", "services", "incidents", "model-cost"}
+    sources = yaml.safe_load(
+        (PROJECT_ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text()
+    )
+    uid = sources["datasources"][0]["uid"]
+    assert len({dashboard["uid"] for dashboard in found.values()}) == len(found)
+    for dashboard in found.values():
+        panels = dashboard["panels"]
+        assert len({panel["id"] for panel in panels}) == len(panels)
+        for panel in panels:
+            place = panel["gridPos"]
+            assert panel["title"] and panel["description"] and panel["targets"]
+            assert panel["datasource"]["uid"] == uid
+            assert place["x"] + place["w"] <= 24
+            assert panel["fieldConfig"]["defaults"]["unit"]
+
+
+def test_promtool_takes_the_queries_of_the_dashboards(tmp_path: Path) -> None:
+    promtool = program("promtool")
+    queries = [
+        {"record": f"query_{number}", "expr": query}
+        for number, (_, query) in enumerate(panel_queries())
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": queries}]}))
+    done = run(promtool, "check", "rules", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_has_them_only_with_its_profile() -> None:
+    more = {"prometheus", "alertmanager", "grafana"}
+    plain = compose_config()["services"]
+    monitored = compose_config(COMPOSE_PROFILES="monitoring")["services"]
+    assert not more & set(plain)
+    assert set(monitored) == {*plain, *more}
+    default = Settings.model_fields
+    ports = {
+        "prometheus": default["local_prometheus_port"].default,
+        "alertmanager": default["local_alertmanager_port"].default,
+    }
+    for name in more:
+        service = monitored[name]
+        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), name
+        assert service["healthcheck"]["test"][0] == "CMD"
+        assert service["restart"] == "unless-stopped"
+        assert service["logging"]["options"]["max-size"] == "20m"
+        assert int(service["mem_limit"]) <= 2**29
+        [port] = service["ports"]
+        assert port["host_ip"] == "127.0.0.1"
+        assert int(port["published"]) == ports.get(name, 19300)
+        for mount in service["volumes"]:
+            if mount["type"] == "bind":
+                assert mount["read_only"], mount
 
 
 def test_alerts_that_hold_others_back_are_alerts() -> None:

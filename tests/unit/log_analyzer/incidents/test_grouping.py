@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from log_analyzer.episodes.episode import incident_id
 from log_analyzer.episodes.trace_links import TracePattern
-from log_analyzer.incidents.grouping.placement import Board, Newcomer, place, split_out
+from log_analyzer.incidents.grouping.parting import LEAST_TRACES, parted, split_out
+from log_analyzer.incidents.grouping.placement import Board, BoardRow, Newcomer, place
 from log_analyzer.incidents.grouping.ties import (
     AT_ONCE_MS,
     NAMED_ONSET_MS,
@@ -235,6 +236,54 @@ def test_a_service_that_is_split_out_stays_out_and_the_opener_keeps_the_incident
     assert place([], board, links) == []
     # All of it, or nothing of it: there is nothing to part.
     assert split_out(board, incident, "payment") == split_out(board, incident, "mail") == []
+
+
+def applied(board: Board, rows: list[BoardRow]) -> Board:
+    return Board(board.revision + 1, {**board.rows, **{row.episode_id: row for row in rows}})
+
+
+def test_what_many_traces_show_to_be_two_is_split_once_and_stays_two() -> None:
+    """The gateway's first trace held the errors of both; all others hold those of one."""
+    payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
+    gateway = newcomer("gateway", "api-gateway", 9_500)
+    early = shared((payment, search, gateway))
+    board = settled(Board(), [payment, search, gateway], early)
+    incident = incident_id(payment.episode_id)
+    assert len(partition(board)) == 1
+    late = Links(
+        early.patterns
+        | {pattern(payment, gateway, deepest=payment): 30, pattern(search, deepest=search): 30}
+    )
+    assert parted(board, late, known_in_part={incident}) == []
+    rows = parted(board, late)
+    board = applied(board, rows)
+    assert partition(board) == {
+        frozenset({payment.episode_id, gateway.episode_id}),
+        frozenset({search.episode_id}),
+    }
+    assert board.incident_of(payment.episode_id) == incident
+    left = board.rows[search.episode_id]
+    assert (left.split_from, left.founds, left.held_apart) == (incident, True, False)
+    assert place([], board, late) == parted(board, late) == []
+
+
+def test_few_traces_split_nothing() -> None:
+    payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
+    early = shared((payment, search))
+    board = settled(Board(), [payment, search], early)
+    few = Links(early.patterns | {pattern(payment): 30, pattern(search): LEAST_TRACES - 2})
+    assert parted(board, few) == []
+
+
+def test_a_part_without_traces_stays_where_the_incident_began() -> None:
+    payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
+    job = newcomer("job", "payment", 1_000)
+    early = shared((payment, search))
+    board = settled(Board(), [payment, job, search], early)
+    late = Links(early.patterns | {pattern(payment): 30, pattern(search): 30})
+    board = applied(board, parted(board, late))
+    assert board.incident_of(job.episode_id) == board.incident_of(payment.episode_id)
+    assert board.incident_of(search.episode_id) != board.incident_of(payment.episode_id)
 
 
 SERVICES = ("api-gateway", "order", "payment")

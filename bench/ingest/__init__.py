@@ -1,0 +1,1 @@
+"""Benchmarks of the ingest bridge: its throughput, and its account after kills."""

@@ -1,0 +1,1 @@
+"""Answers to AI assistants, by the official client."""
