@@ -7,20 +7,18 @@ add up to the row of the whole time, in any order.
 from __future__ import annotations
 
 import bisect
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from alerting.measures.sketch import quantile, value_of
+from alerting.measures.sums import known, summed
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 # No service is called so: a service's name is never empty.
 ALL_SERVICES: Final = ""
-
-Key = TypeVar("Key", str, int)
 
 
 class WindowKind(StrEnum):
@@ -134,25 +132,14 @@ def added_up(
         start_ms=start_ms,
         end_ms=end_ms,
         events=sum(row.events for row in rows),
-        levels=_counts(row.levels for row in rows),
-        status_classes=_counts(row.status_classes for row in rows),
-        error_codes=_counts(row.error_codes for row in rows),
+        levels=summed(row.levels for row in rows),
+        status_classes=summed(row.status_classes for row in rows),
+        error_codes=summed(row.error_codes for row in rows),
         latency_sum_ms=sum(row.latency_sum_ms for row in rows),
-        latency_min_ms=min(_known(row.latency_min_ms for row in rows), default=None),
-        latency_max_ms=max(_known(row.latency_max_ms for row in rows), default=None),
-        buckets=_counts(row.buckets for row in rows),
+        latency_min_ms=min(known(row.latency_min_ms for row in rows), default=None),
+        latency_max_ms=max(known(row.latency_max_ms for row in rows), default=None),
+        buckets=summed(row.buckets for row in rows),
         unmeasured=sum(row.unmeasured for row in rows),
         users=only.users if only else None,
         traces=only.traces if only else None,
     )
-
-
-def _counts(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
-    total: Counter[Key] = Counter()
-    for one in counts:
-        total.update(one)
-    return dict(total)
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]

@@ -23,8 +23,6 @@ from search.query.parser import parse
 LOOKED_AT: Final = 100
 EVIDENCE: Final = 20
 
-Step = Callable[[], None]
-
 
 def incidents(
     sources: Sources,
@@ -33,25 +31,26 @@ def incidents(
     status: str | None,
     service: str | None,
     limit: int,
-    step: Step,
+    is_late: Callable[[], bool],
 ) -> Answer:
     """Incidents that opened in a time, newest first, without those that were merged away.
 
-    `step` is called before each is read; what it raises ends the reading.
+    Once it is late it tells those that are read, and that there may be more.
     """
     found: list[dict[str, Any]] = []
     looked_at = 0
+    more = False
     for one in sources.incidents.opened(*times):
-        if len(found) == limit or looked_at == LOOKED_AT:
+        more = len(found) == limit or looked_at == LOOKED_AT or is_late()
+        if more:
             break
-        step()
         looked_at += 1
-        view = sources.incidents.read(one.incident_id)
+        view = sources.incidents.listed(one.incident_id)
         if view is None or view.merged_into is not None:
             continue
         if status in (None, view.status) and (service is None or service in view.services):
             found.append(_listed(view))
-    return Answer({"from": _time(times[0]), "to": _time(times[1])}, found)
+    return Answer({"from": _time(times[0]), "to": _time(times[1]), "more": more}, found)
 
 
 def incident(sources: Sources, incident_id: UUID) -> Answer:
@@ -161,15 +160,18 @@ def normal(sources: Sources, service: str) -> Answer:
             "Nothing is learned as normal of this service. The tool services lists the names; the "
             "DAG learn_normal learns each hour."
         )
-    parts = asdict(summary)
+    parts: dict[str, tuple[Any, ...]] = {
+        "usual_error": summary.errors,
+        "time": summary.times,
+        "follows": summary.followings,
+        "rate": summary.rates,
+    }
     # A row of each part in turn, so that a cut leaves something of all.
-    kinds = {"errors": "usual_error", "times": "time", "followings": "follows", "rates": "rate"}
-    longest = max((len(rows) for rows in parts.values()), default=0)
     items = [
-        {"kind": kind, **parts[part][at]}
-        for at in range(longest)
-        for part, kind in kinds.items()
-        if at < len(parts[part])
+        {"kind": kind, **asdict(rows[at])}
+        for at in range(max(map(len, parts.values())))
+        for kind, rows in parts.items()
+        if at < len(rows)
     ]
     return Answer({"service": service}, items)
 

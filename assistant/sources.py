@@ -41,6 +41,9 @@ class ShownIncidents(Protocol):
     def read(self, incident: UUID) -> IncidentView | None:
         """One incident whole and redacted; None when there is none of this id."""
 
+    def listed(self, incident: UUID) -> IncidentView | None:
+        """The same as it is stored, for a list: what is told of it is redacted later, uncut."""
+
     def headline(self, view: IncidentView) -> IncidentHeadline:
         """See `IncidentDoor`."""
 

@@ -78,9 +78,11 @@ class Tools:
     ) -> str:
         """List incidents that opened in a time (a day without one), newest first."""
         times = _times(start, end, timedelta(days=1))
-        step = _deadline(self._seconds)
+        is_late = _late_after(self._seconds / 2)
         return await self._answer(
-            partial(answers.incidents, status=status, service=service, limit=limit, step=step),
+            partial(
+                answers.incidents, status=status, service=service, limit=limit, is_late=is_late
+            ),
             self._sources,
             times,
         )
@@ -202,12 +204,7 @@ def _times(start: str | None, end: str | None, span: timedelta) -> tuple[int, in
     return from_ms, to_ms
 
 
-def _deadline(seconds: float) -> Callable[[], None]:
-    """Raises TimeoutError when it is called after this time: an answer nobody awaits is no use."""
+def _late_after(seconds: float) -> Callable[[], bool]:
+    """Whether this time has gone by since now."""
     until = time.monotonic() + seconds
-
-    def step() -> None:
-        if time.monotonic() > until:
-            raise TimeoutError
-
-    return step
+    return lambda: time.monotonic() > until

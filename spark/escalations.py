@@ -6,27 +6,22 @@ them with the same ids. What is no alert goes to the dead-letter topic with its 
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Final
 
-import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.state import GroupStateTimeout
 
-from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings, load_settings
-from firstcause.structured_logging import configure_logging
-from spark.driver.heartbeat_writer import ProgressFile, progress_path
+from firstcause.settings import Settings
 from spark.driver.process import ESCALATIONS_JOB
 from spark.escalation.batch import EscalationBatch
 from spark.escalation.decision import OUTPUT_SCHEMA, STATE_SCHEMA, UNREADABLE, decision
 from spark.records.alerts import AlertReader
 from spark.session import build_session
 from spark.store.dead_letter_writer import DeadLetterWriter
-from spark.streaming.checkpoint import CheckpointLock, UnusableCheckpoint
+from spark.streaming.job_run import run_job, streaming
 from spark.streaming.query import StreamingJob, run, stop_on_signals
 from spark.streaming.source import record_stream
 
@@ -36,8 +31,6 @@ MAX_ALERTS: Final = 10_000
 OPTIONS: Final = {"spark.sql.shuffle.partitions": "1"}
 # A silent service is decided after the watermark and at most this and a batch more.
 TRIGGER: Final = "2 seconds"
-
-log = structlog.get_logger(__name__)
 
 
 def by_service(records: DataFrame) -> DataFrame:
@@ -53,9 +46,7 @@ def by_service(records: DataFrame) -> DataFrame:
 
 def escalate_until_stopped(settings: Settings, stop: threading.Event) -> None:
     """Runs the job; see `streaming.run` for how it ends and what it raises."""
-    checkpoint = settings.checkpoints_dir / JOB
-    with CheckpointLock(checkpoint):
-        progress = ProgressFile(progress_path(settings, JOB), JOB)
+    with streaming(settings, JOB) as (checkpoint, progress):
         session = build_session(settings, JOB, OPTIONS)
         dead_letters = DeadLetterWriter(settings, checkpoint, JOB)
         send = EscalationBatch(settings, dead_letters)
@@ -80,24 +71,13 @@ def escalate_until_stopped(settings: Settings, stop: threading.Event) -> None:
                 .start()
             )
 
-        try:
-            run(StreamingJob(JOB, start, topic, checkpoint), settings, progress, stop)
-            session.stop()
-        except UnusableCheckpoint as error:
-            progress.write_fatal(str(error))
-            raise
+        run(StreamingJob(JOB, start, topic, checkpoint), settings, progress, stop)
+        session.stop()
 
 
 def main() -> None:
     """Runs the job until it is told to stop; exit code 1 and one clear line on an error."""
-    settings = load_settings()
-    configure_logging(settings)
-    try:
-        escalate_until_stopped(settings, stop_on_signals())
-    except FirstcauseError as error:
-        # One clear line; the traceback would say nothing more.
-        log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400
-        sys.exit(1)
+    run_job(JOB, lambda settings: escalate_until_stopped(settings, stop_on_signals()))
 
 
 if __name__ == "__main__":

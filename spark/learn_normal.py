@@ -10,28 +10,21 @@ job may be repeated at any time: equal logs give equal rows.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import orjson
 import structlog
-from cassandra.cluster import DriverException, NoHostAvailable
 
 from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings, load_settings
-from firstcause.storage import cassandra
-from firstcause.structured_logging import configure_logging
+from firstcause.settings import Settings
 from root_cause.quiet_hours.due_hours import hours_asked_for
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from spark.normal.learner import JOB, NormalLearner
 from spark.records.time_range import parse_range
-from spark.streaming.checkpoint import CheckpointLock
-
-CASSANDRA_SECONDS: Final = 60.0
+from spark.streaming.job_run import batch_session, run_batch_job
 
 log = structlog.get_logger(__name__)
 
@@ -53,22 +46,13 @@ def learn_ranges(
         raise FirstcauseError(
             "None of these hours is over: give one that ended 15 minutes ago or earlier."
         )
-    with (
-        CheckpointLock(settings.checkpoints_dir / JOB),
-        cassandra.session(settings, request_timeout_seconds=CASSANDRA_SECONDS) as session,
-    ):
+    with batch_session(settings, JOB) as session:
+        learner = NormalLearner(settings, session)
         try:
-            learner = NormalLearner(settings, session)
-            try:
-                outcomes = [learner.learn(hour, vouched=vouched) for hour in hours]
-                return {"hours": [asdict(one) for one in outcomes], "version": learner.compose()}
-            finally:
-                learner.close()
-        except (DriverException, NoHostAvailable) as error:
-            raise FirstcauseError(
-                f"Cassandra did not take part ({error}): run `firstcause migrate`, or look at "
-                "`firstcause status`. Then run this again."
-            ) from error
+            outcomes = [learner.learn(hour, vouched=vouched) for hour in hours]
+            return {"hours": [asdict(one) for one in outcomes], "version": learner.compose()}
+        finally:
+            learner.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,16 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--vouched", action="store_true", help="learn whatever it looks like")
     options.add_argument("--result", type=Path, help="where to write what became of it, as JSON")
     given = options.parse_args(arguments)
-    settings = load_settings()
-    configure_logging(settings)
-    try:
-        result = learn_ranges(settings, given.range, vouched=given.vouched)
-    except FirstcauseError as error:
-        # One clear line; the traceback would say nothing more.
-        log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400
-        sys.exit(1)
-    if given.result:
-        given.result.write_bytes(orjson.dumps(result))
+    result = run_batch_job(
+        JOB,
+        lambda settings: learn_ranges(settings, given.range, vouched=given.vouched),
+        given.result,
+    )
     log.info("job_done", job=JOB, version=result["version"], hours=len(result["hours"]))
 
 

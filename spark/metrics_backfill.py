@@ -11,35 +11,26 @@ rows.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import orjson
 import structlog
-from cassandra.cluster import DriverException, NoHostAvailable
 
-from alerting.windows import MINUTE_MS
-from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings, load_settings
-from firstcause.storage import cassandra
+from alerting.windows import HOUR_MS, MINUTE_MS
+from firstcause.settings import Settings
 from firstcause.storage.window_metrics import marked_minutes
-from firstcause.structured_logging import configure_logging
 from root_cause.quiet_hours.quiet_stretches import TimeRange
 from spark.driver.process import BACKFILL_JOB, WINDOWS_JOB
 from spark.records.stored_partitions import DIRECT_JOIN
 from spark.records.time_range import parse_range
 from spark.session import build_session
-from spark.streaming.checkpoint import CheckpointLock
+from spark.streaming.job_run import batch_session, run_batch_job
 from spark.windows.backfill import Healed, heal, settled
 from spark.windows.measures import SESSION_OPTIONS
 from spark.windows.store import WindowStore
-
-CASSANDRA_SECONDS: Final = 60.0
-HOUR_MS: Final = 3_600_000
 
 log = structlog.get_logger(__name__)
 
@@ -51,34 +42,25 @@ def backfill(settings: Settings, ranges: Sequence[TimeRange], hours: float) -> d
         FirstcauseError: another run is at work, or Cassandra is away or has no tables yet. What
             was written until then is right; the next run goes over all of it again.
     """
-    with (
-        CheckpointLock(settings.checkpoints_dir / BACKFILL_JOB),
-        cassandra.session(settings, request_timeout_seconds=CASSANDRA_SECONDS) as session,
-    ):
-        try:
-            store = WindowStore(session)
-            now_ms = int(time.time() * 1000)
-            named = {
-                at_ms
-                for one in ranges
-                for at_ms in range(one.start_ms - one.start_ms % MINUTE_MS, one.end_ms, MINUTE_MS)
-            }
-            marked = marked_minutes(session, now_ms - int(hours * HOUR_MS), now_ms)
-            asked = named or {at_ms for _, at_ms in marked}
-            due = settled(asked, store.progress(WINDOWS_JOB), now_ms)
-            healed = Healed()
-            if due:
-                spark = build_session(settings, BACKFILL_JOB, {**DIRECT_JOIN, **SESSION_OPTIONS})
-                try:
-                    healed = heal(spark, settings, session, store, due)
-                finally:
-                    spark.stop()
-            return {**asdict(healed), "left_to_the_stream": len(asked) - len(due)}
-        except (DriverException, NoHostAvailable) as error:
-            raise FirstcauseError(
-                f"Cassandra did not take part ({error}): run `firstcause migrate`, or look at "
-                "`firstcause status`. Then run this again."
-            ) from error
+    with batch_session(settings, BACKFILL_JOB) as session:
+        store = WindowStore(session)
+        now_ms = int(time.time() * 1000)
+        named = {
+            at_ms
+            for one in ranges
+            for at_ms in range(one.start_ms - one.start_ms % MINUTE_MS, one.end_ms, MINUTE_MS)
+        }
+        marked = marked_minutes(session, now_ms - int(hours * HOUR_MS), now_ms)
+        asked = named or {at_ms for _, at_ms in marked}
+        due = settled(asked, store.progress(WINDOWS_JOB), now_ms)
+        healed = Healed()
+        if due:
+            spark = build_session(settings, BACKFILL_JOB, {**DIRECT_JOIN, **SESSION_OPTIONS})
+            try:
+                healed = heal(spark, settings, session, store, due)
+            finally:
+                spark.stop()
+        return {**asdict(healed), "left_to_the_stream": len(asked) - len(due)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,16 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--hours", type=float, default=3.0, help="marked in the last hours")
     options.add_argument("--result", type=Path, help="where to write what was done, as JSON")
     given = options.parse_args(arguments)
-    settings = load_settings()
-    configure_logging(settings)
-    try:
-        result = backfill(settings, given.range, given.hours)
-    except FirstcauseError as error:
-        # One clear line; the traceback would say nothing more.
-        log.error("job_failed", job=BACKFILL_JOB, error=str(error))  # noqa: TRY400
-        sys.exit(1)
-    if given.result:
-        given.result.write_bytes(orjson.dumps(result))
+    result = run_batch_job(
+        BACKFILL_JOB,
+        lambda settings: backfill(settings, given.range, given.hours),
+        given.result,
+    )
     log.info("job_done", job=BACKFILL_JOB, **result)
 
 

@@ -6,28 +6,22 @@ changes nothing. Records that are no log events are left to the store job.
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Final
 
-import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings, load_settings
-from firstcause.structured_logging import configure_logging
-from spark.driver.heartbeat_writer import ProgressFile, progress_path
+from firstcause.settings import Settings
 from spark.driver.process import WINDOWS_JOB
 from spark.session import build_session
 from spark.streaming.checkpoint import (
-    CheckpointLock,
-    UnusableCheckpoint,
     planned_at_ms,
     query_id,
     watermark_ms,
 )
 from spark.streaming.connection import check_cassandra, connect_when_there
+from spark.streaming.job_run import run_job, streaming
 from spark.streaming.query import StreamingJob, run, stop_on_signals
 from spark.streaming.source import record_stream
 from spark.windows.batch import WindowBatch
@@ -39,14 +33,10 @@ JOB: Final = WINDOWS_JOB
 # Of a batch, in the small heap of this driver.
 MOST_EVENTS: Final = 50_000
 
-log = structlog.get_logger(__name__)
-
 
 def watch_until_stopped(settings: Settings, stop: threading.Event) -> None:
     """Runs the job; see `streaming.run` for how it ends and what it raises."""
-    checkpoint = settings.checkpoints_dir / JOB
-    with CheckpointLock(checkpoint):
-        progress = ProgressFile(progress_path(settings, JOB), JOB)
+    with streaming(settings, JOB) as (checkpoint, progress):
         topic = settings.kafka_logs_topic
         connected = connect_when_there(settings, topic, WindowStore, progress, stop)
         if connected is None:
@@ -89,9 +79,6 @@ def watch_until_stopped(settings: Settings, stop: threading.Event) -> None:
             )
             run(job, settings, progress, stop)
             session.stop()
-        except UnusableCheckpoint as error:
-            progress.write_fatal(str(error))
-            raise
         finally:
             cql.cluster.shutdown()
 
@@ -108,14 +95,7 @@ def _dropped(query: StreamingQuery) -> dict[int, int]:
 
 def main() -> None:
     """Runs the job until it is told to stop; exit code 1 and one clear line on an error."""
-    settings = load_settings()
-    configure_logging(settings)
-    try:
-        watch_until_stopped(settings, stop_on_signals())
-    except FirstcauseError as error:
-        # One clear line; the traceback would say nothing more.
-        log.error("job_failed", job=JOB, error=str(error))  # noqa: TRY400
-        sys.exit(1)
+    run_job(JOB, lambda settings: watch_until_stopped(settings, stop_on_signals()))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ same events give the same measures.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from alerting.cells.distinct import NO_HASHES, Hashes, united
+from alerting.measures.sums import known, summed
 from alerting.windows import ALL_SERVICES
 
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -46,8 +46,6 @@ class Measures:
     traces: Hashes = NO_HASHES
 
 
-Key = TypeVar("Key", str, int)
-
 # A service, and the beginning of a minute in ms since the epoch.
 CellKey = tuple[str, int]
 
@@ -58,13 +56,13 @@ def added_up(parts: Sequence[Measures]) -> Measures:
         return parts[0]
     return Measures(
         events=sum(part.events for part in parts),
-        levels=_counts(part.levels for part in parts),
-        status_classes=_counts(part.status_classes for part in parts),
+        levels=summed(part.levels for part in parts),
+        status_classes=summed(part.status_classes for part in parts),
         latency_sum_ns=sum(part.latency_sum_ns for part in parts),
-        latency_min_ms=min(_known(part.latency_min_ms for part in parts), default=None),
-        latency_max_ms=max(_known(part.latency_max_ms for part in parts), default=None),
+        latency_min_ms=min(known(part.latency_min_ms for part in parts), default=None),
+        latency_max_ms=max(known(part.latency_max_ms for part in parts), default=None),
         unmeasured=sum(part.unmeasured for part in parts),
-        buckets=_counts(part.buckets for part in parts),
+        buckets=summed(part.buckets for part in parts),
         users=united([part.users for part in parts]),
         traces=united([part.traces for part in parts]),
     )
@@ -77,14 +75,3 @@ def with_all_services(cells: Mapping[CellKey, Measures]) -> dict[CellKey, Measur
         minutes.setdefault(minute_ms, []).append(measures)
     over_all = {(ALL_SERVICES, at_ms): added_up(parts) for at_ms, parts in minutes.items()}
     return {**cells, **over_all}
-
-
-def _counts(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
-    total: Counter[Key] = Counter()
-    for one in counts:
-        total.update(one)
-    return dict(total)
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]

@@ -7,8 +7,6 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-_HOUR_MS = 3_600_000
-
 
 def choose_minutes(params: Any = None) -> list[str]:
     """The arguments of the job: the time that a person named, or the hours of the marks."""
@@ -31,10 +29,11 @@ def _named(params: Any) -> str:
 
 
 def _marked(hours: float) -> bool:
+    from alerting.windows import HOUR_MS
     from firstcause.settings import load_settings
     from firstcause.storage import cassandra
     from firstcause.storage.window_metrics import marked_minutes
 
     now_ms = int(time.time() * 1000)
     with cassandra.session(load_settings()) as session:
-        return bool(marked_minutes(session, now_ms - int(hours * _HOUR_MS), now_ms))
+        return bool(marked_minutes(session, now_ms - int(hours * HOUR_MS), now_ms))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     )
     from firstcause.incidents.view import IncidentView
 
+DAY_MS = 24 * 3_600_000
+
 
 def register(program: typer.Typer) -> None:
     """Adds the command to the program."""
@@ -49,12 +51,34 @@ def mcp(
         with_model = settings.mistral_api_key is not None
         incidents = RedactedIncidents(StoredIncidents(session, model_configured=with_model))
         server = server_of(Tools(StoredSources(settings, session, incidents), redaction))
+        warm_up(incidents)
         if http:
             serve_http(server, KeyFile(settings.api_keys_file), host, port)
         else:
             serve_stdio(server)
     finally:
         session.cluster.shutdown()
+
+
+def warm_up(incidents: RedactedIncidents) -> None:
+    """Tells of the newest incident to nobody: code and rules are loaded before a question waits.
+
+    Blocks for seconds. While Cassandra is away nothing is done: the first question says so.
+    """
+    import time
+
+    from firstcause.storage.cassandra import AWAY
+
+    redaction()("Ready.", 100)
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        newest = next(incidents.opened(now_ms - DAY_MS, now_ms), None)
+        view = incidents.read(newest.incident_id) if newest else None
+        if view is not None:
+            incidents.headline(view)
+            incidents.report(view)
+    except AWAY:
+        return
 
 
 class RedactedIncidents:
@@ -73,6 +97,10 @@ class RedactedIncidents:
 
         view = self._door.read(incident)
         return None if view is None else shown_incident(view, personal=False)
+
+    def listed(self, incident: UUID) -> IncidentView | None:
+        """See `ShownIncidents`."""
+        return self._door.read(incident)
 
     def headline(self, view: IncidentView) -> IncidentHeadline:
         """See `ShownIncidents`."""

@@ -29,6 +29,7 @@ def print_summary(
     console = _console()
     console.print(_plain(f"{service}: normal {version.version}, {_slot(slot)}"))
     console.print(_plain(f"{_learned(version)}; counts are of {traces:,} traces"))
+    console.print(_plain(f"Suspects are named from a score of {summary.named_from:.2f} on."))
     _print(
         console,
         "What follows what",

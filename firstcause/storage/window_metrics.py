@@ -8,7 +8,7 @@ from typing import Any, Final
 from cassandra.cluster import Session
 from cassandra.query import UNSET_VALUE, PreparedStatement
 
-from alerting.windows import WindowKind, WindowMetrics
+from alerting.windows import HOUR_MS, WindowKind, WindowMetrics
 from firstcause.storage.cassandra import rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, days_between, ms_from_datetime
 
@@ -40,7 +40,6 @@ INSERT: Final = (
     f"INSERT INTO window_metrics ({', '.join(COLUMNS)}) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(COLUMNS))})"
 )
-_HOUR_MS: Final = 3_600_000
 _PERCENTILES: Final = (50, 95, 99)
 
 
@@ -121,7 +120,7 @@ def marked_minutes(session: Session, first_ms: int, last_ms: int) -> set[tuple[s
     statement = session.prepare(
         "SELECT service_name, minute FROM window_marks WHERE noticed_hour = ?"
     )
-    hours = range(first_ms - first_ms % _HOUR_MS, last_ms + 1, _HOUR_MS)
+    hours = range(first_ms - first_ms % HOUR_MS, last_ms + 1, HOUR_MS)
     asked = [(datetime_from_ms(hour),) for hour in hours]
     return {
         (row.service_name, ms_from_datetime(row.minute))

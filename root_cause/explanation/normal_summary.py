@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from root_cause.explanation.reasons import label
 from root_cause.normal.learned_counts import Normal, ServiceNormal
+from root_cause.ranking.ranker import named_from
 from root_cause.traces.durations import Stretch, TimeKey
 from root_cause.traces.event_key import SEPARATOR
 from root_cause.traces.histogram import Histogram, quantile_ms
@@ -53,12 +54,17 @@ class AmbientError:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSummary:
-    """One service's normal, each part the most frequent first."""
+    """One service's normal, each part the most frequent first.
+
+    Attributes:
+        named_from: the score from which on a suspect of any service can be named.
+    """
 
     rates: tuple[EventRate, ...]
     followings: tuple[Following, ...]
     times: tuple[UsualTime, ...]
     errors: tuple[AmbientError, ...]
+    named_from: float
 
 
 def summary_of(normal: Normal, service_name: str, most: int) -> ServiceSummary | None:
@@ -78,6 +84,7 @@ def summary_of(normal: Normal, service_name: str, most: int) -> ServiceSummary |
             AmbientError(label(key), count, min(1.0, count / traces))
             for key, count in _commonest(part.error_traces, most)
         ),
+        named_from=named_from(normal),
     )
 
 

@@ -80,14 +80,14 @@ class Ranking:
             then, and no more.
         has_normal: False where nothing was learned as normal, so that the window's own beginning
             was all that it could be compared with.
-        noise: the score that stretches of normal reach against one another.
+        named_from: the score from which on a suspect can be named.
     """
 
     suspects: tuple[Suspect, ...]
     fits_normal: bool = True
     clocks_moved: bool = False
     has_normal: bool = True
-    noise: float = 0.0
+    named_from: float = CONFIDENT_FROM
 
     @property
     def inconclusive(self) -> bool:
@@ -98,11 +98,10 @@ class Ranking:
     def culprit(self) -> str | None:
         """The service that is named as the culprit; None if inconclusive."""
         first, second = ([suspect.score for suspect in self.suspects[:2]] + [0.0, 0.0])[:2]
-        least = max(self.noise, CONFIDENT_FROM if self.has_normal else CONFIDENT_FROM_ON_FIRST_DAY)
         told = self.fits_normal and not self.clocks_moved
-        if not told or first < max(least, STANDS_OUT * second):
+        if not told or first < max(self.named_from, STANDS_OUT * second):
             return None
-        if self.suspects[0].begun < least:
+        if self.suspects[0].begun < self.named_from:
             return None
         return self.suspects[0].service_name
 
@@ -175,8 +174,13 @@ def rank(
         fits_normal,
         window.clocks_moved,
         has_normal=has_normal,
-        noise=noise_of(normal) if has_normal else 0.0,
+        named_from=named_from(normal) if has_normal else CONFIDENT_FROM_ON_FIRST_DAY,
     )
+
+
+def named_from(normal: Normal) -> float:
+    """The score from which on a suspect can be named against a normal."""
+    return max(CONFIDENT_FROM, noise_of(normal))
 
 
 def noise_of(normal: Normal) -> float:

@@ -6,35 +6,28 @@ upserts by identity, and dead letters are recognised by their source position.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from firstcause.errors import FirstcauseError
-from firstcause.settings import Settings, load_settings
-from firstcause.structured_logging import configure_logging
-from spark.driver.heartbeat_writer import ProgressFile, progress_path
+from firstcause.settings import Settings
 from spark.session import build_session, close_connections
 from spark.store.batch import Content, StoreBatch
 from spark.store.dead_letter_meter import DeadLetterMeter
 from spark.store.dead_letter_writer import DeadLetterWriter
-from spark.streaming.checkpoint import CheckpointLock, UnusableCheckpoint
 from spark.streaming.connection import check_cassandra, connect_when_there
+from spark.streaming.job_run import run_job, streaming
 from spark.streaming.query import StreamingJob, run, stop_on_signals
 from spark.streaming.source import record_stream
 
 # Of the time after which a batch counts as stalled.
 SEARCH_SHARE: Final = 0.6
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +65,7 @@ def start_query(
 
 def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event) -> None:
     """Runs the job; `spark.streaming.query.run` says how it ends and what it raises."""
-    checkpoint = settings.checkpoints_dir / job.name
-    with CheckpointLock(checkpoint):
-        progress = ProgressFile(progress_path(settings, job.name), job.name)
+    with streaming(settings, job.name) as (checkpoint, progress):
         connected = connect_when_there(settings, job.topic, job.prepare, progress, stop)
         if connected is None:
             return
@@ -99,21 +90,12 @@ def store_until_stopped(settings: Settings, job: StoreJob, stop: threading.Event
 
             run(StreamingJob(job.name, start, job.topic, checkpoint), settings, progress, stop)
             session.stop()
-        except UnusableCheckpoint as error:
-            progress.write_fatal(str(error))
-            raise
         finally:
             cql.cluster.shutdown()
 
 
-def run_until_stopped(job_of: Callable[[Settings], StoreJob]) -> None:
+def run_until_stopped(name: str, job_of: Callable[[Settings], StoreJob]) -> None:
     """Runs the job until it is told to stop; exit code 1 and one clear line on an error."""
-    settings = load_settings()
-    configure_logging(settings)
-    job = job_of(settings)
-    try:
-        store_until_stopped(settings, job, stop_on_signals())
-    except FirstcauseError as error:
-        # One clear line; the traceback would say nothing more.
-        log.error("job_failed", job=job.name, error=str(error))  # noqa: TRY400
-        sys.exit(1)
+    run_job(
+        name, lambda settings: store_until_stopped(settings, job_of(settings), stop_on_signals())
+    )

@@ -13,12 +13,11 @@ from cassandra.concurrent import execute_concurrent
 from cassandra.query import UNSET_VALUE
 
 from alerting.cells.cell import CellKey, Measures
-from alerting.windows import WindowMetrics
+from alerting.windows import HOUR_MS, WindowMetrics
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
 from firstcause.storage.window_metrics import INSERT, window_row
 
-_HOUR_MS: Final = 3_600_000
 _WRITES_AT_ONCE: Final = 64
 _SUMS: Final = (
     "events",
@@ -94,7 +93,7 @@ class WindowStore:
 
     def cells(self, services: Iterable[str], first_ms: int, last_ms: int) -> dict[CellKey, Cell]:
         """The cells of these services from one minute to another, both included."""
-        hours = range(first_ms - first_ms % _HOUR_MS, last_ms + 1, _HOUR_MS)
+        hours = range(first_ms - first_ms % HOUR_MS, last_ms + 1, HOUR_MS)
         span = datetime_from_ms(first_ms), datetime_from_ms(last_ms)
         asked = [(name, datetime_from_ms(hour), *span) for name in services for hour in hours]
         rows = rows_of_each(self._session, self._statements["read_cells"], asked)
@@ -128,7 +127,7 @@ class WindowStore:
         self, marks: Iterable[Mark], *, query_id: UUID, batch_id: int, noticed_ms: int
     ) -> None:
         """Adds marks of a micro-batch; `noticed_ms` has to be the same when it is repeated."""
-        hour = datetime_from_ms(noticed_ms - noticed_ms % _HOUR_MS)
+        hour = datetime_from_ms(noticed_ms - noticed_ms % HOUR_MS)
         self._write(
             "write_mark",
             (
@@ -192,7 +191,7 @@ def _sums_row(key: CellKey, sums: Measures) -> tuple[Any, ...]:
     service, minute_ms = key
     return (
         service,
-        datetime_from_ms(minute_ms - minute_ms % _HOUR_MS),
+        datetime_from_ms(minute_ms - minute_ms % HOUR_MS),
         datetime_from_ms(minute_ms),
         sums.events,
         dict(sums.levels),

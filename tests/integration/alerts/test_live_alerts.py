@@ -16,7 +16,7 @@ import orjson
 import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message
 from typer.testing import CliRunner
 
 from alerting.alert import Alert
@@ -38,6 +38,7 @@ from log_analyzer.webhooks.receivers import Receiver, load_notifications
 from log_analyzer.webhooks.sender import WebhookSender
 from log_analyzer.workers.alerts import AlertWorker
 from log_analyzer.workers.rule_watch import RuleWatch
+from tests.integration.log_analyzer.analyzer_parts import webhooks_have_a_position
 from tests.stubs.webhook import Webhooks, serving
 
 pytestmark = pytest.mark.integration
@@ -218,19 +219,6 @@ def consuming(of: Settings, sender: WebhookSender) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def has_position(of: Settings) -> bool:
-    group = f"{of.analyzer_group}_webhooks"
-    consumer = Consumer({"bootstrap.servers": of.kafka_bootstrap_servers, "group.id": group})
-    try:
-        partitions = consumer.list_topics(of.kafka_alerts_topic, timeout=10).topics[
-            of.kafka_alerts_topic
-        ]
-        asked = [TopicPartition(of.kafka_alerts_topic, one) for one in partitions.partitions]
-        return all(one.offset >= 0 for one in consumer.committed(asked, timeout=10))
-    finally:
-        consumer.close()
-
-
 def test_a_webhook_has_each_alert_at_least_once_under_one_key_and_the_rest_are_dead_letters(
     own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +245,7 @@ def test_a_webhook_has_each_alert_at_least_once_under_one_key_and_the_rest_are_d
             f"routes: [{{receivers: [hub]}}]\n"
         )
         with consuming(of, Interrupted(external_url="", allow_private=True)):
-            eventually(lambda: has_position(of))
+            eventually(lambda: webhooks_have_a_position(of))
             topic.send([second])
             eventually(lambda: keys_of(hooks) == [f"{second.alert_id}.firing"] * 2)
             hooks.answers.append(400)

@@ -45,4 +45,4 @@ def job_of(settings: Settings) -> StoreJob:
 
 
 if __name__ == "__main__":
-    run_until_stopped(job_of)
+    run_until_stopped(store_logs.JOB, job_of)

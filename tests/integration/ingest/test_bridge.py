@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from firstcause.dead_letters import headers as dead_letter
-from firstcause.kafka.group_lag import GroupLagCollector
 from firstcause.settings import Settings
 from tests.integration.ingest.ingest_process import (
     WAIT_SECONDS,
@@ -43,22 +42,6 @@ def line(text: str, pod: str) -> bytes:
     return json.dumps({**record, "kubernetes": kubernetes}).encode()
 
 
-def lag_messages(own: Settings) -> float:
-    """What the metric of the group's lag tells of the topic of lines; -1 while it has no figure."""
-    topics = [own.ingest_lines_topic]
-    lag = GroupLagCollector(own.kafka_bootstrap_servers, own.ingest_group, topics)
-    (family,) = lag.collect()
-    return sum(sample.value for sample in family.samples) if family.samples else -1.0
-
-
-def await_lag(own: Settings, messages: int) -> None:
-    """Kafka may need a moment until it answers for a group that is new."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while lag_messages(own) != messages:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_records_become_log_events_spans_and_dead_letters(
     own: Settings, product_env: dict[str, str]
 ) -> None:
@@ -72,12 +55,10 @@ def test_records_become_log_events_spans_and_dead_letters(
         ("x", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()),
     ]
     send(own, records)
-    await_lag(own, len(records))
     with bridge(own, product_env):
         events = await_events(own, 2)
         spans = read(own, own.kafka_spans_topic)
         letters = read(own, own.kafka_dead_letter_topic)
-        await_lag(own, 0)
     by_service = {event["service_name"]: event for event in events}
     assert len(events) == 2
     assert by_service["cart"]["message"] == "run failed"

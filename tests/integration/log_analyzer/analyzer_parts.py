@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import orjson
 from cassandra.cluster import Session
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from firstcause.events.log_event import read_log_event
 from firstcause.incidents.view import IncidentView
@@ -111,6 +111,20 @@ def eventually(look: Callable[[], T], wanted: Callable[[T], object], seconds: fl
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {found!r}"[:3000])
         time.sleep(0.1)
+
+
+def webhooks_have_a_position(of: Settings) -> bool:
+    """What is sent to the topic of alerts from now on is told."""
+    group = f"{of.analyzer_group}_webhooks"
+    consumer = Consumer({"bootstrap.servers": of.kafka_bootstrap_servers, "group.id": group})
+    try:
+        partitions = consumer.list_topics(of.kafka_alerts_topic, timeout=10).topics[
+            of.kafka_alerts_topic
+        ]
+        asked = [TopicPartition(of.kafka_alerts_topic, one) for one in partitions.partitions]
+        return all(one.offset >= 0 for one in consumer.committed(asked, timeout=10))
+    finally:
+        consumer.close()
 
 
 @contextlib.contextmanager

@@ -12,17 +12,21 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from cassandra.cluster import NoHostAvailable, Session
+from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, TopicPartition
 
+from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
+from firstcause.alerts.store import AlertStore
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.storage.window_metrics import INSERT, window_row
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_templates.miner import TemplateMiner
@@ -37,9 +41,11 @@ from tests.integration.log_analyzer.analyzer_parts import (
     eventually,
     incidents_of,
     send,
+    webhooks_have_a_position,
 )
 from tests.stubs.mistral import UNKNOWN_LOG_ID, MistralStub
 from tests.stubs.slack import CHANNEL_ID, SlackStub
+from tests.stubs.webhook import serving
 
 pytestmark = pytest.mark.integration
 
@@ -523,6 +529,54 @@ def test_an_error_that_cannot_be_processed_goes_to_the_dead_letters_alone(
     assert headers[dead_letter.TOPIC] == own.kafka_logs_topic.encode()
     assert headers[dead_letter.CONSUMER] == own.analyzer_group.encode()
     assert headers[dead_letter.OFFSET] == b"7"
+
+
+def measure(session: Session, service: str, errors: Sequence[int]) -> None:
+    """Window metrics of the last minutes, up to the one that has just begun: 200 events each."""
+    first_ms = time.time_ns() // 1_000_000 // MINUTE_MS * MINUTE_MS - len(errors) * MINUTE_MS
+    windows = [
+        WindowMetrics(
+            name,
+            WindowKind.MINUTE,
+            first_ms + at * MINUTE_MS,
+            first_ms + (at + 1) * MINUTE_MS,
+            events=200,
+            levels={"INFO": 200 - failed, "ERROR": failed},
+        )
+        for at, failed in enumerate([*errors, 0])
+        for name in (service, ALL_SERVICES)
+    ]
+    session.execute(
+        "INSERT INTO services (service_name, last_heard) VALUES (%s, toTimestamp(now()))",
+        (service,),
+    )
+    insert = session.prepare(INSERT)
+    execute_concurrent_with_args(session, insert, [window_row(one) for one in windows])
+
+
+def test_an_alert_without_an_error_line_is_an_incident_a_slack_message_and_a_webhook(
+    own, session, service, slack, start, tmp_path
+) -> None:
+    notifications = tmp_path / "notifications.yaml"
+    with serving() as hooks:
+        notifications.write_text(
+            f"version: 1\n"
+            f"receivers: [{{name: hub, webhook: {{url: '{hooks.url}'}}}}]\n"
+            f"routes: [{{receivers: [hub], kinds: [threshold]}}]\n"
+        )
+        with start(notifications=notifications, webhooks_allow_private=True):
+            eventually(lambda: webhooks_have_a_position(own), bool)
+            measure(session, service, [0, 0, 0, 80])
+            [incident] = eventually(lambda: incidents_of(session, service), bool)
+            [post] = eventually(lambda: messages_of(slack, session, service), bool)
+            eventually(lambda: hooks.requests, bool)
+    assert incident.severity == "high"
+    assert "share of errors is 40.0%" in json.dumps(post["blocks"])
+    [told] = {one.headers["webhook-id"] for one in hooks.requests}
+    now_ms = time.time_ns() // 1_000_000
+    [stored] = AlertStore(session).between(now_ms - 3_600_000, now_ms, service)
+    assert told == f"{stored.alert.alert_id}.firing"
+    assert (stored.alert.rule, stored.told_ms is not None) == ("error_rate", True)
 
 
 def test_incidents_are_printed_as_json_and_for_people(

@@ -185,8 +185,11 @@ def test_the_third_alert_within_an_hour_escalates_once_also_when_nothing_follows
         found = messages(settings, settings.kafka_escalations_topic)
         return {one.value(): one for one in found}
 
-    # The last comes before the second, one twice; two of another service are none.
+    # The last comes before the second, one twice; two of another service are none, and the end of
+    # an alert is no other one.
     order = [alert("order", now_ms - at * MINUTE_MS, at) for at in (50, 1)]
+    ended = {**json.loads(alert("order", now_ms - 30 * MINUTE_MS, 30)), "resolved_at": "now"}
+    order.append(json.dumps(ended).encode())
     shuffled = [alert("cart", cart[place], place) for place in (0, 2, 1, 1)]
     send_alerts([*broken, *shuffled, *order])
     try:

@@ -90,6 +90,7 @@ class World:
             tuple(Following(text, text, 0.5, 4) for text in self.texts),
             tuple(UsualTime(text, 1.0, 2.0, 3) for text in self.texts),
             tuple(AmbientError(text, 3, 0.1) for text in self.texts),
+            3.0,
         )
 
     def objectives(self) -> list[ObjectiveStatus]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+
+import pytest
 
 from root_cause.explanation.normal_summary import summary_of
 from root_cause.normal.learner import learn
+from root_cause.ranking.ranker import CONFIDENT_FROM
 from tests.unit.root_cause.small_traces import START_MS, Line, spans_of_call, traffic
 
 BUY = [Line(0, "shop", "begins"), Line(5, "cart", "reads"), Line(5, "shop", "is done")]
@@ -52,6 +56,15 @@ def test_how_long_it_takes_and_which_errors_are_usual() -> None:
     assert 8 <= way.median_ms <= way.p95_ms < 9.2
     [error] = summary.errors
     assert (error.event, error.traces, error.share) == ("ERROR `cannot read` in cart", 50, 0.25)
+
+
+def test_the_bound_of_naming_rises_with_noise() -> None:
+    bounds = [
+        summary.named_from
+        for noise in (Counter[int](), Counter({20: 2}), Counter({240: 2}))
+        if (summary := summary_of(replace(NORMAL, noise=noise), "shop", 1)) is not None
+    ]
+    assert bounds == [CONFIDENT_FROM, CONFIDENT_FROM, pytest.approx(3.2)]
 
 
 def test_the_most_frequent_come_first_and_no_more_than_asked_for() -> None:

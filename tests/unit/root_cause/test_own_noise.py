@@ -62,7 +62,7 @@ def test_a_service_is_named_only_above_what_normal_shows_against_itself() -> Non
     assert rank(window(), [], normal).culprit == "cart"
     noise = own_noise(traffic(varied, 200), [])
     ranking = rank(window(), [], replace(normal, noise=noise))
-    assert ranking.noise >= CONFIDENT_FROM
+    assert ranking.named_from == noise_of(Normal(noise=noise)) > CONFIDENT_FROM
     first = ranking.suspects[0]
     assert first.service_name == "cart"
     louder = Counter({round(HUNDREDTHS * first.score) + 1: 1})
