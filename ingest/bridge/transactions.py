@@ -14,6 +14,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from ingest.bridge import metrics
 from ingest.bridge.conversion import Outgoing, OutgoingTopics, PartitionConverter, Record
+from ingest.bridge.turn_clock import TurnClock
 from ingest.reading import Position
 from ingest.sources import Source
 
@@ -90,6 +91,7 @@ class Bridge:
         self._consumer = consumer or Consumer(consumer_config(settings))
         self._producer = producer or Producer(producer_config(settings))
         self._clock_ms = clock_ms
+        self._turn_clock = TurnClock(clock_ms)
         self._converters: dict[Partition, PartitionConverter] = {}
         self._committed: dict[Partition, int] = {}
         self._aborted = 0
@@ -116,7 +118,7 @@ class Bridge:
     def _turn(self) -> None:
         started = time.monotonic()
         messages = self._consumer.consume(FETCH_MESSAGES, FETCH_SECONDS)
-        now_ms = self._clock_ms()
+        now_ms = self._turn_clock.now_ms()
         for message in messages:
             if (error := message.error()) is not None:
                 _log.warning("ingest_fetch_failed", error=str(error))

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
 from ingest.bridge.transactions import Bridge
+from ingest.bridge.turn_clock import MAX_TURN_MS, TurnClock
 from ingest.sources import Source
 
 TOPIC = "shipped_logs"
@@ -126,3 +127,9 @@ def test_kafka_that_stays_away_ends_the_bridge_with_one_clear_line(tmp_path: Pat
     with pytest.raises(FirstcauseError, match="INGEST_INSTANCE"):
         fenced = KafkaError(KafkaError._FENCED, "other", fatal=True)
         bridge_of(ScriptedConsumer(), ScriptedProducer(fenced), tmp_path)._turn()
+
+
+def test_a_slow_turn_does_not_age_the_lines_that_wait() -> None:
+    real = iter([0, 100, 9_100, 9_200])
+    clock = TurnClock(lambda: next(real))
+    assert [clock.now_ms() for _ in range(3)] == [100, 100 + MAX_TURN_MS, 200 + MAX_TURN_MS]
