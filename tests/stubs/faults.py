@@ -17,8 +17,8 @@ class StubServer:
 
     Outside doors: GET /recorded returns all requests; POST /faults with a JSON list of faults
     appends to the queue: each request of the API takes one fault from it. A fault is an object
-    with "kind", and "times" (1); "path", "root" (not in a thread) and "text" (somewhere in the body)
-    narrow what it is for.
+    with "kind", and "times" (1); "path", "root" (not in a thread) and "text" (in the body) narrow
+    what it is for.
     """
 
     def __init__(self, port: int = 0) -> None:
