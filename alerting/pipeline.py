@@ -36,12 +36,14 @@ class JobReading:
         heartbeat_ms: its last sign of life; None where it gives none.
         progress_ms: when it last finished what it had to do; None where it does not tell.
         lag: messages that it has not read yet; None where that is unknown.
+        is_stopped: somebody stopped it, and it ended as it should.
     """
 
     job: str
     heartbeat_ms: int | None
     progress_ms: int | None
     lag: int | None
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,16 @@ _RULES: Final[dict[str, tuple[Severity, int]]] = {
 
 @dataclass(slots=True)
 class PipelineJudge:
-    """Makes alerts of readings. Not for several threads."""
+    """Makes alerts of readings. Not for several threads.
+
+    Attributes:
+        limits: from when on something is an alert.
+        since_ms: when this watch began. Silence counts from then on at the earliest: while nobody
+            watched, the whole installation may have been off.
+    """
 
     limits: PipelineLimits
+    since_ms: int
     _past: deque[Reading] = field(default_factory=lambda: deque(maxlen=GROWTH_MINUTES + 1))
     _states: dict[str, RuleState] = field(default_factory=dict)
 
@@ -140,22 +149,26 @@ class PipelineJudge:
         if reading.last_log_ms is None:
             return Judgement(Outcome.BETWEEN)
         quiet_ms = reading.at_ms - reading.last_log_ms
-        text = f"no log came from any source for {quiet_ms / MINUTE_MS:.0f} min"
-        return _beyond(quiet_ms, self.limits.silent_ms, MINUTE_MS, text)
+        watched_ms = min(quiet_ms, reading.at_ms - self.since_ms)
+        text = f"no log came from any source for {watched_ms / MINUTE_MS:.0f} min"
+        return _quiet(quiet_ms, watched_ms, self.limits.silent_ms, text)
 
     def _stall(self, job: JobReading, at_ms: int) -> Judgement:
         silent_ms = at_ms - job.heartbeat_ms if job.heartbeat_ms is not None else 0
         busy_ms = at_ms - job.progress_ms if job.progress_ms is not None else 0
-        if silent_ms > OFF_MS:
+        if job.is_stopped or silent_ms > OFF_MS:
             return Judgement(Outcome.USUAL)
         what = (
             "gives no sign of life" if silent_ms > self.limits.stalled_ms else "makes no progress"
         )
         worst_ms = max(silent_ms, busy_ms)
-        text = f"the job {job.job} {what} for {worst_ms / MINUTE_MS:.0f} min"
-        return _beyond(worst_ms, self.limits.stalled_ms, MINUTE_MS, text)
+        watched_ms = min(worst_ms, at_ms - self.since_ms)
+        text = f"the job {job.job} {what} for {watched_ms / MINUTE_MS:.0f} min"
+        return _quiet(worst_ms, watched_ms, self.limits.stalled_ms, text)
 
     def _growth(self, job: JobReading) -> Judgement:
+        if job.is_stopped:
+            return Judgement(Outcome.USUAL)
         lags = [
             one.lag
             for reading in self._past
@@ -182,6 +195,13 @@ class PipelineJudge:
         new = reading.dead_letters - before
         text = f"{new:,} messages became dead letters: they cannot be read as what they should be"
         return _beyond(new, 0, 1, text)
+
+
+def _quiet(whole_ms: int, watched_ms: int, bound_ms: int, text: str) -> Judgement:
+    """How long there was no sign, in all and as far as it was watched."""
+    if watched_ms <= bound_ms < whole_ms:
+        return Judgement(Outcome.BETWEEN)
+    return _beyond(watched_ms, bound_ms, MINUTE_MS, text)
 
 
 def _beyond(value: int, bound: int, unit: int, text: str) -> Judgement:

@@ -110,6 +110,9 @@ def jobs_of(folder: Path) -> list[JobReading]:
         try:
             told = orjson.loads(path.read_bytes())
             job, lag = str(told["job"]), told.get("lag_messages")
+            if told.get("stopped"):
+                found.append(JobReading(job, None, None, None, is_stopped=True))
+                continue
             found.append(
                 JobReading(
                     job=job,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def reading(
 
 
 def judged(readings: Sequence[Reading], judge: PipelineJudge | None = None) -> dict[str, Alert]:
-    judge = judge or PipelineJudge(LIMITS)
+    judge = judge or PipelineJudge(LIMITS, since_ms=0)
     last: dict[str, Alert] = {}
     for one in readings:
         last.update((alert.rule, alert) for alert in judge.judge(one))
@@ -90,6 +91,47 @@ def test_a_job_that_was_off_for_a_day_or_is_gone_is_not_missed() -> None:
     assert ended(alert) == 32
 
 
+def since_start() -> PipelineJudge:
+    """The analyzer has begun at minute 30, beside a stream that was stopped with the machine."""
+    return PipelineJudge(LIMITS, since_ms=START_MS + 30 * MINUTE_MS)
+
+
+def after_a_night(at: int) -> Reading:
+    since = 600 + at
+    return reading(at, quiet=since, jobs=[("spans", since, since, 0)])
+
+
+def test_silence_counts_from_the_start_of_the_watch_on() -> None:
+    assert judged([after_a_night(at) for at in range(30, 41)], since_start()) == {}
+    alerts = judged([after_a_night(at) for at in range(30, 46 + 1)], since_start())
+    assert sorted(alerts) == ["job_stalled:spans", "no_logs"]
+    # So long, and no longer, has it been missed.
+    assert "gives no sign of life for 11 min" in alerts["job_stalled:spans"].sentence
+    assert "no log came from any source for 16 min" in alerts["no_logs"].sentence
+
+
+def test_what_lasted_before_a_restart_is_not_over_because_of_it() -> None:
+    before = judged([after_a_night(29)])
+    assert len(before) == 2
+    judge = since_start()
+    judge.resume(before.values(), START_MS + 30 * MINUTE_MS)
+    assert judged([after_a_night(at) for at in range(30, 40)], judge) == {}
+    after = judged([after_a_night(at) for at in range(40, 50)], judge)
+    assert {one.alert_id for one in after.values()} == {one.alert_id for one in before.values()}
+
+
+def test_a_job_that_somebody_stopped_is_not_missed_and_what_it_had_is_over() -> None:
+    stopped = JobReading("spans", None, None, None, is_stopped=True)
+    lags = [(at, 5_000 * at) for at in range(11)]
+    readings = [reading(at, jobs=[("spans", at, at, lag)]) for at, lag in lags]
+    readings += [replace(reading(at), jobs=[stopped]) for at in range(11, 40)]
+    alerts = judged([*readings[:10], reading(10, jobs=[("spans", 11, 11, 50_000)]), *readings[11:]])
+    assert {name: ended(one) for name, one in alerts.items()} == {
+        "job_behind:spans": 15,
+        "job_stalled:spans": 12,
+    }
+
+
 def lagging(lags: Sequence[int | None]) -> list[Reading]:
     return [reading(at, jobs=[("store_logs", 0, 0, lag)]) for at, lag in enumerate(lags)]
 
@@ -123,10 +165,10 @@ def test_a_restart_or_another_instance_goes_on_with_the_same_alerts(
 ) -> None:
     readings = [reading(at, quiet=minutes) for at, minutes in enumerate(quiet)]
     cut = data.draw(st.integers(1, len(readings) - 1))
-    whole, before = PipelineJudge(LIMITS), PipelineJudge(LIMITS)
+    whole, before = PipelineJudge(LIMITS, since_ms=0), PipelineJudge(LIMITS, since_ms=0)
     expected = {one.alert_id: one for at in readings for one in whole.judge(at)}
     found = {one.alert_id: one for at in readings[:cut] for one in before.judge(at)}
-    after = PipelineJudge(LIMITS)
+    after = PipelineJudge(LIMITS, since_ms=0)
     for at in readings[cut:]:
         # What is stored is read before each look.
         after.resume(list(found.values()), at.at_ms - MINUTE_MS)
