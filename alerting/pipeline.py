@@ -106,6 +106,8 @@ class PipelineJudge:
     since_ms: int
     _past: deque[Reading] = field(default_factory=lambda: deque(maxlen=GROWTH_MINUTES + 1))
     _states: dict[str, RuleState] = field(default_factory=dict)
+    # What this process has ever judged: only of that it knows that it is gone.
+    _judged: set[str] = field(default_factory=set)
 
     def resume(self, alerts: Iterable[Alert], at_ms: int) -> None:
         """Takes up stored alerts that last: of before a restart, or of another instance."""
@@ -122,12 +124,16 @@ class PipelineJudge:
     def judge(self, reading: Reading) -> list[Alert]:
         """The alerts that begin, go on or end with the minute before a reading.
 
-        Readings come once a minute.
+        Readings come once a minute. Alerts of what was never read here are left to whoever reads
+        it: the streams of another machine.
         """
         self._past.append(reading)
         end_ms = reading.at_ms - reading.at_ms % MINUTE_MS
         window = WindowMetrics(OWN_SERVICE, WindowKind.MINUTE, end_ms - MINUTE_MS, end_ms)
         said = dict(self._said(reading))
+        self._judged.update(said)
+        # What the store says of the others is taken up anew at each look.
+        self._states = {name: own for name, own in self._states.items() if name in self._judged}
         alerts = []
         for name in sorted({*said, *self._states}):
             severity, resolve_after = _RULES[name.partition(":")[0]]

@@ -46,13 +46,15 @@ class PipelineReader:
     def read(self) -> Reading:
         """How it stands now; blocks for some seconds. Without Kafka only the jobs are known."""
         jobs = jobs_of(self._settings.checkpoints_dir)
+        last_log_ms, letters, lag = None, None, None
         try:
             letters, lag = self._read_kafka()
+            last_log_ms = self._last_log_ms
         except KafkaException as error:
             _log.warning("pipeline_unknown", reason=str(error))
-            return Reading(self._clock_ms(), None, None, jobs)
+        # The analyzer is there, even while nobody knows how far it is behind.
         own = JobReading(_ANALYZER, None, None, lag)
-        return Reading(self._clock_ms(), self._last_log_ms, letters, [own, *jobs])
+        return Reading(self._clock_ms(), last_log_ms, letters, [own, *jobs])
 
     def _read_kafka(self) -> tuple[int, int | None]:
         """How many dead letters there ever were, and how far the analyzer is behind."""

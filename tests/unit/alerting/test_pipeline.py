@@ -132,6 +132,28 @@ def test_a_job_that_somebody_stopped_is_not_missed_and_what_it_had_is_over() -> 
     }
 
 
+def test_what_was_never_read_here_is_left_to_whoever_reads_it() -> None:
+    (alert,) = judged([reading(30, jobs=[("spans", 11, 11, 0)])]).values()
+    other = PipelineJudge(LIMITS, since_ms=0)
+    for at in range(31, 60):
+        other.resume([alert], START_MS + at * MINUTE_MS)
+        assert other.judge(reading(at)) == []
+    # Once the stream is read here too, its end is seen here too.
+    other.resume([alert], START_MS + 60 * MINUTE_MS)
+    alerts = judged([reading(at, jobs=[("spans", 0, 0, 0)]) for at in (60, 61)], other)
+    assert ended(alerts["job_stalled:spans"]) is not None
+
+
+def test_an_end_that_another_instance_saw_is_not_undone() -> None:
+    (alert,) = judged([reading(30, jobs=[("spans", 11, 11, 0)])]).values()
+    other = PipelineJudge(LIMITS, since_ms=0)
+    other.resume([alert], START_MS + 31 * MINUTE_MS)
+    other.judge(reading(31))
+    other.resume([replace(alert, resolved_ms=alert.window_end_ms)], START_MS + 32 * MINUTE_MS)
+    (anew,) = judged([reading(90, jobs=[("spans", 11, 11, 0)])], other).values()
+    assert anew.alert_id != alert.alert_id
+
+
 def lagging(lags: Sequence[int | None]) -> list[Reading]:
     return [reading(at, jobs=[("store_logs", 0, 0, lag)]) for at, lag in enumerate(lags)]
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from alerting.alert import Alert
 from alerting.pipeline import JobReading, PipelineLimits, Reading
 from alerting.windows import MINUTE_MS
 from firstcause.alerts.store import StoredAlert
-from log_analyzer.workers.pipeline_reading import jobs_of
+from firstcause.settings import Settings
+from log_analyzer.workers.pipeline_reading import PipelineReader, jobs_of
 from log_analyzer.workers.pipeline_watch import PipelineWatch
 from spark.driver.heartbeat_writer import ProgressFile
 
@@ -66,6 +69,14 @@ def test_a_minute_is_judged_once() -> None:
     watch = own.watch()
     own.turn(watch)
     assert watch.look() is None
+
+
+def test_while_kafka_is_away_the_analyzer_is_still_one_of_the_jobs(tmp_path: Path) -> None:
+    settings = Settings(firstcause_home=tmp_path, kafka_bootstrap_servers="127.0.0.1:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("log_analyzer.workers.pipeline_reading.TIMEOUT_SECONDS", 0.2)
+        found = PipelineReader(settings, clock_ms=lambda: START_MS).read()
+    assert found == Reading(START_MS, None, None, [JobReading("analyzer", None, None, None)])
 
 
 def test_heartbeats_are_read_and_what_is_none_is_left_out(tmp_path: Path) -> None:
