@@ -181,6 +181,8 @@ class PipelineJudge:
             for one in reading.jobs
             if one.job == job.job and one.lag is not None
         ]
+        if job.lag is not None and (job.lag < GROWTH_MESSAGES or 2 * job.lag < max(lags)):
+            return Judgement(Outcome.USUAL)
         if job.lag is None or len(lags) <= GROWTH_MINUTES:
             return Judgement(Outcome.BETWEEN)
         growth = job.lag - lags[0]

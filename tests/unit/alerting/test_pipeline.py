@@ -171,6 +171,25 @@ def test_a_lag_that_grows_is_an_alert_and_one_that_shrinks_is_none() -> None:
     assert judged(lagging([None] * 20)) == {}
 
 
+@pytest.mark.parametrize(
+    "lags",
+    [
+        # After a burst it comes and goes as before, or a little more.
+        [*[100] * 10, 50_000, *(300 + 300 * (at % 3) for at in range(20))],
+        # It is worked off to less than half, where it wavers.
+        [*(5_000 * at for at in range(11)), *(20_000 + 700 * (at % 3) for at in range(20))],
+    ],
+)
+def test_a_lag_that_is_worked_off_is_over_though_it_wavers(lags: list[int]) -> None:
+    (alert,) = judged(lagging(lags)).values()
+    assert ended(alert) == 15
+
+
+def test_a_lag_that_stays_where_it_has_grown_to_is_not_over() -> None:
+    (alert,) = judged(lagging([*[100] * 10, *(50_000 + 100 * at for at in range(30))])).values()
+    assert ended(alert) is None
+
+
 def test_dead_letters_of_an_hour_are_one_alert() -> None:
     counts = [0, 3, 3, 4, *[4] * 59]
     (alert,) = judged([reading(at, letters=count) for at, count in enumerate(counts)]).values()
