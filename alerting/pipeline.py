@@ -53,7 +53,8 @@ class Reading:
     Attributes:
         at_ms: when that was read, in ms since the epoch.
         last_log_ms: when Kafka got the last log; None while it never got one, or is away.
-        dead_letters: how many messages the dead-letter topic ever got; None where unknown.
+        dead_letters: how many messages the dead-letter topic ever got, without the alerts that a
+            webhook did not take; None where unknown.
         jobs: those that were ever started here.
     """
 
@@ -201,7 +202,7 @@ class PipelineJudge:
         if reading.dead_letters is None or before is None:
             return Judgement(Outcome.BETWEEN)
         new = reading.dead_letters - before
-        text = f"{new:,} messages became dead letters: they cannot be read as what they should be"
+        text = f"{new:,} messages became dead letters"
         return _beyond(new, 0, 1, text)
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from alerting.pipeline import JobReading, Reading
 from firstcause.kafka.consumer_settings import consumer_settings
 from firstcause.settings import Settings
+from log_analyzer.workers.letter_count import LetterCount
 
 TIMEOUT_SECONDS: Final = 10.0
 _ANALYZER: Final = "analyzer"
@@ -40,6 +41,7 @@ class PipelineReader:
                 "log_level": 2,
             }
         )
+        self._letters = LetterCount(self._consumer, settings.kafka_dead_letter_topic)
         self._log_ends: Mapping[int, int] | None = None
         self._last_log_ms: int | None = None
 
@@ -57,14 +59,14 @@ class PipelineReader:
         return Reading(self._clock_ms(), last_log_ms, letters, [own, *jobs])
 
     def _read_kafka(self) -> tuple[int, int | None]:
-        """How many dead letters there ever were, and how far the analyzer is behind."""
+        """How many dead letters there were, and how far the analyzer is behind."""
         ends = self._ends(self._settings.kafka_logs_topic)
         if self._log_ends is None:
             self._last_log_ms = self._newest_ms(self._settings.kafka_logs_topic, ends)
         elif ends != self._log_ends:
             self._last_log_ms = self._clock_ms()
         self._log_ends = ends
-        letters = sum(self._ends(self._settings.kafka_dead_letter_topic).values())
+        letters = self._letters.at(self._ends(self._settings.kafka_dead_letter_topic))
         return letters, self._own_lag(ends)
 
     def _ends(self, topic: str) -> dict[int, int]:

@@ -194,6 +194,7 @@ def test_dead_letters_of_an_hour_are_one_alert() -> None:
     counts = [0, 3, 3, 4, *[4] * 59]
     (alert,) = judged([reading(at, letters=count) for at, count in enumerate(counts)]).values()
     assert (alert.rule, alert.severity, alert.observed) == ("dead_letters", "medium", 3)
+    assert "firstcause: 3 messages became dead letters, as of 00:01 UTC" in alert.sentence
     assert alert.resolved_ms is None
     readings = [reading(at, letters=count) for at, count in enumerate([*counts, 4])]
     (alert,) = judged(readings).values()
