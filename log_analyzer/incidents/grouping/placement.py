@@ -19,6 +19,8 @@ from log_analyzer.incidents.grouping.ties import ORIGIN_SHARE, Links, Origin, Ti
 # A place that an episode surfaced from once or twice is forgotten for one that it does from often.
 FEW_TRACES: Final = 2
 MANY_TRACES: Final = 10
+# A transaction of so many rows is 50 KB.
+PLACED_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class Board:
         """The incident that an episode belongs to now; None when it is not on the board."""
         row = self.rows.get(episode)
         return row.incident_id if row else None
+
+    def with_rows(self, rows: Iterable[BoardRow]) -> Board:
+        """The next revision, with these rows added or changed."""
+        return Board(self.revision + 1, {**self.rows, **{row.episode_id: row for row in rows}})
+
+    def standing(self) -> dict[UUID, UUID]:
+        """By each incident that episodes were placed in, the one that it is or is a part of."""
+        return {row.placed_in: row.incident_id for row in self.rows.values()}
 
 
 def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[BoardRow]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from log_analyzer.episodes.consumed_error import ConsumedError
 from log_analyzer.incidents.call_graph import CallGraph
@@ -87,3 +90,63 @@ def test_an_incident_of_which_only_the_end_is_known_is_not_split() -> None:
     assert len({row.incident_id for row in board.read().rows.values()}) == 1
     before.merge()
     assert len({row.incident_id for row in board.read().rows.values()}) == 1 + 1
+
+
+STORM = [f"client-{number}" for number in range(250)]
+
+
+class RacingBoard(BoardInMemory):
+    """Somebody else changes it just before the applications of these numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.applied, self.lost, self.killed = 0, frozenset(), frozenset()
+
+    def apply(self, board, put, remove=()):
+        self.applied += 1
+        if self.applied in self.killed:
+            raise TimeoutError
+        if self.applied in self.lost:
+            super().apply(self.read(), ())
+        return super().apply(board, put, remove)
+
+
+def a_storm(board: BoardInMemory) -> IncidentTracker:
+    """A tracker that knows by now that two faults are one incident, one of 250 episodes."""
+    tracker = a_tracker(EpisodesInMemory(), board, Outbox())
+    numbers = itertools.count()
+    tracker.record(errors(numbers, "payment", *STORM))
+    tracker.merge()
+    assert len({row.incident_id for row in board.read().rows.values()}) == 1
+    for _ in range(LEAST_TRACES):
+        tracker.record(errors(numbers, "payment"))
+        tracker.record(errors(numbers, *STORM))
+    return tracker
+
+
+def sizes(board: BoardInMemory) -> list[int]:
+    return sorted(Counter(row.incident_id for row in board.read().rows.values()).values())
+
+
+@pytest.mark.parametrize("lost", [(), (1,), (2,), (1, 3), (2, 3, 4)])
+def test_of_a_large_part_all_episodes_leave(lost) -> None:
+    board = RacingBoard()
+    tracker = a_storm(board)
+    board.applied, board.lost = 0, frozenset(lost)
+    tracker.merge()
+    assert board.applied == 3 + len(lost)
+    assert sizes(board) == [1, 250]
+    assert sum(row.founds for row in board.read().rows.values()) == 2
+
+
+@pytest.mark.parametrize("killed", [1, 2, 3])
+def test_a_large_part_that_was_cut_short_is_completed(killed) -> None:
+    board = RacingBoard()
+    tracker = a_storm(board)
+    board.applied, board.killed = 0, frozenset({killed})
+    with pytest.raises(TimeoutError):
+        tracker.merge()
+    assert sizes(board) != [1, 250]
+    tracker.merge()
+    tracker.merge()
+    assert sizes(board) == [1, 250]
