@@ -173,6 +173,15 @@ class BoardWriter:
             rows = {key: row for key, row in self._board.rows.items() if key not in episodes}
             self._take(Board(self._board.revision + 1, rows))
 
+    def left(self) -> dict[UUID, UUID]:
+        """The incidents on the board that left another when that was split, with what that is."""
+        standing = self._board.standing()
+        return {
+            row.placed_in: standing.get(row.split_from, row.split_from)
+            for row in self._board.rows.values()
+            if row.split_from is not None
+        }
+
     def live(self) -> set[UUID]:
         """The incidents on the board."""
         return {row.incident_id for row in self._board.rows.values()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -62,6 +62,8 @@ class IncidentLifecycle:
         self._clock_ms = clock_ms
         # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
+        # What has left an incident, and was given its status and message while this process ran.
+        self._parts_told: set[UUID] = set()
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
@@ -129,25 +131,31 @@ class IncidentLifecycle:
 
     def merge(self) -> None:
         """Reads what other instances placed; merges incidents of one cause, splits those of two."""
-        merges, split = self._placer.refresh()
+        merges, parts = self._placer.refresh()
+        self._parts_told -= parts
         self.merged(merges)
-        self._tell_of_split(split)
+        self._tell_of_splits()
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service from an incident, and has the messages of both looked at."""
         parts = self._placer.split(incident, service_name)
-        self._tell_of_split(parts)
+        self._parts_told -= parts
+        self._tell_of_splits()
         return parts
 
-    def _tell_of_split(self, parts: Collection[UUID]) -> None:
-        if any(self._store.incident(one).status == "open" for one in parts):
-            now_ms = self._clock_ms()
-            self._store.write(
-                [write for one in parts for write in self._store.open_statements(one, now_ms)]
-            )
-        for one in parts:
-            self._outbox.ensure(one)
-            self._changed(one)
+    def _tell_of_splits(self) -> None:
+        """Gives what has left an incident its status and message, whoever split it and died."""
+        left = self._placer.left()
+        self._parts_told &= left.keys()
+        for part, whole in left.items():
+            if part in self._parts_told:
+                continue
+            if self._store.follow_status(part, whole, self._clock_ms()) == "resolved":
+                self._note_resolved(part)
+            for one in (part, whole):
+                self._outbox.ensure(one)
+                self._changed(one)
+            self._parts_told.add(part)
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""

@@ -42,7 +42,6 @@ class ActionTaker:
         placer = BoardWriter(BoardStore(self._session), CallGraphStore(self._session).load)
         parts = placer.split(action.incident_id, action.service_name)
         states = EpisodeStore(self._session)
-        if states.incident(action.incident_id).status == "open":
-            opened = [one for part in parts for one in states.open_statements(part, action.at_ms)]
-            states.write(opened)
+        for part in parts - {action.incident_id}:
+            states.follow_status(part, action.incident_id, action.at_ms)
         return parts
