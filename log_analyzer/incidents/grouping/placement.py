@@ -106,9 +106,11 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
         components.add(newcomer.episode_id, newcomer.returns_to)
     for row in board.rows.values():
         components.add(row.episode_id, row.incident_id)
+    standing = board.standing()
     for row in board.rows.values():
         if row.split_from is not None:
-            components.keep_apart(row.incident_id, row.split_from)
+            whole = standing.get(row.split_from, row.split_from)
+            components.keep_apart(row.incident_id, whole)
     tied = [one for one in everybody if isinstance(one, Newcomer) or not one.held_apart]
     ties = Ties(tied, links)
     for one, other in ties.equals():

@@ -267,6 +267,25 @@ def test_what_many_traces_show_to_be_two_is_split_once_and_stays_two() -> None:
     assert place([], board, late) == parted(board, late) == []
 
 
+def test_what_was_split_stays_two_when_the_first_is_merged_into_an_older_incident() -> None:
+    older = newcomer("older", "mail", -9_000)
+    payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
+    early = shared((payment, search))
+    board = settled(Board(), [older], Links())
+    board = settled(board, [payment, search], early)
+    late = Links(early.patterns | {pattern(payment): 30, pattern(search): 30})
+    board = applied(board, parted(board, late))
+    left = board.incident_of(search.episode_id)
+    merging = Links(late.patterns | {pattern(older, payment, deepest=older): 300})
+    board = settled(board, [], merging)
+    assert board.incident_of(payment.episode_id) == incident_id(older.episode_id)
+    # A tie of later: to the one that they are now.
+    again = Links(merging.patterns | {pattern(payment, search, deepest=payment): 900})
+    board = settled(board, [], again)
+    assert board.incident_of(search.episode_id) == left
+    assert board.incident_of(payment.episode_id) == incident_id(older.episode_id)
+
+
 def test_few_traces_split_nothing() -> None:
     payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
     early = shared((payment, search))
