@@ -195,12 +195,13 @@ class Ties:
                 yield from _chained(episodes, TOGETHER_MS)
 
     def _of_own_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
-        alike: dict[tuple[str, tuple[str, ...], int], list[Failing]] = defaultdict(list)
+        alike: dict[tuple[str, int, int, int], list[Failing]] = defaultdict(list)
         for one in roots:
-            words = tuple(one.template.split())
+            words = one.template.split()
             if self._blame.is_on_itself(one) and _words(one.template) > 1:
+                before, after = _hashes(words), _hashes(words[::-1])[::-1]
                 for at in range(len(words)):
-                    alike[one.service_name, words[:at] + words[at + 1 :], at].append(one)
+                    alike[one.service_name, at, before[at], after[at + 1]].append(one)
         for episodes in alike.values():
             yield from _chained(episodes, NEAR_ONSET_MS)
 
@@ -240,6 +241,11 @@ def _order(one: Failing) -> tuple[int, UUID]:
 
 def _words(template: str) -> int:
     return sum(word[0].isalpha() for word in template.split())
+
+
+def _hashes(words: Sequence[str]) -> list[int]:
+    """The hashes of the first 0, 1, 2 … words: comparing them costs the same for any number."""
+    return [*itertools.accumulate(words, lambda known, word: hash((known, word)), initial=0)]
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

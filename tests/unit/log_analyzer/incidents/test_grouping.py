@@ -394,3 +394,43 @@ def test_placing_five_thousand_episodes_takes_half_a_second_at_most(kind) -> Non
         spent.append(time.process_time() - began)
     assert min(spent) < 0.5
     assert len(rows) == 5_000
+
+
+def own_failures(*templates: str) -> tuple[list[Newcomer], Links]:
+    """Episodes of one service, within a minute but not at once, whose traces blame the service."""
+    everybody = [
+        newcomer(f"own-{n}", "payment", n * (AT_ONCE_MS + 1), template=template)
+        for n, template in enumerate(templates)
+    ]
+    return everybody, Links({pattern(one)._replace(blamed="payment"): 5 for one in everybody})
+
+
+@pytest.mark.parametrize(
+    ("template", "other", "together"),
+    [
+        ("cannot charge card visa", "cannot charge card amex", True),
+        ("visa card cannot be charged", "amex card cannot be charged", True),
+        ("cannot charge visa card", "cannot charge amex card", True),
+        ("cannot charge visa card", "cannot charge card visa", False),
+        ("cannot charge visa card", "cannot refund amex card", False),
+        ("cannot charge visa card", "cannot charge card", False),
+        ("charge charge visa", "visa charge charge", False),
+    ],
+)
+def test_what_a_service_says_of_itself_is_one_if_one_word_differs(
+    template: str, other: str, together: bool
+) -> None:
+    everybody, links = own_failures(template, other)
+    assert len(partition(settled(Board(), everybody, links))) == (1 if together else 2)
+
+
+def test_what_a_long_template_costs_grows_with_its_words_not_with_their_square() -> None:
+    words = " ".join(f"word-{number}" for number in range(4_000))
+    everybody, links = own_failures(*(f"{words} end-{n}" for n in range(5)))
+    spent = []
+    for _ in range(3):
+        began = time.process_time()
+        board = settled(Board(), everybody, links)
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.3
+    assert len(partition(board)) == 1
