@@ -15,6 +15,7 @@ from log_analyzer.episodes.episode import Episode, is_quiet
 from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
 from log_analyzer.incidents.grouping.placement import Newcomer
+from log_analyzer.incidents.parts_told import PartsTold
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
@@ -62,8 +63,7 @@ class IncidentLifecycle:
         self._clock_ms = clock_ms
         # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
-        # What has left an incident, and was given its status and message while this process ran.
-        self._parts_told: set[UUID] = set()
+        self._parts = PartsTold(store, self._tell, self._note_resolved, clock_ms)
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
@@ -132,30 +132,18 @@ class IncidentLifecycle:
     def merge(self) -> None:
         """Reads what other instances placed; merges incidents of one cause, splits those of two."""
         merges, parts = self._placer.refresh()
-        self._parts_told -= parts
         self.merged(merges)
-        self._tell_of_splits()
+        self._parts.see(self._placer.left(), parts)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service from an incident, and has the messages of both looked at."""
         parts = self._placer.split(incident, service_name)
-        self._parts_told -= parts
-        self._tell_of_splits()
+        self._parts.see(self._placer.left(), parts)
         return parts
 
-    def _tell_of_splits(self) -> None:
-        """Gives what has left an incident its status and message, whoever split it and died."""
-        left = self._placer.left()
-        self._parts_told &= left.keys()
-        for part, whole in left.items():
-            if part in self._parts_told:
-                continue
-            if self._store.follow_status(part, whole, self._clock_ms()) == "resolved":
-                self._note_resolved(part)
-            for one in (part, whole):
-                self._outbox.ensure(one)
-                self._changed(one)
-            self._parts_told.add(part)
+    def _tell(self, incident: UUID) -> None:
+        self._outbox.ensure(incident)
+        self._changed(incident)
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""

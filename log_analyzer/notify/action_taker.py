@@ -10,6 +10,7 @@ from firstcause.incidents.human_actions import Action, Split
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraphStore
+from log_analyzer.incidents.parts_told import follow_status
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.notify.outbox import MessageOutbox
@@ -43,5 +44,5 @@ class ActionTaker:
         parts = placer.split(action.incident_id, action.service_name)
         states = EpisodeStore(self._session)
         for part in parts - {action.incident_id}:
-            states.follow_status(part, action.incident_id, action.at_ms)
+            follow_status(states, part, action.incident_id, action.at_ms)
         return parts

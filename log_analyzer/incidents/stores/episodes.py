@@ -16,7 +16,6 @@ from uuid import UUID
 from cassandra.cluster import Session
 from cassandra.query import UNSET_VALUE, BatchStatement
 
-from firstcause.incidents.states import Status
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.consumed_error import ConsumedError
@@ -211,22 +210,6 @@ class EpisodeStore:
     def open_statements(self, incident: UUID, arrival_ms: int) -> list[Write]:
         """Mark an incident as open because of what arrived then (wall clock)."""
         return [(self._statements["set_open"], (max(1, arrival_ms * 1_000), incident))]
-
-    def follow_status(self, part: UUID, whole: UUID, now_ms: int) -> Status:
-        """Gives an incident that left another that one's status, unless it has one; returns it.
-
-        As of its own last error, so that it is resolved when it is quiet, and opened by the next.
-        """
-        status = self.incident(part).status
-        if status is None:
-            bounds = self.bounds(part)
-            arrival_ms = bounds.last_arrival_ms if bounds is not None else 0
-            status = self.incident(whole).status or "open"
-            if status == "open":
-                self.write(self.open_statements(part, arrival_ms))
-            else:
-                self.resolve(part, now_ms, arrival_ms)
-        return status
 
     def write(self, writes: Sequence[Write]) -> None:
         """Does all of these writes, many at a time; returns when all are durable."""
