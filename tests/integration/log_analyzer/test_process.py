@@ -90,8 +90,12 @@ def stubs(slack: SlackStub) -> Iterator[tuple[SlackStub, MistralStub]]:
 
 @pytest.fixture(autouse=True)
 def _nothing_to_tell_of_earlier_tests(session: Session) -> None:
-    """Messages of other tests stand in another stub: they would be posted anew in this one."""
-    for table in ("incident_messages", "thread_replies", "sent_notices", "current_digests"):
+    """Messages of other tests stand in another stub: they would be posted anew in this one.
+
+    A new process looks after the message of each incident that it finds merged on the board.
+    """
+    board = "incident_board"
+    for table in ("incident_messages", "thread_replies", "sent_notices", "current_digests", board):
         session.execute(f"TRUNCATE {table}", timeout=60)
 
 
