@@ -104,8 +104,9 @@ $(JARS_DIR)/debian/.complete:
 	$(say) 'Prometheus and Alertmanager'
 	@command -v apt-get >/dev/null || { echo 'No apt-get here: put prometheus, promtool, alertmanager and amtool on the PATH instead.' >&2; exit 1; }
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
-	@cd $(@D)/packages; fetch() { apt-get download -q prometheus prometheus-alertmanager; }; \
-	{ fetch || { apt-get update -qq && fetch; }; } </dev/null >../fetch.log 2>&1 \
+	@cd $(@D)/packages; asked='-o Acquire::Retries=0 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10'; \
+	fetch() { apt-get download -q $$asked prometheus prometheus-alertmanager; }; \
+	{ fetch || { apt-get update -qq $$asked && fetch; }; } </dev/null >../fetch.log 2>&1 \
 	  || { tail -n 3 ../fetch.log; echo 'Debian does not give prometheus and prometheus-alertmanager.' >&2; exit 1; }
 	@for package in $(@D)/packages/*.deb; do dpkg-deb -x "$$package" $(@D); done; rm -rf $(@D)/packages; touch $@
 

@@ -36,12 +36,14 @@ class JobReading:
         heartbeat_ms: its last sign of life; None where it gives none.
         progress_ms: when it last finished what it had to do; None where it does not tell.
         lag: messages that it has not read yet; None where that is unknown.
+        is_stopped: somebody stopped it, and it ended as it should.
     """
 
     job: str
     heartbeat_ms: int | None
     progress_ms: int | None
     lag: int | None
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Reading:
     Attributes:
         at_ms: when that was read, in ms since the epoch.
         last_log_ms: when Kafka got the last log; None while it never got one, or is away.
-        dead_letters: how many messages the dead-letter topic ever got; None where unknown.
+        dead_letters: how many messages the dead-letter topic ever got, without the alerts that a
+            webhook did not take; None where unknown.
         jobs: those that were ever started here.
     """
 
@@ -92,11 +95,20 @@ _RULES: Final[dict[str, tuple[Severity, int]]] = {
 
 @dataclass(slots=True)
 class PipelineJudge:
-    """Makes alerts of readings. Not for several threads."""
+    """Makes alerts of readings. Not for several threads.
+
+    Attributes:
+        limits: from when on something is an alert.
+        since_ms: when this watch began. Silence counts from then on at the earliest: while nobody
+            watched, the whole installation may have been off.
+    """
 
     limits: PipelineLimits
+    since_ms: int
     _past: deque[Reading] = field(default_factory=lambda: deque(maxlen=GROWTH_MINUTES + 1))
     _states: dict[str, RuleState] = field(default_factory=dict)
+    # What this process has ever judged: only of that it knows that it is gone.
+    _judged: set[str] = field(default_factory=set)
 
     def resume(self, alerts: Iterable[Alert], at_ms: int) -> None:
         """Takes up stored alerts that last: of before a restart, or of another instance."""
@@ -113,12 +125,16 @@ class PipelineJudge:
     def judge(self, reading: Reading) -> list[Alert]:
         """The alerts that begin, go on or end with the minute before a reading.
 
-        Readings come once a minute.
+        Readings come once a minute. Alerts of what was never read here are left to whoever reads
+        it: the streams of another machine.
         """
         self._past.append(reading)
         end_ms = reading.at_ms - reading.at_ms % MINUTE_MS
         window = WindowMetrics(OWN_SERVICE, WindowKind.MINUTE, end_ms - MINUTE_MS, end_ms)
         said = dict(self._said(reading))
+        self._judged.update(said)
+        # What the store says of the others is taken up anew at each look.
+        self._states = {name: own for name, own in self._states.items() if name in self._judged}
         alerts = []
         for name in sorted({*said, *self._states}):
             severity, resolve_after = _RULES[name.partition(":")[0]]
@@ -140,28 +156,34 @@ class PipelineJudge:
         if reading.last_log_ms is None:
             return Judgement(Outcome.BETWEEN)
         quiet_ms = reading.at_ms - reading.last_log_ms
-        text = f"no log came from any source for {quiet_ms / MINUTE_MS:.0f} min"
-        return _beyond(quiet_ms, self.limits.silent_ms, MINUTE_MS, text)
+        watched_ms = min(quiet_ms, reading.at_ms - self.since_ms)
+        text = f"no log came from any source for {watched_ms / MINUTE_MS:.0f} min"
+        return _quiet(quiet_ms, watched_ms, self.limits.silent_ms, text)
 
     def _stall(self, job: JobReading, at_ms: int) -> Judgement:
         silent_ms = at_ms - job.heartbeat_ms if job.heartbeat_ms is not None else 0
         busy_ms = at_ms - job.progress_ms if job.progress_ms is not None else 0
-        if silent_ms > OFF_MS:
+        if job.is_stopped or silent_ms > OFF_MS:
             return Judgement(Outcome.USUAL)
         what = (
             "gives no sign of life" if silent_ms > self.limits.stalled_ms else "makes no progress"
         )
         worst_ms = max(silent_ms, busy_ms)
-        text = f"the job {job.job} {what} for {worst_ms / MINUTE_MS:.0f} min"
-        return _beyond(worst_ms, self.limits.stalled_ms, MINUTE_MS, text)
+        watched_ms = min(worst_ms, at_ms - self.since_ms)
+        text = f"the job {job.job} {what} for {watched_ms / MINUTE_MS:.0f} min"
+        return _quiet(worst_ms, watched_ms, self.limits.stalled_ms, text)
 
     def _growth(self, job: JobReading) -> Judgement:
+        if job.is_stopped:
+            return Judgement(Outcome.USUAL)
         lags = [
             one.lag
             for reading in self._past
             for one in reading.jobs
             if one.job == job.job and one.lag is not None
         ]
+        if job.lag is not None and (job.lag < GROWTH_MESSAGES or 2 * job.lag < max(lags)):
+            return Judgement(Outcome.USUAL)
         if job.lag is None or len(lags) <= GROWTH_MINUTES:
             return Judgement(Outcome.BETWEEN)
         growth = job.lag - lags[0]
@@ -180,8 +202,15 @@ class PipelineJudge:
         if reading.dead_letters is None or before is None:
             return Judgement(Outcome.BETWEEN)
         new = reading.dead_letters - before
-        text = f"{new:,} messages became dead letters: they cannot be read as what they should be"
+        text = f"{new:,} messages became dead letters"
         return _beyond(new, 0, 1, text)
+
+
+def _quiet(whole_ms: int, watched_ms: int, bound_ms: int, text: str) -> Judgement:
+    """How long there was no sign, in all and as far as it was watched."""
+    if watched_ms <= bound_ms < whole_ms:
+        return Judgement(Outcome.BETWEEN)
+    return _beyond(watched_ms, bound_ms, MINUTE_MS, text)
 
 
 def _beyond(value: int, bound: int, unit: int, text: str) -> Judgement:

@@ -36,6 +36,8 @@ from firstcause.local.daemons.secret_file import secret_file
 from firstcause.settings import LOOPBACK_HOSTS, Settings
 
 GZIP_LEAST_BYTES = 1_000
+# Webhooks that are sent to Kafka at a time.
+SENT_AT_ONCE = 2
 
 
 def create_app(
@@ -64,14 +66,16 @@ def create_app(
     rate = RateLimit(settings.api_requests_per_second)
     access = Access(identify or identity.of, rate, csrf)
     readers = Readers(settings.api_queries_at_once, settings.api_query_seconds)
+    senders = Readers(SENT_AT_ONCE, settings.api_query_seconds)
     own_identity = identity if identify is None else None
     tails = Tails(settings.api_tails)
-    context = Context(settings, stores, readers, tails, signer, access, csrf, own_identity)
+    context = Context(settings, stores, readers, senders, tails, signer, access, csrf, own_identity)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         readers.close()
+        senders.close()
         stores.close()
 
     app = FastAPI(

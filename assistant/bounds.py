@@ -10,6 +10,8 @@ import orjson
 
 ANSWER_BYTES: Final = 8_000
 TEXT_CHARS: Final = 600
+# Of a head that is too long: characters of a text and entries of a list, less until it fits.
+HEAD_CUTS: Final = ((300, 20), (150, 10), (75, 5), (40, 3))
 HINT: Final = "More was found than fits: ask for a shorter time, one service or a smaller limit."
 
 # Makes text harmless: at most so many characters of it, cut after redaction.
@@ -31,12 +33,17 @@ class Answer:
 def answer_text(answer: Answer, clean: Clean) -> str:
     """The answer as JSON of at most `ANSWER_BYTES` bytes of UTF-8.
 
-    Every text in it is redacted. Items that do not fit are left out from the end, and counted.
+    Every text in it is redacted. Items that do not fit are left out from the end, and counted. A
+    head that does not fit is cut, and `shortened` says so.
     """
-    head = _cleaned(answer.head, clean)
+    whole = _cleaned(answer.head, clean)
     found = len(answer.items)
-    # Room for what is said of items that are left out.
-    room = ANSWER_BYTES - len(_json({**head, "items": [], "left_out": found, "hint": HINT}))
+    head, room = whole, _room(whole, found)
+    for chars, entries in HEAD_CUTS:
+        if room >= 0:
+            break
+        head = {**_cut(whole, chars, entries), "shortened": True}
+        room = _room(head, found)
     items: list[Any] = []
     for one in answer.items:
         # One after the other: redaction costs time, and what does not fit needs none.
@@ -58,6 +65,21 @@ def _cleaned(value: Any, clean: Clean) -> Any:
         return {key: _cleaned(item, clean) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_cleaned(item, clean) for item in value]
+    return value
+
+
+def _room(head: Mapping[str, Any], found: int) -> int:
+    """The bytes that are left for items, beside what is said of those that are left out."""
+    return ANSWER_BYTES - len(_json({**head, "items": [], "left_out": found, "hint": HINT}))
+
+
+def _cut(value: Any, chars: int, entries: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= chars else f"{value[: chars - 1]}…"
+    if isinstance(value, dict):
+        return {key: _cut(item, chars, entries) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item, chars, entries) for item in value[:entries]]
     return value
 
 

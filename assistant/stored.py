@@ -14,6 +14,7 @@ from cassandra.cluster import Session
 from alerting.objectives.burn_rate import ObjectiveStatus
 from assistant.sources import FoundLogs, ShownIncidents, StillReadingError
 from firstcause.alerts.objective_statuses import ObjectiveStatusStore
+from firstcause.errors import FirstcauseError
 from firstcause.events.span import Span
 from firstcause.events.span_tree import in_tree_order
 from firstcause.events.trace_ids import trace_id_of
@@ -24,6 +25,7 @@ from firstcause.storage.span_history import spans_of_traces
 from root_cause.explanation.normal_summary import ServiceSummary, summary_of
 from search.embedded.engine import EmbeddedEngine
 from search.patterns.comparison import PatternChange, changes
+from search.patterns.overview import PARTITIONS_MAX, partitions_between
 from search.patterns.store import Pattern, PatternStore
 from search.query.tree import Node
 from search.rows import RowReader
@@ -66,6 +68,11 @@ class StoredSources:
     ) -> Sequence[tuple[PatternChange, Pattern | None]]:
         """See `Sources`."""
         services = [service] if service else self._patterns.services()
+        if partitions_between(len(services), before_ms, to_ms) > PARTITIONS_MAX:
+            raise FirstcauseError(
+                f"This time of {len(services)} services and as much before it are more than "
+                f"{PARTITIONS_MAX:,} hours: ask for a shorter time or one service."
+            )
         found = changes(
             self._patterns.counts(services, before_ms, from_ms),
             self._patterns.counts(services, from_ms, to_ms),

@@ -9,9 +9,7 @@ from functools import partial
 from typing import Annotated, Final, Literal, ParamSpec
 from uuid import UUID
 
-import anyio
 import structlog
-from anyio.to_thread import run_sync
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
@@ -20,6 +18,7 @@ from pydantic import Field
 from assistant import answers
 from assistant.bounds import TEXT_CHARS, Answer, Clean, answer_text
 from assistant.sources import Sources, StillReadingError
+from assistant.threads import AllReadingError, Threads
 from firstcause.errors import FirstcauseError
 from firstcause.storage.cassandra import AWAY
 from firstcause.storage.stored_time import ms_from_datetime
@@ -27,7 +26,7 @@ from firstcause.text.typed_time import parse_range
 from search.query.mistake import QueryError
 
 ANSWER_SECONDS: Final = 2.0
-# Threads that read; a question that was given up may hold its own a little longer.
+# Threads that read; a question that is given up on keeps its own until that has ended.
 AT_ONCE: Final = 8
 INSTRUCTIONS: Final = (
     "Firstcause reads logs of microservices and groups errors into incidents with suspects. "
@@ -66,7 +65,7 @@ class Tools:
         self._sources = sources
         self._make_clean = make_clean
         self._seconds = answer_seconds
-        self._threads = anyio.CapacityLimiter(AT_ONCE)
+        self._threads = Threads(AT_ONCE)
 
     async def incidents(
         self,
@@ -148,8 +147,11 @@ class Tools:
             return answer_text(read(*args, **kwargs), self._make_clean())
 
         try:
-            with anyio.fail_after(self._seconds):
-                return await run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+            return await self._threads.run(work, self._seconds)
+        except AllReadingError as error:
+            raise ToolError("Too many questions are read at the moment: ask again.") from error
+        except OverflowError as error:
+            raise ToolError("The calendar has no time before it: set a later start.") from error
         except TimeoutError as error:
             raise ToolError(
                 f"No answer within {self._seconds:g} s: ask for a shorter time or one service."

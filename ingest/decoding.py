@@ -14,6 +14,10 @@ import orjson
 
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 16 * 1024 * 1024
+# Of one record. An exporter's batch has some thousands.
+MAX_EVENTS: Final = 50_000
+# A parsed object takes thirty times the bytes of `{}`.
+MAX_OBJECTS: Final = 500_000
 MAX_DEPTH: Final = 200
 MAX_INTEGER: Final = 2**63
 MAX_INTEGER_DIGITS: Final = 400
@@ -21,6 +25,10 @@ MAX_INTEGER_DIGITS: Final = 400
 
 class TooLargeError(Exception):
     """What was packed is larger than what is read."""
+
+
+class TooManyEventsError(Exception):
+    """A record holds more events or spans than are read of one."""
 
 
 def unpacked(value: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from firstcause.events.message_json import text_of
 from ingest.fields.levels import Numbers, guessed_level, level_of, without_colours
-from ingest.fields.lookup import flattened
+from ingest.fields.lookup import MAX_PATH_CHARS, flattened
 from ingest.fields.services import UNKNOWN_SERVICE
 from ingest.fields.timestamps import SourceTime, is_plausible, parse_time, rfc3339
 from ingest.fields.traces import span_id_of, trace_id_of
@@ -126,7 +126,7 @@ class Draft:
                 return
             text = text_of(value)
             if text:
-                self.attributes[path[:MAX_SERVICE_CHARS]] = text[:MAX_ATTRIBUTE_CHARS]
+                self.attributes[path[:MAX_PATH_CHARS]] = text[:MAX_ATTRIBUTE_CHARS]
 
     def keep_odd(self, name: str, value: Any) -> None:
         """Keeps what could not be read under its own name, so that nothing of it is lost."""

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firstcause.derived_ids import derived_id
-from ingest.decoding import MAX_RECORD_BYTES, TooLargeError, documents_of, unpacked, unquoted
+from ingest.decoding import (
+    MAX_EVENTS,
+    MAX_OBJECTS,
+    MAX_RECORD_BYTES,
+    TooLargeError,
+    TooManyEventsError,
+    documents_of,
+    unpacked,
+    unquoted,
+)
 from ingest.draft import Draft
 from ingest.formats import (
     AUTO,
@@ -21,14 +30,10 @@ from ingest.formats import (
     TEXT,
     format_of,
 )
-from ingest.readers import application, line, otlp_proto, syslog
+from ingest.readers import application, line, otlp, otlp_proto, syslog
 
 # Text in JSON in text and so on: real records have three layers at most.
 MAX_LAYERS: Final = 6
-# Of one record. An exporter's batch has some thousands.
-MAX_EVENTS: Final = 50_000
-# A parsed object takes thirty times the bytes of `{}`.
-MAX_OBJECTS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def _read_decoded(
     if documents is None:
         _read_text(text, reading, received_ms, prepare)
         return reading
-    if len(documents) > MAX_EVENTS:
+    if len(documents) > MAX_EVENTS or sum(map(otlp.records_in, documents)) > MAX_EVENTS:
         return Reading(format_name, reason="too_many_events")
     for document in documents:
         if isinstance(document.get("resourceSpans"), list):
@@ -127,11 +132,11 @@ def _read_proto(value: bytes, format_name: str) -> Reading:
         if format_name == OTLP_PROTO:
             reading.drafts = otlp_proto.read_logs(value)
         else:
-            reading.spans = list(otlp_proto.read_spans(value))
+            reading.spans += otlp_proto.read_spans(value)
     except otlp_proto.NotOtlpError:
         reading.reason = "not_otlp"
-    if len(reading.drafts) > MAX_EVENTS:
-        return Reading(format_name, reason="too_many_events")
+    except TooManyEventsError:
+        reading.reason = "too_many_events"
     for draft in reading.drafts:
         open_body(draft)
     return reading

@@ -19,7 +19,8 @@ from firstcause.storage.stored_time import FIRST_MS, LAST_MS, ms_from_datetime
 
 # Each day is a question of its own.
 DAYS_MAX: Final = 400
-SERVICES_MAX: Final = 200
+# Services whose escalations are read at once; between them the time is looked at.
+_SERVICES_AT_ONCE: Final = 50
 _DAY_MS: Final = 86_400_000
 # An alert belongs to an incident of its service that it overlaps, give or take so much.
 _NEAR_MS: Final = 300_000
@@ -51,6 +52,15 @@ class AlertFilter:
             and self.mode in (None, alert.mode)
             and self.state in (None, "open" if is_open else "resolved")
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationFilter:
+    """Which escalations: of these services, that began in [start, end]."""
+
+    services: Sequence[str]
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +107,21 @@ def alert_page(
 
 def escalation_page(
     history: EscalationHistory,
-    services: Sequence[str],
-    start: datetime,
-    end: datetime,
+    wanted: EscalationFilter,
     after: Position | None,
     limit: int,
+    step: Callable[[], None],
 ) -> EscalationPage:
-    """The next `limit` escalations that began in [start, end]. Blocks, raises as the others.
+    """The next `limit` escalations after a position. Blocks; raises the driver's errors.
 
     Raises:
-        Problem: 400, too many services.
+        Problem: 400, the time is too long.
     """
-    if len(services) > SERVICES_MAX:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST, f"{len(services)} services: name one of them (service=)."
-        )
-    start_ms, end_ms = ms_from_datetime(start), ms_from_datetime(end)
+    start_ms, end_ms = ms_from_datetime(wanted.start), ms_from_datetime(wanted.end)
+    _check_days(start_ms, end_ms)
     found = [
         one
-        for one in history.overlapping(services, start_ms, end_ms)
+        for one in _escalations(history, wanted.services, start_ms, end_ms, step)
         if one.first_alert_ms >= start_ms and (after is None or _follows(_place_of(one), after))
     ]
     found.sort(key=lambda one: (-one.first_alert_ms, str(one.escalation_id)))
@@ -153,6 +159,20 @@ def _newest_first(
             of_day, key=lambda one: (-one.alert.window_start_ms, str(one.alert.alert_id))
         )
         last = first
+
+
+def _escalations(
+    history: EscalationHistory,
+    services: Sequence[str],
+    start_ms: int,
+    end_ms: int,
+    step: Callable[[], None],
+) -> Iterator[Escalation]:
+    """The escalations of services that overlap a time, read some services at a time."""
+    for first in range(0, len(services), _SERVICES_AT_ONCE):
+        step()
+        some = services[first : first + _SERVICES_AT_ONCE]
+        yield from history.overlapping(some, start_ms, end_ms)
 
 
 def _check_days(start_ms: int, end_ms: int) -> None:

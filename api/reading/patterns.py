@@ -6,20 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final
 
 from api.guard.problems import Problem
 from firstcause.storage.stored_time import ms_from_datetime
 from search.patterns.overview import (
+    PARTITIONS_MAX,
     ChangedPattern,
     CountedPattern,
     PatternOverview,
     partitions_between,
 )
 from search.patterns.store import PatternStore
-
-# A partition is an hour of a service. So many are read in a second or two.
-PARTITIONS_MAX: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class LogSearch:
         asked = _within(query, wanted)
         start, end = ms_from_datetime(wanted.start), ms_from_datetime(wanted.end) + 1
         while True:
-            width = _width(end - start, bars)
+            # The last millisecond alone reaches beyond the time that was asked for: an hour is one.
+            width = _width(end - start - 1, bars)
             found = self._engine.histogram(asked, start, end, width)
             first, last = (found[0].start_ms, found[-1].start_ms + width) if found else (start, end)
             if (last - first) * 4 > end - start or width == _WIDTHS_MS[0]:

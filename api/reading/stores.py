@@ -116,7 +116,9 @@ class StoreAccess:
         """
         with self._kafka_lock:
             if self._alert_topic is None:
-                self._alert_topic = AlertTopic(self._settings)
+                # It fails before the request's time is up: 503, and Alertmanager tries again.
+                seconds = self._settings.api_query_seconds / 2
+                self._alert_topic = AlertTopic(self._settings, delivery_seconds=seconds)
             topic = self._alert_topic
         topic.send_messages(messages)
 

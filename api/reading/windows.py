@@ -70,7 +70,7 @@ def series(
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             f"from: {windows:,} windows are more than {WINDOWS_MAX:,}: ask for a shorter time, "
-            "fewer services, or kind=5m.",
+            "fewer services, or window=5m.",
         )
     return {one: _windows(history, one, asked, step) for one in services}
 

@@ -26,6 +26,7 @@ from api.guard.problems import Problem, busy
 from api.reading.alerts import (
     AlertFilter,
     AlertState,
+    EscalationFilter,
     EscalationPage,
     alert_page,
     escalation_page,
@@ -106,11 +107,10 @@ async def escalations(
     words = ("escalations", service)
     asked = paged(context.signer, words, TypedTime(start, end, DEFAULT_SPAN), cursor)
 
-    def read(stores: Stores, _: Deadline) -> EscalationPage:
+    def read(stores: Stores, deadline: Deadline) -> EscalationPage:
         names = [service] if service else sorted(stores.logs.services())
-        return escalation_page(
-            stores.escalations, names, asked.start, asked.end, asked.after, limit
-        )
+        wanted = EscalationFilter(names, asked.start, asked.end)
+        return escalation_page(stores.escalations, wanted, asked.after, limit, deadline.check)
 
     page = await context.read(read)
     return EscalationList(
@@ -143,7 +143,7 @@ async def alertmanager(request: Request, body: Webhook, who: Sender) -> AlertsTa
     context = context_of(request)
     if messages:
         try:
-            await context.readers.run(lambda _: context.stores.send_alerts(messages))
+            await context.senders.run(lambda _: context.stores.send_alerts(messages))
         except KafkaException as error:
             _log.warning("alerts_not_sent", count=len(messages), error=str(error)[:300])
             raise busy("Kafka does not take alerts now: send them again.") from error

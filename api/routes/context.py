@@ -27,11 +27,15 @@ REFUSALS: Final[dict[int | str, dict[str, object]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of one app. `identity` is None where somebody else says who asks (Airflow)."""
+    """The parts of one app. `identity` is None where somebody else says who asks (Airflow).
+
+    `readers` read for all routes; `senders` send alerts, so that Kafka's absence takes no reader.
+    """
 
     settings: Settings
     stores: StoreAccess
     readers: Readers
+    senders: Readers
     tails: Tails
     signer: Signer
     access: Access

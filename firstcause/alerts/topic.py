@@ -9,21 +9,28 @@ from typing import Any
 import orjson
 
 from alerting.alert import Alert, message_of
-from firstcause.kafka.acknowledged_producer import AcknowledgedProducer
+from firstcause.kafka.acknowledged_producer import DELIVERY_SECONDS, AcknowledgedProducer
 from firstcause.settings import Settings
 
 
 class AlertTopic:
-    """The way to the topic; acknowledged by all replicas, keyed by service. Blocks."""
+    """The way to the topic; acknowledged by all replicas, keyed by service. Blocks.
+
+    Args:
+        settings: of the installation.
+        clock_ms: the time now.
+        delivery_seconds: how long Kafka may be away before sending fails.
+    """
 
     def __init__(
         self,
         settings: Settings,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        delivery_seconds: float = DELIVERY_SECONDS,
     ) -> None:
         self._topic = settings.kafka_alerts_topic
         self._clock_ms = clock_ms
-        self._producer = AcknowledgedProducer(settings)
+        self._producer = AcknowledgedProducer(settings, delivery_seconds)
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Sends alerts and waits until Kafka has them.

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 # Deeper objects are kept as one JSON text.
 MAX_FLATTEN_DEPTH: Final = 6
+# Of the path of a leaf no more is kept; a longer one is not built for each leaf below it.
+MAX_PATH_CHARS: Final = 200
 
 
 def find(document: Mapping[str, Any], path: str) -> Any:
@@ -51,10 +53,13 @@ def first_text(document: Mapping[str, Any], paths: Iterable[str]) -> str | None:
 def flattened(
     document: Mapping[str, Any], prefix: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Any]]:
-    """The leaves of an object by dotted path; lists and too deep objects are leaves."""
+    """The leaves of an object by dotted path; lists and too deep objects are leaves.
+
+    Only the first `MAX_PATH_CHARS` of a path are sure.
+    """
     for key, value in document.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict) and value and depth < MAX_FLATTEN_DEPTH:
-            yield from flattened(value, f"{path}.", depth + 1)
+            yield from flattened(value, f"{path}."[:MAX_PATH_CHARS], depth + 1)
         else:
             yield path, value

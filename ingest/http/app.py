@@ -62,6 +62,9 @@ def create_app(settings: Settings, sender: Sender) -> FastAPI:
             media = otlp_exchange.media_type(request.headers.get("content-type"))
             name = sender_name(request)
             body = await read_body(request, settings.kafka_max_message_bytes)
+            if media == otlp_exchange.JSON:
+                # The bridge tells JSON from protobuf by its first byte.
+                body = body.lstrip()
             rejected = otlp_exchange.rejected_records(body, media, signal)
             await sender.send(topic, [Message(body, _identity(name, body))])
         except (RefusedError, BusyError, NotDeliveredError) as failure:

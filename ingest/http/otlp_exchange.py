@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
-    ExportLogsServiceRequest,
-    ExportLogsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from ingest.decoding import MAX_EVENTS, MAX_OBJECTS, TooManyEventsError
 from ingest.http.body import RefusedError
+from ingest.readers import otlp, otlp_proto
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -29,9 +24,9 @@ _LEVELS: Final = {
     "traces": ("resourceSpans", "scopeSpans", "spans"),
 }
 _REJECTED: Final = {"logs": "rejectedLogRecords", "traces": "rejectedSpans"}
-_REQUESTS: Final[dict[str, Any]] = {
-    "logs": ExportLogsServiceRequest,
-    "traces": ExportTraceServiceRequest,
+_PARSE: Final[dict[str, Callable[[bytes], Any]]] = {
+    "logs": otlp_proto.parsed_logs,
+    "traces": otlp_proto.parsed_spans,
 }
 
 
@@ -53,21 +48,36 @@ def rejected_records(body: bytes, media: str, signal: str) -> int:
     """How many records of a request are of no form that can be read.
 
     Raises:
-        RefusedError: the body is no request of this signal at all.
+        RefusedError: the body is no request of this signal at all, or holds more records than are
+            read of one: OTLP's senders repeat neither 400 nor 413.
     """
     if media == PROTOBUF:
         try:
-            _REQUESTS[signal]().ParseFromString(body)
-        except DecodeError as error:
+            _PARSE[signal](body)
+        except otlp_proto.NotOtlpError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"not OTLP in protobuf: {error}") from error
+        except TooManyEventsError:
+            raise _too_many(signal) from None
         return 0
+    if body.count(b"{") > MAX_OBJECTS:
+        raise _too_many(signal)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get(_LEVELS[signal][0]), list):
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"not OTLP: {_LEVELS[signal][0]} is missing")
+    if otlp.records_in(document) > MAX_EVENTS:
+        raise _too_many(signal)
     return _rejected(document, _LEVELS[signal])
+
+
+def _too_many(signal: str) -> RefusedError:
+    records = "log records" if signal == "logs" else "spans"
+    return RefusedError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"more than {MAX_EVENTS} {records}, or {MAX_OBJECTS} objects, in one request",
+    )
 
 
 def _rejected(document: Mapping[str, Any], levels: tuple[str, ...]) -> int:

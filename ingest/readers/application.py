@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from firstcause.events.message_json import text_of
-from ingest.draft import Draft
+from ingest.draft import MAX_TEXT_CHARS, Draft
 from ingest.fields.levels import Numbers, level_of
 from ingest.fields.lookup import find
 from ingest.readers import exceptions
@@ -26,7 +26,7 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {"instance": names.INSTANCES, **na
 _LATENCIES: Final = tuple(name for name, _ in names.LATENCIES)
 _HTTP_CODES: Final = range(100, 600)
 _LOG_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_MUSTACHE = re.compile(r"\{([@$]?[A-Za-z_]\w*)(?:[,:][^}]*)?\}")
+_MUSTACHE = re.compile(r"\{([@$]?[A-Za-z_]\w*)(?:[,:][^{}]{0,100})?\}")
 
 
 def matches(document: Mapping[str, Any]) -> bool:
@@ -164,7 +164,7 @@ def _message(document: Mapping[str, Any], own: names.FieldNames, used: set[str])
         used.add(name)
         if _letters_of(name) in ("mt", "messagetemplate") and isinstance(value, str):
             used.discard(name)
-            return _MUSTACHE.sub(lambda match: _property(document, match), value)
+            return _filled(value, document)
         return value if isinstance(value, str) else text_of(value)
     for context in names.CONTEXTS:
         inner = document.get(context)
@@ -179,6 +179,19 @@ def _message(document: Mapping[str, Any], own: names.FieldNames, used: set[str])
 
 def _letters_of(name: str) -> str:
     return name.lstrip("@").lower()
+
+
+def _filled(template: str, document: Mapping[str, Any]) -> str:
+    """A template with the properties in it; none are put in where the text is cut anyway."""
+    parts: list[str] = []
+    length = end = 0
+    for match in _MUSTACHE.finditer(template):
+        if length > MAX_TEXT_CHARS:
+            break
+        parts += (template[end : match.start()], _property(document, match))
+        length += len(parts[-2]) + len(parts[-1])
+        end = match.end()
+    return "".join((*parts, template[end:]))
 
 
 def _property(document: Mapping[str, Any], match: re.Match[str]) -> str:

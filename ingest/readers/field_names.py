@@ -74,6 +74,8 @@ LATENCIES: Final[tuple[tuple[str, float], ...]] = (
 
 # Names of few letters mean many things in other spellings.
 _SHORTEST: Final = 3
+# No logger calls a field by more; keys are a source's own, of any length.
+_LONGEST: Final = 64
 
 
 class FieldNames:
@@ -105,7 +107,7 @@ class FieldNames:
             self._spellings = {
                 _letters(key): key
                 for key, value in self._document.items()
-                if value is not None and value != ""
+                if len(key) <= _LONGEST and value is not None and value != ""
             }
         spellings = self._spellings
         letters = _letters_of_all(names)

@@ -25,6 +25,10 @@ _WORKLOADS: Final = (
 _STATUS_CODES: Final = ("http.response.status_code", "http.status_code")
 _PLACED: Final = frozenset({*_WORKLOADS, *_INSTANCES, "cloud.region", "cloud.provider"})
 _NONE: Final[frozenset[str]] = frozenset()
+# The lists of a request down to its log records or spans.
+_LISTS: Final = (
+    ("resourceLogs", "scopeLogs", "logRecords"), ("resourceSpans", "scopeSpans", "spans")
+)  # fmt: skip
 # Nested values deeper than this are cut.
 MAX_DEPTH: Final = 20
 
@@ -37,6 +41,16 @@ def matches(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> list[Draft]:
     """All log records of a request, in order. What is not of OTLP's form is passed over."""
     return list(_records(document))
+
+
+def records_in(document: Mapping[str, Any]) -> int:
+    """How many log records and spans a request holds; 0 of what is none. Builds nothing."""
+    return sum(
+        sum(1 for _ in _objects(scope.get(records)))
+        for resources, scopes, records in _LISTS
+        for resource in _objects(document.get(resources))
+        for scope in _objects(resource.get(scopes))
+    )
 
 
 def _records(document: Mapping[str, Any]) -> Iterator[Draft]:

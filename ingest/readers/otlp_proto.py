@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from ingest.decoding import MAX_EVENTS, TooManyEventsError
 from ingest.draft import Draft
 from ingest.readers import otlp
 
@@ -17,18 +18,61 @@ class NotOtlpError(ValueError):
     """The bytes are no request of OTLP."""
 
 
+def parsed_logs(value: bytes) -> ExportLogsServiceRequest:
+    """A request to export logs, as it is.
+
+    Raises:
+        NotOtlpError: the bytes are none.
+        TooManyEventsError: it holds more than `MAX_EVENTS`. Nothing else is raised.
+    """
+    request = ExportLogsServiceRequest()
+    _parse(value, request)
+    _check_count(
+        (len(scope.log_records) for scope in resource.scope_logs)
+        for resource in request.resource_logs
+    )
+    return request
+
+
+def parsed_spans(value: bytes) -> ExportTraceServiceRequest:
+    """A request to export spans, as it is.
+
+    Raises:
+        NotOtlpError: the bytes are none.
+        TooManyEventsError: it holds more than `MAX_EVENTS`. Nothing else is raised.
+    """
+    request = ExportTraceServiceRequest()
+    _parse(value, request)
+    _check_count(
+        (len(scope.spans) for scope in resource.scope_spans) for resource in request.resource_spans
+    )
+    return request
+
+
+def _parse(value: bytes, request: Any) -> None:
+    try:
+        request.ParseFromString(value)
+    except DecodeError as error:
+        raise NotOtlpError(str(error)) from error
+
+
+def _check_count(resources: Iterable[Iterable[int]]) -> None:
+    """Counts the records by resource and scope; one without any takes time as one does."""
+    found = 0
+    for scopes in resources:
+        found += max(1, sum(max(1, records) for records in scopes))
+        if found > MAX_EVENTS:
+            raise TooManyEventsError
+
+
 def read_logs(value: bytes) -> list[Draft]:
     """All log records of an `ExportLogsServiceRequest`, in order.
 
     Raises:
-        NotOtlpError: the bytes are none. Nothing else is raised.
+        NotOtlpError: the bytes are none.
+        TooManyEventsError: it holds more than `MAX_EVENTS`. Nothing else is raised.
     """
-    request = ExportLogsServiceRequest()
-    try:
-        request.ParseFromString(value)
-    except DecodeError as error:
-        raise NotOtlpError("not_otlp") from error
-    return list(_drafts(request))
+    return list(_drafts(parsed_logs(value)))
 
 
 def _drafts(request: ExportLogsServiceRequest) -> Iterator[Draft]:
@@ -54,14 +98,10 @@ def read_spans(value: bytes) -> list[dict[str, Any]]:
     """The spans of an `ExportTraceServiceRequest` as flat spans, in order.
 
     Raises:
-        NotOtlpError: the bytes are none. Nothing else is raised.
+        NotOtlpError: the bytes are none.
+        TooManyEventsError: it holds more than `MAX_EVENTS`. Nothing else is raised.
     """
-    request = ExportTraceServiceRequest()
-    try:
-        request.ParseFromString(value)
-    except DecodeError as error:
-        raise NotOtlpError("not_otlp") from error
-    return list(_spans(request))
+    return list(_spans(parsed_spans(value)))
 
 
 def _spans(request: ExportTraceServiceRequest) -> Iterator[dict[str, Any]]:

@@ -15,8 +15,14 @@ from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TraceSpan
 from log_analyzer.incidents.board_log import tell_of, tell_of_split
-from log_analyzer.incidents.grouping.parting import parted, split_out
-from log_analyzer.incidents.grouping.placement import Board, BoardRow, Newcomer, place
+from log_analyzer.incidents.grouping.parting import carried_on, parted, split_out
+from log_analyzer.incidents.grouping.placement import (
+    PLACED_AT_ONCE,
+    Board,
+    BoardRow,
+    Newcomer,
+    place,
+)
 from log_analyzer.incidents.known_links import KnownLinks
 from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
 from log_analyzer.incidents.stores.writes import LostRaceError
@@ -25,8 +31,6 @@ from log_analyzer.incidents.stores.writes import LostRaceError
 Merge = tuple[UUID, UUID]
 
 BOARD_ATTEMPTS: Final = 50
-# A transaction of so many rows is 50 KB.
-PLACED_AT_ONCE: Final = 100
 # Looking for new ties takes at most this share of the time.
 TIES_SHARE: Final = 0.1
 
@@ -57,6 +61,8 @@ class BoardWriter:
         self._board = Board()
         self._published: dict[UUID, UUID] = {}
         self._ties_due = float("-inf")
+        # Merges that `refresh` has found and not returned, because it raised.
+        self._untold: set[Merge] = set()
         # Incidents from before this process: what tied their episodes may be forgotten by now.
         self._inherited: frozenset[UUID] | None = None
 
@@ -95,10 +101,9 @@ class BoardWriter:
             LostRaceError: the board kept changing.
         """
         self._listen()
-        merges: set[Merge] = set()
         parts: set[UUID] = set()
         if self._store.revision() != self._board.revision:
-            merges = self._take(self._store.read())
+            self._untold |= self._take(self._store.read())
         if self._links.have_changed and self._monotonic() >= self._ties_due:
             began_s = time.thread_time()
             links = self._links.all()
@@ -108,13 +113,14 @@ class BoardWriter:
             took_s = time.thread_time() - began_s
             self._ties_due = self._monotonic() + took_s / TIES_SHARE
             if changes:
-                merges |= self._settle(())
-            self._links.have_changed = False
+                self._untold |= self._settle(())
             if splits:
                 inherited = self._inherited or ()
                 parts = self._split(lambda board: parted(board, links, inherited))
-                # One at a time: there may be another.
-                self._links.have_changed = True
+            # Only now: what was raised above leaves it to the next time. One split at a time: there
+            # may be another.
+            self._links.have_changed = bool(splits)
+        merges, self._untold = self._untold, set()
         return merges, parts
 
     def _listen(self) -> None:
@@ -136,14 +142,27 @@ class BoardWriter:
     def _split(self, decide: Callable[[Board], list[BoardRow]]) -> set[UUID]:
         """Applies a split, decided anew by each board that another instance has changed."""
         for _ in range(BOARD_ATTEMPTS):
-            board = self._store.read()
-            rows = decide(board)
+            before = self._store.read()
+            # What makes an incident comes first: the rest finds it, whatever happens between.
+            rows = sorted(decide(before), key=lambda row: not row.founds)
             if not rows:
                 return set()
-            if self._store.apply(board, rows[:PLACED_AT_ONCE]):
-                changed = {row.episode_id: row for row in rows[:PLACED_AT_ONCE]}
-                self._take(Board(board.revision + 1, {**board.rows, **changed}))
-                return tell_of_split(changed.values(), board)
+            first, rest = rows[:PLACED_AT_ONCE], rows[PLACED_AT_ONCE:]
+            if self._store.apply(before, first):
+                board = before.with_rows(first)
+                for start in range(0, len(rest), PLACED_AT_ONCE):
+                    board = self._carry_on(board, rest[start : start + PLACED_AT_ONCE])
+                self._take(board)
+                return tell_of_split(rows, before)
+        raise LostRaceError("the board of incidents kept changing")
+
+    def _carry_on(self, board: Board, rows: list[BoardRow]) -> Board:
+        """Applies more rows of a split that has begun, whatever others have changed since."""
+        for _ in range(BOARD_ATTEMPTS):
+            if self._store.apply(board, rows):
+                return board.with_rows(rows)
+            board = self._store.read()
+            rows = carried_on(rows, board)
         raise LostRaceError("the board of incidents kept changing")
 
     def retire(self, incidents: Iterable[UUID]) -> None:
@@ -153,6 +172,15 @@ class BoardWriter:
         if episodes and self._store.apply(self._board, (), episodes):
             rows = {key: row for key, row in self._board.rows.items() if key not in episodes}
             self._take(Board(self._board.revision + 1, rows))
+
+    def left(self) -> dict[UUID, UUID]:
+        """The incidents on the board that left another when that was split, with what that is."""
+        standing = self._board.standing()
+        return {
+            row.placed_in: standing.get(row.split_from, row.split_from)
+            for row in self._board.rows.values()
+            if row.split_from is not None
+        }
 
     def live(self) -> set[UUID]:
         """The incidents on the board."""
@@ -174,8 +202,7 @@ class BoardWriter:
                 if not self._store.apply(board, part):
                     break
                 tell_of(part, board)
-                added = {row.episode_id: row for row in part}
-                board = Board(board.revision + 1, {**board.rows, **added})
+                board = board.with_rows(part)
             else:
                 return merges | self._take(board)
             merges |= self._take(self._store.read())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from log_analyzer.episodes.episode import Episode, is_quiet
 from log_analyzer.incidents.board_writer import BoardWriter, Merge
 from log_analyzer.incidents.escalations import OVERLAP_MS, ConsumedEscalation
 from log_analyzer.incidents.grouping.placement import Newcomer
+from log_analyzer.incidents.parts_told import PartsTold
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 
 RESOLVED_KEPT: Final = 10_000
@@ -62,6 +63,7 @@ class IncidentLifecycle:
         self._clock_ms = clock_ms
         # Recently resolved; with the event time (ms) of the last error if a later episode did that.
         self._resolved: OrderedDict[UUID, int | None] = OrderedDict()
+        self._parts = PartsTold(store, self._tell, self._note_resolved, clock_ms)
         # When an incident can be quiet for so long at the earliest, by the wall clock.
         self._quiet_at: dict[tuple[UUID, int], int] = {}
 
@@ -129,25 +131,19 @@ class IncidentLifecycle:
 
     def merge(self) -> None:
         """Reads what other instances placed; merges incidents of one cause, splits those of two."""
-        merges, split = self._placer.refresh()
+        merges, parts = self._placer.refresh()
         self.merged(merges)
-        self._tell_of_split(split)
+        self._parts.see(self._placer.left(), parts)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:
         """Parts a service from an incident, and has the messages of both looked at."""
         parts = self._placer.split(incident, service_name)
-        self._tell_of_split(parts)
+        self._parts.see(self._placer.left(), parts)
         return parts
 
-    def _tell_of_split(self, parts: Collection[UUID]) -> None:
-        if any(self._store.incident(one).status == "open" for one in parts):
-            now_ms = self._clock_ms()
-            self._store.write(
-                [write for one in parts for write in self._store.open_statements(one, now_ms)]
-            )
-        for one in parts:
-            self._outbox.ensure(one)
-            self._changed(one)
+    def _tell(self, incident: UUID) -> None:
+        self._outbox.ensure(incident)
+        self._changed(incident)
 
     def merged(self, merges: Iterable[Merge]) -> None:
         """Has the messages of both incidents of each merge looked at."""

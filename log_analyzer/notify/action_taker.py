@@ -10,6 +10,7 @@ from firstcause.incidents.human_actions import Action, Split
 from log_analyzer.handling.human_actions_store import HumanActionsStore
 from log_analyzer.incidents.board_writer import BoardWriter
 from log_analyzer.incidents.call_graph import CallGraphStore
+from log_analyzer.incidents.parts_told import follow_status
 from log_analyzer.incidents.stores.board import BoardStore
 from log_analyzer.incidents.stores.episodes import EpisodeStore
 from log_analyzer.notify.outbox import MessageOutbox
@@ -42,7 +43,6 @@ class ActionTaker:
         placer = BoardWriter(BoardStore(self._session), CallGraphStore(self._session).load)
         parts = placer.split(action.incident_id, action.service_name)
         states = EpisodeStore(self._session)
-        if states.incident(action.incident_id).status == "open":
-            opened = [one for part in parts for one in states.open_statements(part, action.at_ms)]
-            states.write(opened)
+        for part in parts - {action.incident_id}:
+            follow_status(states, part, action.incident_id, action.at_ms)
         return parts

@@ -69,9 +69,11 @@ class WebhookSender:
             self._post(*self._request(notice, receiver))
         except RefusedAddressError as error:
             raise NotDeliveredError(str(error), is_final=True) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise NotDeliveredError(reason, is_final=isinstance(error, httpx.InvalidURL)) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise NotDeliveredError(_reason(error), is_final=False) from None
+        except (httpx.InvalidURL, ValueError) as error:
+            # What is no URL or host name, also of a redirect; a key's file that is no UTF-8.
+            raise NotDeliveredError(_reason(error), is_final=True) from None
 
     def close(self) -> None:
         """Closes connections."""
@@ -115,6 +117,10 @@ class WebhookSender:
                 raise NotDeliveredError(f"answered with status {status}", is_final=is_final)
             return
         raise NotDeliveredError(f"more than {MAX_REDIRECTS} redirects", is_final=True)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def signature(secret: bytes, key: str, timestamp: str, body: bytes) -> str:

@@ -84,12 +84,15 @@ class AlertWorker:
         self._clock_ms = clock_ms
         self._monotonic = monotonic
         self._pending: Findings | None = None
+        # When what is pending was sent; None before.
+        self._sent_ms: int | None = None
         self._due = float("-inf")
 
     def run_once(self) -> None:
         """Looks, and tells; blocks. Raises the driver's errors, and those of `send`.
 
-        What could not be told or stored is tried again at the next pass.
+        What could not be told or stored is tried again at the next pass; what was sent is not
+        sent again meanwhile.
         """
         if self._monotonic() < self._due:
             return
@@ -97,8 +100,11 @@ class AlertWorker:
         if self._pending is None:
             self._pending = self._watch.look()
         if self._pending is not None:
-            self._publish(self._pending)
-            self._pending = None
+            if self._sent_ms is None:
+                self._publish(self._pending)
+                self._sent_ms = self._clock_ms()
+            self._keep(self._pending, self._sent_ms)
+            self._pending = self._sent_ms = None
 
     def _publish(self, found: Findings) -> None:
         ended = self._ended(found)
@@ -106,7 +112,8 @@ class AlertWorker:
         self._tell([replace(one, resolved_ms=None) for one in found.news])
         if ended:
             self._send(ended)
-        told_ms = self._clock_ms()
+
+    def _keep(self, found: Findings, told_ms: int) -> None:
         self._store.write(found.changed, {one.alert_id: told_ms for one in found.news})
         self._store.withdraw(found.withdrawn)
 

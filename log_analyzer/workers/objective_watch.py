@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
+
+import structlog
 
 from alerting.live import LiveJudge
 from alerting.objectives.burn_rate import ObjectiveStatus
@@ -20,6 +22,8 @@ from log_analyzer.workers.rule_watch import OLD_NEWS_MS, SETTLE_MS
 # A first look judges so much of the past: the windows of that time need no more than twelve hours
 # of single minutes.
 JUDGED_MS: Final = 6 * HOUR_MS
+
+_log = structlog.get_logger()
 
 Objectives = tuple[Objective, ...]
 
@@ -69,6 +73,8 @@ class ObjectiveWatch:
         self._judge: LiveJudge[ObjectiveEngine] | None = None
         self._newest_ms: int | None = None
         self._is_cleared = False
+        # What could not be written yet.
+        self._unwritten: Sequence[ObjectiveStatus] = ()
 
     def look(self) -> Findings | None:
         """Judges the minutes that are new; None where none is. Blocks."""
@@ -76,29 +82,40 @@ class ObjectiveWatch:
             self._file = self._load_objectives()
         if self._file.reread():
             self._judge = self._newest_ms = None
-            self._is_cleared = False
+            self._is_cleared, self._unwritten = False, ()
         objectives = self._file.content
         if not self._is_cleared:
             self._statuses.keep_only(one.name for one in objectives)
             self._is_cleared = True
+        if self._unwritten:
+            self._write()
         newest_ms = self._newest()
         if newest_ms is None or newest_ms == self._newest_ms or not objectives:
             return None
+        is_first = self._newest_ms is None
+        if self._judge is None:
+            self._judge = self._begun(objectives, newest_ms)
         judge = self._judge
-        is_first = judge is None
-        # A judge that fails half way is made again from the stored past.
-        self._judge = self._newest_ms = None
-        if judge is None:
-            judge = self._begun(objectives, newest_ms)
         start_ms = judge.next_ms or 0
         minutes = list(stored_minutes(self._windows, self._services(), start_ms, newest_ms))
+        # A judge that fails half way is made again from the stored past.
+        self._judge = self._newest_ms = None
         look = judge.look(minutes, newest_ms)
         judge.told(look.to_tell)
-        self._statuses.write(judge.latest.statuses())
         self._judge, self._newest_ms = judge, newest_ms
+        self._unwritten = judge.latest.statuses()
+        self._write()
         news_ms = newest_ms - OLD_NEWS_MS if is_first else 0
         news = [one for one in look.to_tell if one.last_window_end_ms > news_ms]
         return Findings(news, look.changed, look.withdrawn)
+
+    def _write(self) -> None:
+        """Alerts do not wait for it: what fails is written at the next look."""
+        try:
+            self._statuses.write(self._unwritten)
+            self._unwritten = ()
+        except Exception:  # noqa: BLE001 - told, and tried again
+            _log.exception("objective_statuses_failed")
 
     def _begun(self, objectives: Objectives, newest_ms: int) -> LiveJudge[ObjectiveEngine]:
         """A judge that knows the stored past: five minutes at a time, the last hours by minutes."""

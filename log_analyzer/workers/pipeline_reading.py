@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from alerting.pipeline import JobReading, Reading
 from firstcause.kafka.consumer_settings import consumer_settings
 from firstcause.settings import Settings
+from log_analyzer.workers.letter_count import LetterCount
 
 TIMEOUT_SECONDS: Final = 10.0
 _ANALYZER: Final = "analyzer"
@@ -40,29 +41,32 @@ class PipelineReader:
                 "log_level": 2,
             }
         )
+        self._letters = LetterCount(self._consumer, settings.kafka_dead_letter_topic)
         self._log_ends: Mapping[int, int] | None = None
         self._last_log_ms: int | None = None
 
     def read(self) -> Reading:
         """How it stands now; blocks for some seconds. Without Kafka only the jobs are known."""
         jobs = jobs_of(self._settings.checkpoints_dir)
+        last_log_ms, letters, lag = None, None, None
         try:
             letters, lag = self._read_kafka()
+            last_log_ms = self._last_log_ms
         except KafkaException as error:
             _log.warning("pipeline_unknown", reason=str(error))
-            return Reading(self._clock_ms(), None, None, jobs)
+        # The analyzer is there, even while nobody knows how far it is behind.
         own = JobReading(_ANALYZER, None, None, lag)
-        return Reading(self._clock_ms(), self._last_log_ms, letters, [own, *jobs])
+        return Reading(self._clock_ms(), last_log_ms, letters, [own, *jobs])
 
     def _read_kafka(self) -> tuple[int, int | None]:
-        """How many dead letters there ever were, and how far the analyzer is behind."""
+        """How many dead letters there were, and how far the analyzer is behind."""
         ends = self._ends(self._settings.kafka_logs_topic)
         if self._log_ends is None:
             self._last_log_ms = self._newest_ms(self._settings.kafka_logs_topic, ends)
         elif ends != self._log_ends:
             self._last_log_ms = self._clock_ms()
         self._log_ends = ends
-        letters = sum(self._ends(self._settings.kafka_dead_letter_topic).values())
+        letters = self._letters.at(self._ends(self._settings.kafka_dead_letter_topic))
         return letters, self._own_lag(ends)
 
     def _ends(self, topic: str) -> dict[int, int]:
@@ -110,6 +114,9 @@ def jobs_of(folder: Path) -> list[JobReading]:
         try:
             told = orjson.loads(path.read_bytes())
             job, lag = str(told["job"]), told.get("lag_messages")
+            if told.get("stopped"):
+                found.append(JobReading(job, None, None, None, is_stopped=True))
+                continue
             found.append(
                 JobReading(
                     job=job,

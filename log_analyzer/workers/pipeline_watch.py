@@ -47,7 +47,7 @@ class PipelineWatch:
         self._read = read
         self._store = store
         self._clock_ms = clock_ms
-        self._judge = PipelineJudge(limits)
+        self._judge = PipelineJudge(limits, since_ms=clock_ms())
         self._minute: int | None = None
 
     def look(self) -> Findings | None:

@@ -11,6 +11,8 @@ from uuid import UUID
 from search.patterns.comparison import Change, PatternName, changes
 from search.patterns.store import HOUR_MS, Pattern, PatternStore
 
+# A partition is an hour of a service. So many are read in a second or two.
+PARTITIONS_MAX: Final = 5_000
 # Services whose counts are read at once; between them `step` is called.
 _AT_ONCE: Final = 20
 

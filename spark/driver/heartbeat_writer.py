@@ -45,7 +45,13 @@ class ProgressFile:
         """Tells the supervisor that no restart can help: one line that says what to do."""
         self._replace(trigger_active=False, fatal_error=error)
 
-    def _replace(self, *, trigger_active: bool, fatal_error: str | None) -> None:
+    def write_stopped(self) -> None:
+        """Tells that the driver was stopped and has ended, so that nobody misses its heartbeat."""
+        self._replace(trigger_active=False, fatal_error=None, stopped=True)
+
+    def _replace(
+        self, *, trigger_active: bool, fatal_error: str | None, stopped: bool = False
+    ) -> None:
         content = {
             "pid": os.getpid(),
             "job": self._job,
@@ -55,6 +61,7 @@ class ProgressFile:
             "lag_messages": self._lag_messages,
             "updated_at": time.time(),
             "fatal_error": fatal_error,
+            "stopped": stopped,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")

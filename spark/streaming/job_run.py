@@ -58,6 +58,8 @@ def run_batch_job(
 def streaming(settings: Settings, job: str) -> Iterator[tuple[Path, ProgressFile]]:
     """The checkpoint of a streaming job, held, and its progress file.
 
+    What ends without an error was stopped, and its progress file says so.
+
     Raises:
         FirstcauseError: another driver holds it. A checkpoint that no restart can mend is told to
             the supervisor as well.
@@ -70,6 +72,7 @@ def streaming(settings: Settings, job: str) -> Iterator[tuple[Path, ProgressFile
         except UnusableCheckpoint as error:
             progress.write_fatal(str(error))
             raise
+        progress.write_stopped()
 
 
 @contextmanager

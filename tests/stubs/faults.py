@@ -17,7 +17,8 @@ class StubServer:
 
     Outside doors: GET /recorded returns all requests; POST /faults with a JSON list of faults
     appends to the queue: each request of the API takes one fault from it. A fault is an object
-    with "kind", and "times" (1); "path" and "root" (not in a thread) narrow what it is for.
+    with "kind", and "times" (1); "path", "root" (not in a thread) and "text" (in the body) narrow
+    what it is for.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -102,6 +103,8 @@ class StubServer:
             if fault.get("path", request["path"]) != request["path"]:
                 continue
             if fault.get("root") and "thread_ts" in request["body"]:
+                continue
+            if fault.get("text", "") not in str(request["body"]):
                 continue
             fault["times"] = fault.get("times", 1) - 1
             if fault["times"] <= 0:

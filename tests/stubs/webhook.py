@@ -28,12 +28,14 @@ class Request:
 class Webhooks:
     """`answers` are given one after the other, 200 when none is left: a status, a status with a
 
-    location, or `hang` and `drop`, which take the request and say nothing.
+    location, or `hang` and `drop`, which take the request and say nothing. Requests with a
+    `webhook-id` of `refused` are answered with 400, whenever they come.
     """
 
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     answers: deque[int | tuple[int, str] | str] = field(default_factory=deque)
+    refused: set[str] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -50,7 +52,10 @@ def serving() -> Iterator[Webhooks]:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             own.requests.append(Request(self.path, headers, body))
-            answer = own.answers.popleft() if own.answers else 200
+            if headers.get("webhook-id") in own.refused:
+                answer: int | tuple[int, str] | str = 400
+            else:
+                answer = own.answers.popleft() if own.answers else 200
             if answer == "hang":
                 own.stopping.wait(60)
             if isinstance(answer, str):

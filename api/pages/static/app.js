@@ -32,6 +32,24 @@ function draw(place) {
   new ResizeObserver(() => plot.setSize(size())).observe(place);
 }
 
+// The bars of a histogram: the server tells those alone that have lines, the first from where its time begins.
+function barsOf(told) {
+  const step = told.bucket_seconds;
+  const seconds = (text) => Date.parse(text) / 1000;
+  const first = Math.floor(seconds(told.start) / step) * step;
+  const times = [];
+  for (let at = first; at <= seconds(told.end); at += step) times.push(at);
+  const rows = { all: times.map(() => 0), warn: times.map(() => 0), error: times.map(() => 0) };
+  for (const one of told.buckets) {
+    const i = Math.floor((seconds(one.start) - first) / step);
+    const errors = (one.levels.ERROR || 0) + (one.levels.FATAL || 0);
+    rows.all[i] = one.count;
+    rows.warn[i] = errors + (one.levels.WARN || 0);
+    rows.error[i] = errors;
+  }
+  return { first, step, times, rows };
+}
+
 async function drawHistogram(place) {
   let told;
   try {
@@ -46,19 +64,7 @@ async function drawHistogram(place) {
     return;
   }
   if (!told.total) { place.hidden = true; return; }
-  const step = told.bucket_seconds;
-  const seconds = (text) => Date.parse(text) / 1000;
-  const first = Math.floor(seconds(told.start) / step) * step;
-  const times = [];
-  for (let at = first; at <= seconds(told.end); at += step) times.push(at);
-  const rows = { all: times.map(() => 0), warn: times.map(() => 0), error: times.map(() => 0) };
-  for (const one of told.buckets) {
-    const i = Math.round((seconds(one.start) - first) / step - 0.001);
-    const errors = (one.levels.ERROR || 0) + (one.levels.FATAL || 0);
-    rows.all[i] = one.count;
-    rows.warn[i] = errors + (one.levels.WARN || 0);
-    rows.error[i] = errors;
-  }
+  const { first, step, times, rows } = barsOf(told);
   const axis = { stroke: colour("--soft"), grid: { show: false }, ticks: { stroke: colour("--edge") } };
   // Each lies before the one behind it, so that what is seen of it is the difference.
   const bars = (label, name, row, minus) => ({

@@ -86,13 +86,10 @@ class _Demo:
             words = self._airflow.log_tail("fault_drill", run, "await_incident", lines=3)
             problem = f"The fault drill failed: {' '.join(words) or 'see its log in Airflow'}"
         tally = self._await_stored()
-        incident = None
-        if result:
-            incident = IncidentReader(self._session).read(UUID(result["incident_id"]))
         return Outcome(
             source=f"healthy traffic and the scenario {scenario}",
             tally=tally,
-            incident=incident,
+            incident=self._incident(UUID(result["incident_id"])) if result else None,
             other_incidents=max(0, len(self._incidents_of_audit()) - 1),
             seconds_to_incident=result.get("seconds_to_detection"),
             culprit=result.get("culprit"),
@@ -200,6 +197,13 @@ class _Demo:
                 time.sleep(0.5)
         self._console.print(f"{what}: after {time.monotonic() - began:.0f} s")
         return found
+
+    def _incident(self, incident_id: UUID) -> IncidentView | None:
+        """The incident, or the one that it was merged into since it was seen first."""
+        reader = IncidentReader(self._session)
+        found = reader.read(incident_id)
+        merged = found is not None and found.merged_into
+        return reader.read(merged) if merged else found
 
     def _incidents_of_audit(self) -> list[IncidentView]:
         """Incidents with evidence among the events of this demo, also older ones."""

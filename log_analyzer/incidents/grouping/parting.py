@@ -15,7 +15,12 @@ from uuid import UUID
 
 from log_analyzer.episodes.episode import split_incident_id
 from log_analyzer.incidents.grouping.components import Components
-from log_analyzer.incidents.grouping.placement import Board, BoardRow, join_origin
+from log_analyzer.incidents.grouping.placement import (
+    PLACED_AT_ONCE,
+    Board,
+    BoardRow,
+    join_origin,
+)
 from log_analyzer.incidents.grouping.ties import Links, Ties
 
 # Fewer show a common cause, but do not prove that there are two.
@@ -33,12 +38,15 @@ def parted(board: Board, links: Links, known_in_part: Container[UUID] = ()) -> l
         known_in_part: incidents of whose beginning the links say nothing: these are left alone.
 
     The part that began first keeps the incident. Parts that prove nothing go with the one that
-    they share the most traces with, else they stay.
+    they share the most traces with, else they stay. A split that was cut short is completed first.
     """
     rows = [row for row in board.rows.values() if not row.held_apart]
     ties = Ties(rows, links)
     by_incident: dict[UUID, list[Part]] = {}
     for part in _tied_anew(rows, ties):
+        stragglers = _stragglers(part, board, known_in_part)
+        if stragglers:
+            return stragglers
         for incident in {row.incident_id for row in part}:
             own = [row for row in part if row.incident_id == incident]
             by_incident.setdefault(incident, []).append(own)
@@ -48,7 +56,7 @@ def parted(board: Board, links: Links, known_in_part: Container[UUID] = ()) -> l
         causes = [one for one in parts if ties.traces_from(one) >= LEAST_TRACES]
         if len(causes) == 1 or not causes:
             continue
-        causes.sort(key=lambda part: min((row.opened_ms, row.episode_id) for row in part))
+        causes.sort(key=lambda part: min(map(_began, part)))
         parting = _with_followers(causes, parts, ties)[1:]
         changed = [row for part in parting for row in _leaving(part, incident, board)]
         if changed:
@@ -69,7 +77,7 @@ def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]
     if not own or not rest:
         return []
     leaving = rest if any(row.placed_in == incident and row.founds for row in own) else own
-    first = min(leaving, key=lambda row: (row.opened_ms, row.episode_id))
+    first = min(leaving, key=_began)
     target = split_incident_id(first.episode_id)
     if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
         return []
@@ -77,17 +85,63 @@ def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]
     for row in members:
         held = replace(row, held_apart=True) if row in own else row
         if row in leaving:
-            held = replace(
-                held,
-                incident_id=target,
-                placed_in=target,
-                placed_at_revision=board.revision + 1,
-                surfaces_from=None,
-                split_from=incident,
-            )
+            held = _moved(held, target, target, board.revision + 1, incident)
         if held != row:
             changed.append(held)
     return changed
+
+
+def carried_on(rows: Sequence[BoardRow], board: Board) -> list[BoardRow]:
+    """Further rows of a split that has begun, as they are on a board that has changed since."""
+    standing = board.standing()
+    return [
+        replace(row, incident_id=standing.get(row.placed_in, row.incident_id))
+        for row in rows
+        if row.episode_id in board.rows
+    ]
+
+
+def _stragglers(part: Part, board: Board, known_in_part: Container[UUID]) -> list[BoardRow]:
+    """The rows of a part that a split has left behind, as rows of what the others are now.
+
+    A split of more rows than a transaction takes may have been cut short. The part with which the
+    incident began is never left behind.
+    """
+    standing = board.standing()
+    gone = {
+        standing.get(row.split_from, row.split_from): row
+        for row in part
+        if row.split_from is not None
+    }
+    found: list[BoardRow] = []
+    for incident, one in gone.items():
+        if incident in known_in_part:
+            continue
+        stayed = [row for row in board.rows.values() if row.incident_id == incident]
+        left = sum(row.placed_in == one.placed_in for row in board.rows.values())
+        if not stayed or left < PLACED_AT_ONCE or min(stayed, key=_began) in part:
+            continue
+        found += [
+            _moved(row, one.incident_id, one.placed_in, one.placed_at_revision, incident)
+            for row in part
+            if row.incident_id == incident and row.placed_at_revision < one.placed_at_revision
+        ]
+    return found
+
+
+def _began(row: BoardRow) -> tuple[int, UUID]:
+    return row.opened_ms, row.episode_id
+
+
+def _moved(row: BoardRow, to: UUID, placed_in: UUID, revision: int, left: UUID) -> BoardRow:
+    return replace(
+        row,
+        incident_id=to,
+        placed_in=placed_in,
+        placed_at_revision=revision,
+        surfaces_from=None,
+        split_from=left,
+    )
 
 
 def _tied_anew(rows: Sequence[BoardRow], ties: Ties) -> list[Part]:
@@ -117,18 +171,8 @@ def _with_followers(causes: Sequence[Part], parts: Sequence[Part], ties: Ties) -
 
 def _leaving(part: Sequence[BoardRow], incident: UUID, board: Board) -> list[BoardRow]:
     """The rows of a part as an incident of its own; empty if it has been one before."""
-    first = min(part, key=lambda row: (row.opened_ms, row.episode_id))
+    first = min(part, key=_began)
     target = split_incident_id(first.episode_id)
     if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
         return []
-    return [
-        replace(
-            row,
-            incident_id=target,
-            placed_in=target,
-            placed_at_revision=board.revision + 1,
-            surfaces_from=None,
-            split_from=incident,
-        )
-        for row in part
-    ]
+    return [_moved(row, target, target, board.revision + 1, incident) for row in part]

@@ -19,6 +19,8 @@ from log_analyzer.incidents.grouping.ties import ORIGIN_SHARE, Links, Origin, Ti
 # A place that an episode surfaced from once or twice is forgotten for one that it does from often.
 FEW_TRACES: Final = 2
 MANY_TRACES: Final = 10
+# A transaction of so many rows is 50 KB.
+PLACED_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ class Board:
         row = self.rows.get(episode)
         return row.incident_id if row else None
 
+    def with_rows(self, rows: Iterable[BoardRow]) -> Board:
+        """The next revision, with these rows added or changed."""
+        return Board(self.revision + 1, {**self.rows, **{row.episode_id: row for row in rows}})
+
+    def standing(self) -> dict[UUID, UUID]:
+        """By each incident that episodes were placed in, the one that it is or is a part of."""
+        return {row.placed_in: row.incident_id for row in self.rows.values()}
+
 
 def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[BoardRow]:
     """The rows that the next revision of the board adds or changes; empty if none do.
@@ -96,9 +106,11 @@ def place(newcomers: Iterable[Newcomer], board: Board, links: Links) -> list[Boa
         components.add(newcomer.episode_id, newcomer.returns_to)
     for row in board.rows.values():
         components.add(row.episode_id, row.incident_id)
+    standing = board.standing()
     for row in board.rows.values():
         if row.split_from is not None:
-            components.keep_apart(row.incident_id, row.split_from)
+            whole = standing.get(row.split_from, row.split_from)
+            components.keep_apart(row.incident_id, whole)
     tied = [one for one in everybody if isinstance(one, Newcomer) or not one.held_apart]
     ties = Ties(tied, links)
     for one, other in ties.equals():

@@ -29,6 +29,7 @@ from uuid import UUID
 from log_analyzer.episodes.trace_links import TracePattern
 from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
+from log_analyzer.incidents.grouping.wording import but_one_word, word_count
 
 NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000
@@ -191,16 +192,15 @@ class Ties:
         for one in roots:
             saying[one.template].append(one)
         for template, episodes in saying.items():
-            if _words(template) >= LEAST_WORDS:
+            if word_count(template) >= LEAST_WORDS:
                 yield from _chained(episodes, TOGETHER_MS)
 
     def _of_own_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
-        alike: dict[tuple[str, tuple[str, ...], int], list[Failing]] = defaultdict(list)
+        alike: dict[tuple[str, tuple[int, int, int]], list[Failing]] = defaultdict(list)
         for one in roots:
-            words = tuple(one.template.split())
-            if self._blame.is_on_itself(one) and _words(one.template) > 1:
-                for at in range(len(words)):
-                    alike[one.service_name, words[:at] + words[at + 1 :], at].append(one)
+            if self._blame.is_on_itself(one) and word_count(one.template) > 1:
+                for key in but_one_word(one.template):
+                    alike[one.service_name, key].append(one)
         for episodes in alike.values():
             yield from _chained(episodes, NEAR_ONSET_MS)
 
@@ -236,10 +236,6 @@ class Ties:
 
 def _order(one: Failing) -> tuple[int, UUID]:
     return one.opened_ms, one.episode_id
-
-
-def _words(template: str) -> int:
-    return sum(word[0].isalpha() for word in template.split())
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

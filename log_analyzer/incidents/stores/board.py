@@ -84,6 +84,9 @@ class BoardStore:
         else:
             batch.add(self._statements["next_revision"], (following, BOARD, board.revision))
         for row in put:
+            known = board.rows.get(row.episode_id)
+            # A split clears it; where there is none, NULL would be a tombstone for nothing.
+            cleared = None if known is not None and known.surfaces_from else UNSET_VALUE
             values = (
                 BOARD,
                 row.episode_id,
@@ -95,7 +98,7 @@ class BoardStore:
                 row.template,
                 datetime_from_ms(row.opened_ms),
                 row.names or UNSET_VALUE,
-                row.surfaces_from or UNSET_VALUE,
+                row.surfaces_from or cleared,
                 row.held_apart or UNSET_VALUE,
                 row.split_from or UNSET_VALUE,
             )

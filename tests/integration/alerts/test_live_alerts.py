@@ -189,6 +189,7 @@ class Interrupted(WebhookSender):
 
 
 def keys_of(hooks: Webhooks) -> list[str]:
+    """In the order in which they came, with all repetitions."""
     return [one.headers["webhook-id"] for one in hooks.requests]
 
 
@@ -247,8 +248,8 @@ def test_a_webhook_has_each_alert_at_least_once_under_one_key_and_the_rest_are_d
         with consuming(of, Interrupted(external_url="", allow_private=True)):
             eventually(lambda: webhooks_have_a_position(of))
             topic.send([second])
-            eventually(lambda: keys_of(hooks) == [f"{second.alert_id}.firing"] * 2)
-            hooks.answers.append(400)
+            eventually(lambda: keys_of(hooks).count(f"{second.alert_id}.firing") > 1)
+            hooks.refused.add(f"{third.alert_id}.firing")
             topic.send([third])
             (letter,) = letters(of, 1)
         assert dict(letter.headers() or [])["dlq.reason"] == b"not_delivered"
@@ -256,10 +257,11 @@ def test_a_webhook_has_each_alert_at_least_once_under_one_key_and_the_rest_are_d
         # Another process goes on where this one stopped.
         topic.send([replace(second, resolved_ms=second.window_end_ms), fourth])
         with consuming(of, WebhookSender(external_url="", allow_private=True)):
-            eventually(lambda: len(hooks.requests) >= 5)
-        assert sorted(keys_of(hooks)[3:]) == sorted(
-            [f"{second.alert_id}.resolved", f"{fourth.alert_id}.firing"]
-        )
+            eventually(lambda: len(set(keys_of(hooks))) >= 4)
+        # In the order of their first delivery; how often each came is nobody's promise.
+        keys = list(dict.fromkeys(keys_of(hooks)))
+        assert keys[:2] == [f"{second.alert_id}.firing", f"{third.alert_id}.firing"]
+        assert set(keys[2:]) == {f"{second.alert_id}.resolved", f"{fourth.alert_id}.firing"}
 
 
 def letters(of: Settings, count: int) -> list[Message]:

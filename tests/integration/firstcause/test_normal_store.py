@@ -28,6 +28,7 @@ from root_cause.normal.composition import OTHERS_COUNT, slot_of
 from root_cause.normal.learned_counts import Normal, decayed, merge
 from root_cause.normal.learner import learn
 from root_cause.quiet_hours.due_hours import HOUR_MS
+from root_cause.quiet_hours.own_noise import learn_with_noise
 from root_cause.quiet_hours.quiet_stretches import MARGIN_AFTER_MS, Disturbance, TimeRange
 from tests.command_line import firstcause
 from tests.integration.log_analyzer.stored_incidents import put_incident
@@ -289,7 +290,7 @@ def test_people_learn_from_files_and_look_at_it(
     assert "quiet.jsonl" in done.stdout
     loaded = normals.load(at_ms, 10.0)
     assert loaded is not None
-    assert loaded.normal == learn(events, [])
+    assert loaded.normal == learn_with_noise(events, [])
 
     shown = firstcause(product_env, "normal", "show", "shop")
     assert loaded.version in shown.stdout

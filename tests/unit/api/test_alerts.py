@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from starlette.testclient import TestClient
 
 from alerting.alert import Alert
 from alerting.objectives.burn_rate import ObjectiveStatus
 from alerting.windows import WindowKind, WindowMetrics
+from api.app import SENT_AT_ONCE, create_app
+from api.guard.load import Deadline, too_slow
+from api.reading.stores import StoreAccess
 from firstcause.access.keys import KeyFile
 from firstcause.alerts.store import StoredAlert
 from firstcause.incidents.records import EarlierIncident, Escalation, SimilarIncident
+from firstcause.settings import Settings
 from log_analyzer.episodes.alerts import read_alert
 from tests.unit.api.test_pages import HOSTILE, assert_harmless
-from tests.unit.api.world import NOW, NOW_MS, TIMES, a_client, an_incident
+from tests.unit.api.world import BASE, NOW, NOW_MS, TIMES, a_client, an_incident
 
 MINUTE_MS = 60_000
 HOUR = {"from": NOW.isoformat(), "to": (NOW + timedelta(hours=1)).isoformat()}
@@ -91,6 +98,37 @@ def test_the_pages_of_alerts_and_escalations_follow_their_cursor(client, limit: 
                 break
             params["cursor"] = answer["next_cursor"]
         assert seen == list(range(1, 8))
+
+
+def test_escalations_of_many_services_are_read_within_the_time(tmp_path, monkeypatch) -> None:
+    client = a_client(tmp_path)
+    names = [f"service-{number:03}" for number in range(300)]
+    client.stores.rows += [{"service_name": name, "timestamp": NOW} for name in names]
+    client.stores.escalations.stored = [
+        Escalation(uuid.UUID(int=number + 1), name, 3, NOW_MS - number, NOW_MS)
+        for number, name in enumerate(names)
+    ]
+    answer = client.get("/escalations", params={**TIMES, "limit": 1_000})
+    assert answer.status_code == 200
+    assert [one["service_name"] for one in answer.json()["escalations"]] == names
+    assert client.get("/escalations", params={"from": "all"}).status_code == 400
+    # The time is looked at between the readings of some services.
+    read = client.stores.escalations.overlapping
+    asked: list[int] = []
+
+    def slowly(services, start_ms, end_ms):
+        asked.append(len(services))
+        return read(services, start_ms, end_ms)
+
+    def over(_: Deadline) -> None:
+        if asked:
+            raise too_slow(1)
+
+    monkeypatch.setattr(Deadline, "check", over)
+    monkeypatch.setattr(client.stores.escalations, "overlapping", slowly)
+    assert client.get("/escalations", params=TIMES).status_code == 504
+    assert len(asked) == 1
+    assert asked[0] < 300
 
 
 def test_an_incident_shows_the_alerts_of_its_services(tmp_path) -> None:
@@ -177,6 +215,7 @@ def test_a_series_has_a_window_each(client) -> None:
     assert too_long.status_code == 400
     too_many = client.get("/series", params={"service": "cart", "from": "20d", "window": "1m"})
     assert too_many.status_code == 400
+    assert "window=5m" in too_many.json()["detail"]
 
 
 def fires(**changes: object) -> dict:
@@ -266,6 +305,50 @@ def test_alertmanager_is_told_to_come_again_while_kafka_is_away(client) -> None:
     client.stores.kafka_is_away = True
     answer = client.post(PATH, json=fires())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_the_answer_is_503_before_the_time_is_up_while_kafka_is_away(client, tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = f"127.0.0.1:{taken.getsockname()[1]}"
+    settings = Settings(
+        firstcause_home=tmp_path, kafka_bootstrap_servers=closed, api_query_seconds=4.0
+    )
+    away = create_app(settings, StoreAccess(settings, lambda _: client.stores.incidents))
+    answer = TestClient(away, base_url=BASE).post(PATH, json=fires())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "Kafka does not take alerts" in answer.json()["detail"]
+
+
+def test_alerts_that_wait_for_kafka_take_no_reader(tmp_path) -> None:
+    client = a_client(tmp_path, api_queries_at_once=1)
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    def send_alerts(messages) -> None:
+        begun.release()
+        release.wait(60)
+
+    client.stores.send_alerts = send_alerts
+    statuses: list[int] = []
+    # One event loop for all requests, as the server has.
+    with client:
+        threads = [
+            threading.Thread(
+                target=lambda: statuses.append(client.post(PATH, json=fires()).status_code)
+            )
+            for _ in range(SENT_AT_ONCE)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in threads:
+                assert begun.acquire(timeout=30)
+            assert client.get("/alerts", params=TIMES).status_code == 200
+            assert client.post(PATH, json=fires()).status_code == 503
+        finally:
+            release.set()
+            for thread in threads:
+                thread.join(60)
+    assert statuses == [200] * SENT_AT_ONCE
 
 
 def test_who_may_send_alerts(tmp_path) -> None:

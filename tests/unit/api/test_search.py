@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.pages.narrowing import can_narrow, narrowed
+from api.pages.rendering import FOLDER
 from api.reading.plain_query import plain_query
 from search.query.parser import parse
 from search.query.tree import And, Keyword, Words
 from tests.unit.api.world import NOW, TIMES, a_client, a_row, put_into_index
 
+NODE = shutil.which("node")
 ROWS = [
     a_row(1, level="ERROR", message="pool exhausted", seconds=-1, status_code=503),
     a_row(2, "order", level="WARN", message="pool is full", seconds=-2),
@@ -123,6 +127,41 @@ def test_lines_are_counted_over_time(client) -> None:
     assert (NOW - start).total_seconds() == 3
     only = client.get("/logs/stats", params={**TIMES, "service": "cart", "level": "info"}).json()
     assert only["total"] == 1
+
+
+def test_an_hour_is_counted_by_the_minute(tmp_path) -> None:
+    rows = [a_row(number + 1, seconds=number * 60) for number in range(60)]
+    put_into_index(tmp_path, rows)
+    client = a_client(tmp_path, rows=rows)
+    for start in (NOW, NOW + timedelta(seconds=31)):
+        times = {"from": start.isoformat(), "to": (start + timedelta(hours=1)).isoformat()}
+        told = client.get("/logs/stats", params={**times, "bars": 60}).json()
+        assert told["bucket_seconds"] == 60
+        assert 59 <= len(told["buckets"]) <= 61
+
+
+@pytest.mark.skipif(NODE is None, reason="There is no Node.js: apt-get install nodejs")
+@pytest.mark.parametrize("seconds", [0, 1, 29.999, 30, 31, 59.999])
+def test_a_page_draws_each_bucket_where_it_is(seconds: float) -> None:
+    # The first bucket begins where the time does, in the middle of a bar.
+    minute = [NOW + timedelta(minutes=number) for number in range(4)]
+    start = NOW + timedelta(seconds=seconds)
+    buckets = [
+        {"start": at.isoformat(), "count": count, "levels": {"ERROR": 1, "WARN": 1}}
+        for at, count in ((start, 5), (minute[1], 7), (minute[3], 9))
+    ]
+    told = {"start": start.isoformat(), "end": minute[3].isoformat(), "bucket_seconds": 60}
+    script = (FOLDER / "static" / "app.js").read_text()
+    script = f"""
+        globalThis.document = {{ addEventListener() {{}}, querySelectorAll: () => [] }};
+        globalThis.addEventListener = () => {{}};
+        globalThis.location = {{ hash: "" }};
+        {script}
+        console.log(JSON.stringify(barsOf({json.dumps({**told, "buckets": buckets})})));
+    """
+    drawn = json.loads(subprocess.run([NODE, "-e", script], check=True, capture_output=True).stdout)
+    assert drawn["times"] == [at.timestamp() for at in minute]
+    assert drawn["rows"] == {"all": [5, 7, 0, 9], "warn": [2, 2, 0, 2], "error": [1, 1, 0, 1]}
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import anyio
+import orjson
 import pytest
 from mcp import Client
 
 from assistant import answers
-from assistant.bounds import ANSWER_BYTES
-from assistant.tools import ANSWER_SECONDS, Tools, server_of
+from assistant.bounds import ANSWER_BYTES, Answer, answer_text
+from assistant.sources import FoundLogs
+from assistant.stored import StoredSources
+from assistant.tools import ANSWER_SECONDS, AT_ONCE, Tools, server_of
 from firstcause.cli.mcp import redaction
+from firstcause.settings import Settings
 from log_analyzer.redaction.redactor import RULES
+from search.patterns.store import PatternStore
 from tests.planted_secrets import planted_secrets
 from tests.unit.assistant.world import LOG_ID, QUESTIONS, TRACE, World, answer_of, ask, text_of
 
@@ -67,6 +78,23 @@ def test_answers_are_at_most_8_kilobytes(text: str) -> None:
         assert told["items"] or name == "incident", name
 
 
+@pytest.mark.parametrize("char", ["\U0001f600", "x", "\x01", '"'])
+def test_a_head_that_does_not_fit_is_cut(char: str) -> None:
+    text = char * 600
+    names = [f"{number} {char * 198}" for number in range(20)]
+    analysis = dict.fromkeys(("source", "root_cause", "culprit", "confidence", "note"), text)
+    head = {"title": text, "suspects": names[:5], "services": names, "errors": 7}
+    head |= {"analysis": analysis, "path": names * 5, "id": str(LOG_ID)}
+    told = answer_text(Answer(head, [{"message": text}] * 3), lambda one, limit: one[:limit])
+    assert len(told.encode()) <= ANSWER_BYTES
+    cut = orjson.loads(told)
+    assert (cut["errors"], cut["id"], cut["shortened"]) == (7, str(LOG_ID), True)
+    assert cut["title"].startswith(char)
+    assert cut["services"][0].startswith(f"0 {char}")
+    assert len(cut["items"]) + cut.get("left_out", 0) == 3
+    assert "shortened" not in answer_text(Answer({"title": text}), lambda one, limit: one[:limit])
+
+
 def test_what_is_left_out_is_counted() -> None:
     world = World([f"{number} {'y' * 400}" for number in range(40)])
     [result] = ask(world, [("search_logs", {"query": "y"})])
@@ -94,6 +122,69 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
     assert time.monotonic() - began < 60
 
 
+async def _ask_while_all_are_held(world: World, tools: Tools) -> tuple[list[str], str]:
+    question = ("search_logs", {"query": "x"})
+    async with Client(server_of(tools)) as client:
+        told = [text_of(await client.call_tool(*question)) for _ in range(AT_ONCE + 2)]
+        world.release.set()
+        with anyio.fail_after(60):
+            while (again := await client.call_tool(*question)).is_error:
+                await anyio.sleep(0.01)
+    return told, text_of(again)
+
+
+class _Held(World):
+    """A world whose logs are not read before they are released."""
+
+    def __init__(self) -> None:
+        super().__init__(["x"])
+        self.release = threading.Event()
+        self.lock = threading.Lock()
+        self.reading = self.most = 0
+
+    def logs(self, *asked: object) -> FoundLogs:
+        with self.lock:
+            self.reading += 1
+            self.most = max(self.most, self.reading)
+        self.release.wait(60)
+        with self.lock:
+            self.reading -= 1
+        return super().logs(*asked)
+
+
+def test_a_question_that_is_given_up_on_keeps_its_thread_until_it_ends() -> None:
+    world = _Held()
+    tools = Tools(world, redaction, answer_seconds=0.2)
+    told, again = anyio.run(partial(_ask_while_all_are_held, world, tools))
+    assert all("No answer within" in one for one in told[:AT_ONCE])
+    assert all("Too many questions" in one for one in told[AT_ONCE:])
+    assert world.most == AT_ONCE
+    assert orjson.loads(again)["items"]
+
+
+def test_patterns_of_too_long_a_time_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = MagicMock()
+    session.execute.return_value = [SimpleNamespace(service_name="cart")]
+    sources = StoredSources(Settings(firstcause_home=tmp_path), session, World(["x"]).incidents)
+    asked: list[tuple[int, int]] = []
+
+    def counts(_: object, services: list[str], from_ms: int, to_ms: int) -> Counter[object]:
+        asked.append((from_ms, to_ms))
+        return Counter()
+
+    monkeypatch.setattr(PatternStore, "counts", counts)
+    for start in ("all", "300d", "0001-01-01"):
+        [result] = ask(sources, [("patterns_diff", {"start": start})])
+        assert result.is_error
+        assert "shorter time or one service" in text_of(result)
+    assert asked == []
+    [result] = ask(sources, [("patterns_diff", {"start": "30d"})])
+    assert not result.is_error
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "says"),
     [
@@ -101,6 +192,7 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
         ("search_logs", {"query": "x", "start": "yesterday"}, "no time"),
         ("search_logs", {"query": "x", "start": "1h", "end": "2h"}, "begins after it ends"),
         ("search_logs", {"query": "x", "limit": 5_000}, "limit"),
+        ("patterns_diff", {"start": "0001-01-01"}, "calendar"),
         ("incident", {"incident_id": "nothing"}, "incident_id"),
         ("incident", {"incident_id": str(LOG_ID)}, "There is no incident"),
         ("normal", {"service": "unknown"}, "Nothing is learned"),

@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from google.protobuf.json_format import MessageToDict
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from firstcause.access.keys import KeyFile
 from firstcause.settings import Settings
+from ingest.decoding import MAX_EVENTS
 from ingest.http.app import create_app
 from ingest.http.sender import BusyError, Message, NotDeliveredError
+from ingest.reading import read_record
 
 PROTOBUF = "application/x-protobuf"
 
@@ -122,6 +127,43 @@ def test_rubbish_has_a_clear_answer(
     assert found.status_code == status
     assert found.content
     assert sender.sent == []
+
+
+def test_what_the_bridge_would_not_read_is_refused_at_the_door(
+    client: TestClient, sender: RecordingSender
+):
+    logs, spans = ExportLogsServiceRequest(), ExportTraceServiceRequest()
+    log_records = logs.resource_logs.add().scope_logs.add().log_records
+    many_spans = spans.resource_spans.add().scope_spans.add().spans
+    for _ in range(MAX_EVENTS + 1):
+        log_records.add()
+        many_spans.add()
+    for path, request, said in (
+        ("/v1/logs", logs, "more than 50000 log records"),
+        ("/v1/traces", spans, "more than 50000 spans"),
+    ):
+        body = request.SerializeToString()
+        found = client.post(path, content=body, headers={"content-type": PROTOBUF})
+        assert (found.status_code, found.headers["content-type"]) == (413, PROTOBUF)
+        assert said in Status.FromString(found.content).message
+        found = client.post(path, json=MessageToDict(request))
+        assert found.status_code == 413
+        assert said in found.json()["message"]
+    objects = b'{"resourceLogs":[{"other":[' + b"{}," * 500_000 + b"{}]}]}"
+    found = client.post("/v1/logs", content=objects, headers={"content-type": "application/json"})
+    assert found.status_code == 413
+    assert sender.sent == []
+    del log_records[0]
+    body = logs.SerializeToString()
+    assert client.post("/v1/logs", content=body, headers={"content-type": PROTOBUF}).is_success
+
+
+def test_json_behind_white_space_is_read_by_the_bridge(client: TestClient, sender: RecordingSender):
+    body = b'\r\n {"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]}'
+    headers = {"content-type": "application/json"}
+    assert client.post("/v1/logs", content=body, headers=headers).json() == {}
+    [(_, message)] = sender.sent
+    assert len(read_record(message.value, "otlp_proto", 0).drafts) == 1
 
 
 @pytest.mark.parametrize(("failure", "status"), [(BusyError(), 429), (NotDeliveredError("x"), 503)])

@@ -169,6 +169,11 @@ def test_each_format_is_recognised_and_read(name: str, record: Any, expected: di
     assert {key: found.get(key) for key in expected} == expected
 
 
+def test_a_template_has_its_properties_in_braces_that_are_closed():
+    record = {"@mt": "set {a,{b:0.0} to {c}", "b": 8, "c": "{b}", "level": "error"}
+    assert event(record)["message"] == "set {a,8 to {b}"
+
+
 def otlp(*records: dict[str, Any], service: str = "cart") -> dict[str, Any]:
     attributes = [{"key": "service.name", "value": {"stringValue": service}}]
     return {

@@ -261,6 +261,9 @@ def test_amtool_takes_the_configuration() -> None:
 
 def test_promtool_takes_the_rules_and_the_configuration() -> None:
     promtool = program("promtool")
+    told = run(promtool, "check", "config", "--help")
+    if "--syntax-only" not in told.stdout + told.stderr:
+        pytest.skip("this promtool can't check a configuration without the files that it names")
     for check in (
         ("check", "rules", PROMETHEUS / "rules.yml"),
         # Without the files that it names: the key of the API is each installation's own.

@@ -52,6 +52,19 @@ def test_a_batch_job_writes_what_it_did(own: Settings, tmp_path: Path) -> None:
     assert told == {"rows": 3} == json.loads((tmp_path / "result").read_bytes())
 
 
+def test_a_stream_that_was_stopped_says_so_and_one_that_fails_does_not(own: Settings) -> None:
+    file = progress_path(own, JOB)
+    with job_run.streaming(own, JOB) as (_, progress):
+        progress.write(3, trigger_active=True)
+        assert json.loads(file.read_bytes())["stopped"] is False
+    told = json.loads(file.read_bytes())
+    assert (told["stopped"], told["trigger_active"], told["batch_id"]) == (True, False, 3)
+    with pytest.raises(ZeroDivisionError), job_run.streaming(own, JOB) as (_, progress):
+        progress.write(4, trigger_active=True)
+        raise ZeroDivisionError
+    assert json.loads(file.read_bytes())["stopped"] is False
+
+
 def test_two_drivers_never_have_one_checkpoint(own: Settings) -> None:
     with job_run.streaming(own, JOB) as (checkpoint, _):
         assert checkpoint == own.checkpoints_dir / JOB

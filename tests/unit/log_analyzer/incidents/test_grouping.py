@@ -267,6 +267,25 @@ def test_what_many_traces_show_to_be_two_is_split_once_and_stays_two() -> None:
     assert place([], board, late) == parted(board, late) == []
 
 
+def test_what_was_split_stays_two_when_the_first_is_merged_into_an_older_incident() -> None:
+    older = newcomer("older", "mail", -9_000)
+    payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
+    early = shared((payment, search))
+    board = settled(Board(), [older], Links())
+    board = settled(board, [payment, search], early)
+    late = Links(early.patterns | {pattern(payment): 30, pattern(search): 30})
+    board = applied(board, parted(board, late))
+    left = board.incident_of(search.episode_id)
+    merging = Links(late.patterns | {pattern(older, payment, deepest=older): 300})
+    board = settled(board, [], merging)
+    assert board.incident_of(payment.episode_id) == incident_id(older.episode_id)
+    # A tie of later: to the one that they are now.
+    again = Links(merging.patterns | {pattern(payment, search, deepest=payment): 900})
+    board = settled(board, [], again)
+    assert board.incident_of(search.episode_id) == left
+    assert board.incident_of(payment.episode_id) == incident_id(older.episode_id)
+
+
 def test_few_traces_split_nothing() -> None:
     payment, search = newcomer("payment", "payment"), newcomer("search", "search", 9_000)
     early = shared((payment, search))
@@ -375,3 +394,43 @@ def test_placing_five_thousand_episodes_takes_half_a_second_at_most(kind) -> Non
         spent.append(time.process_time() - began)
     assert min(spent) < 0.5
     assert len(rows) == 5_000
+
+
+def own_failures(*templates: str) -> tuple[list[Newcomer], Links]:
+    """Episodes of one service, within a minute but not at once, whose traces blame the service."""
+    everybody = [
+        newcomer(f"own-{n}", "payment", n * (AT_ONCE_MS + 1), template=template)
+        for n, template in enumerate(templates)
+    ]
+    return everybody, Links({pattern(one)._replace(blamed="payment"): 5 for one in everybody})
+
+
+@pytest.mark.parametrize(
+    ("template", "other", "together"),
+    [
+        ("cannot charge card visa", "cannot charge card amex", True),
+        ("visa card cannot be charged", "amex card cannot be charged", True),
+        ("cannot charge visa card", "cannot charge amex card", True),
+        ("cannot charge visa card", "cannot charge card visa", False),
+        ("cannot charge visa card", "cannot refund amex card", False),
+        ("cannot charge visa card", "cannot charge card", False),
+        ("charge charge visa", "visa charge charge", False),
+    ],
+)
+def test_what_a_service_says_of_itself_is_one_if_one_word_differs(
+    template: str, other: str, together: bool
+) -> None:
+    everybody, links = own_failures(template, other)
+    assert len(partition(settled(Board(), everybody, links))) == (1 if together else 2)
+
+
+def test_what_a_long_template_costs_grows_with_its_words_not_with_their_square() -> None:
+    words = " ".join(f"word-{number}" for number in range(4_000))
+    everybody, links = own_failures(*(f"{words} end-{n}" for n in range(5)))
+    spent = []
+    for _ in range(3):
+        began = time.process_time()
+        board = settled(Board(), everybody, links)
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.3
+    assert len(partition(board)) == 1

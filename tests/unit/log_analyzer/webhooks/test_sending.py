@@ -169,6 +169,29 @@ def test_what_will_never_be_taken_is_not_sent_again(
     assert (len(keys), letters) == (1, [f"hub: answered with status {status}"])
 
 
+@pytest.mark.parametrize(
+    ("location", "reason"), [("http://[", "ValueError"), ("http://a..b/", "UnicodeError")]
+)
+def test_a_redirect_to_what_is_no_address_is_a_dead_letter(
+    hooks: Webhooks, receiver: Receiver, location: str, reason: str
+) -> None:
+    hooks.answers.append((307, location))
+    keys, letters = deliver(hooks, (receiver,))
+    assert len(keys) == 1
+    assert letters[0].startswith(f"hub: {reason}: ")
+
+
+def test_a_key_that_is_no_text_any_more_is_a_dead_letter(
+    hooks: Webhooks, receiver: Receiver
+) -> None:
+    assert receiver.webhook is not None
+    assert receiver.webhook.secret_file is not None
+    receiver.webhook.secret_file.write_bytes(b"\xff\xfe")
+    keys, (letter,) = deliver(hooks, (receiver,))
+    assert keys == []
+    assert letter.startswith("hub: UnicodeDecodeError: ")
+
+
 def test_a_receiver_that_hangs_is_given_up_after_its_time(
     hooks: Webhooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,12 +187,22 @@ def test_while_the_store_is_away_what_was_found_waits_and_nothing_is_judged_agai
     own.fails = Killed()
     with pytest.raises(Killed):
         worker.run_once()
+    sent = list(own.sent)
+    assert len(sent) == 1
+    sent_ms = own.now_ms
     # Later than an alert may be to be news at a first look: it was found in time.
     own.rows.clear()
     own.now_ms += 90 * MINUTE_MS
+    with pytest.raises(Killed):
+        worker.run_once()
+    own.now_ms += MINUTE_MS
     own.fails = None
     worker.run_once()
-    assert [one.told_ms is not None for one in own.stored.values()] == [True]
+    assert [one.told_ms for one in own.stored.values()] == [sent_ms]
+    assert own.sent == sent
+    # What is found afterwards is sent as ever.
+    turn(own, worker, minute(200, errors=50), minute(201))
+    assert len(own.sent) == 2
 
 
 def test_an_alert_of_long_ago_is_stored_at_the_first_start_and_no_news(own: Installation) -> None:

@@ -43,6 +43,9 @@ class Installation(RuleInstallation):
         self.objectives = folder / "objectives.yaml"
         self.objectives.write_text(FILE)
         self.statuses: dict[tuple[str, str], ObjectiveStatus] = {}
+        self.statuses_fail = False
+        self.windows_fail = False
+        self.coarse_reads = 0
 
     def worker(self) -> AlertWorker:
         store = self.Store(self)
@@ -63,7 +66,18 @@ class Installation(RuleInstallation):
             monotonic=lambda: self.now_ms / 1_000,
         )
 
+    def between(
+        self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int
+    ) -> Iterable[WindowMetrics]:
+        # The newest minute is looked for over the sum of all services.
+        if self.windows_fail and service_name:
+            raise OSError("windows are away")
+        self.coarse_reads += kind is WindowKind.FIVE_MINUTES
+        return super().between(service_name, kind, start_ms, end_ms)
+
     def write(self, statuses: Iterable[ObjectiveStatus]) -> None:
+        if self.statuses_fail:
+            raise OSError("statuses are away")
         self.statuses.update({(one.objective, one.service_name): one for one in statuses})
 
     def keep_only(self, objectives: Iterable[str]) -> None:
@@ -150,3 +164,36 @@ def test_a_broken_edit_keeps_what_worked_and_a_removed_objective_has_no_status(
     own.objectives.unlink()
     turn(own, worker, [minute(4)])
     assert own.statuses == {}
+
+
+def test_while_statuses_cannot_be_written_alerts_are_told_and_nothing_is_read_again(
+    own: Installation,
+) -> None:
+    worker = own.worker()
+    turn(own, worker, [minute(at) for at in range(10)])
+    begun = own.coarse_reads
+    own.statuses_fail = True
+    turn(own, worker, [minute(at, errors=60) for at in range(10, 13)])
+    turn(own, worker, [minute(at) for at in range(13, 16)])
+    assert len(own.sent) == 2
+    (status,) = own.statuses.values()
+    assert status.at_ms == START_MS + 9 * MINUTE_MS
+    own.statuses_fail = False
+    own.now_ms += 3_000
+    # No new minute is needed.
+    worker.run_once()
+    (status,) = own.statuses.values()
+    assert (status.bad, status.at_ms) == (180, START_MS + 15 * MINUTE_MS)
+    assert own.coarse_reads == begun
+
+
+def test_while_windows_cannot_be_read_the_past_that_was_learned_is_kept(own: Installation) -> None:
+    worker = own.worker()
+    turn(own, worker, [minute(at) for at in range(10)])
+    begun = own.coarse_reads
+    own.windows_fail = True
+    with pytest.raises(OSError, match="windows are away"):
+        turn(own, worker, [minute(10)])
+    own.windows_fail = False
+    turn(own, worker, [minute(11)])
+    assert own.coarse_reads == begun

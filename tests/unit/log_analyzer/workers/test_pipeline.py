@@ -6,12 +6,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from alerting.alert import Alert
 from alerting.pipeline import JobReading, PipelineLimits, Reading
 from alerting.windows import MINUTE_MS
 from firstcause.alerts.store import StoredAlert
-from log_analyzer.workers.pipeline_reading import jobs_of
+from firstcause.settings import Settings
+from log_analyzer.workers.pipeline_reading import PipelineReader, jobs_of
 from log_analyzer.workers.pipeline_watch import PipelineWatch
+from spark.driver.heartbeat_writer import ProgressFile
 
 START_MS = 1_767_225_600_000
 LIMITS = PipelineLimits(silent_ms=15 * MINUTE_MS, stalled_ms=10 * MINUTE_MS)
@@ -50,7 +54,10 @@ class Installation:
 def test_an_alert_is_told_once_by_all_instances_and_after_restarts() -> None:
     own = Installation()
     first, second = own.watch(), own.watch()
-    for watch in (first, second, first, own.watch(), second):
+    own.turn(first)
+    assert own.told == []
+    own.turn(first, 15)
+    for watch in (second, first, own.watch(), second):
         own.turn(watch)
     assert [one.rule for one in own.told] == ["no_logs"]
     (stored,) = own.stored.values()
@@ -64,11 +71,20 @@ def test_a_minute_is_judged_once() -> None:
     assert watch.look() is None
 
 
+def test_while_kafka_is_away_the_analyzer_is_still_one_of_the_jobs(tmp_path: Path) -> None:
+    settings = Settings(firstcause_home=tmp_path, kafka_bootstrap_servers="127.0.0.1:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("log_analyzer.workers.pipeline_reading.TIMEOUT_SECONDS", 0.2)
+        found = PipelineReader(settings, clock_ms=lambda: START_MS).read()
+    assert found == Reading(START_MS, None, None, [JobReading("analyzer", None, None, None)])
+
+
 def test_heartbeats_are_read_and_what_is_none_is_left_out(tmp_path: Path) -> None:
     beat = {"job": "store_logs", "updated_at": 12.5, "batch_finished_at": 10.0, "lag_messages": 7}
     for name, active in (("a", True), ("b", False)):
         content = json.dumps({**beat, "trigger_active": active})
         (tmp_path / f"{name}.progress.json").write_text(content)
+    ProgressFile(tmp_path / "b2.progress.json", "spans").write_stopped()
     (tmp_path / "c.progress.json").write_text("[]")
     (tmp_path / "d.progress.json").write_text("{")
     (tmp_path / "e.progress.json").write_text("{}")
@@ -76,4 +92,5 @@ def test_heartbeats_are_read_and_what_is_none_is_left_out(tmp_path: Path) -> Non
     assert jobs_of(tmp_path) == [
         JobReading("store_logs", 12_500, 10_000, 7),
         JobReading("store_logs", 12_500, None, 7),
+        JobReading("spans", None, None, None, is_stopped=True),
     ]
