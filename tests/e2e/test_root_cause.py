@@ -154,7 +154,7 @@ def test_a_drill_whose_culprit_is_silent_names_it_against_what_was_learned(
     named = f"Suspect: {drill.culprit}* (likely"
     eventually(
         lambda: suspect_lines(slack).get(str(incident.incident_id), ""),
-        lambda line: named in line and "it usually takes up to" in line,
+        lambda line: named in line and "usually up to" in line,
         PATIENCE_SECONDS,
     )
 
