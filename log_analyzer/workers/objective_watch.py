@@ -15,9 +15,9 @@ from alerting.objectives.history import COARSE_MS, FINE_MS
 from alerting.objectives.model import LONGEST_WINDOW_MS, Objective
 from alerting.windows import HOUR_MS, WindowKind
 from firstcause.alerts.edited_file import EditedFile
-from firstcause.alerts.stored_minutes import Windows, newest_minute, stored_minutes
+from firstcause.alerts.stored_minutes import Windows, stored_minutes
 from log_analyzer.workers.alerts import Findings, Store
-from log_analyzer.workers.rule_watch import OLD_NEWS_MS, SETTLE_MS
+from log_analyzer.workers.judged_minutes import findings_of, newest_settled
 
 # A first look judges so much of the past: the windows of that time need no more than twelve hours
 # of single minutes.
@@ -89,7 +89,9 @@ class ObjectiveWatch:
             self._is_cleared = True
         if self._unwritten:
             self._write()
-        newest_ms = self._newest()
+        now_ms = self._clock_ms()
+        since_ms = self._newest_ms if self._newest_ms is not None else now_ms - JUDGED_MS
+        newest_ms = newest_settled(self._windows, since_ms, now_ms)
         if newest_ms is None or newest_ms == self._newest_ms or not objectives:
             return None
         is_first = self._newest_ms is None
@@ -100,14 +102,11 @@ class ObjectiveWatch:
         minutes = list(stored_minutes(self._windows, self._services(), start_ms, newest_ms))
         # A judge that fails half way is made again from the stored past.
         self._judge = self._newest_ms = None
-        look = judge.look(minutes, newest_ms)
-        judge.told(look.to_tell)
+        findings = findings_of(judge, minutes, newest_ms, is_first=is_first)
         self._judge, self._newest_ms = judge, newest_ms
         self._unwritten = judge.latest.statuses()
         self._write()
-        news_ms = newest_ms - OLD_NEWS_MS if is_first else 0
-        news = [one for one in look.to_tell if one.last_window_end_ms > news_ms]
-        return Findings(news, look.changed, look.withdrawn)
+        return findings
 
     def _write(self) -> None:
         """Alerts do not wait for it: what fails is written at the next look."""
@@ -134,9 +133,3 @@ class ObjectiveWatch:
         engine.resume(one.alert for one in stored)
         judge.told([one.alert for one in stored if one.told_ms is not None])
         return judge
-
-    def _newest(self) -> int | None:
-        """The start of the newest minute with events whose predecessors are there."""
-        now_ms = self._clock_ms()
-        start_ms = self._newest_ms if self._newest_ms is not None else now_ms - JUDGED_MS
-        return newest_minute(self._windows, start_ms, now_ms - SETTLE_MS)

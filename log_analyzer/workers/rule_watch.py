@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from alerting.live import LiveJudge
 from alerting.rules.engine import Engine
 from alerting.rules.model import RuleSet
-from alerting.windows import MINUTE_MS
 from firstcause.alerts.edited_file import EditedFile
-from firstcause.alerts.stored_minutes import Windows, newest_minute, stored_minutes
+from firstcause.alerts.stored_minutes import Windows, stored_minutes
 from log_analyzer.workers.alerts import Findings, Store
-
-# The first rows of a minute come some seconds before all of the last one are there.
-SETTLE_MS: Final = 5_000
-# What a first look finds that is older was never told, and is no news any more.
-OLD_NEWS_MS: Final = 60 * MINUTE_MS
+from log_analyzer.workers.judged_minutes import findings_of, newest_settled
 
 
 class RuleWatch:
@@ -62,7 +56,9 @@ class RuleWatch:
         if self._rules.reread():
             # New rules learn from the same past.
             self._judge = self._newest_ms = None
-        newest_ms = self._newest()
+        now_ms = self._clock_ms()
+        since_ms = self._newest_ms if self._newest_ms is not None else now_ms - self._history_ms
+        newest_ms = newest_settled(self._windows, since_ms, now_ms)
         if newest_ms is None or newest_ms == self._newest_ms:
             return None
         judge = self._judge
@@ -78,15 +74,6 @@ class RuleWatch:
         minutes = list(stored_minutes(self._windows, self._services(), start_ms, newest_ms))
         # A judge that fails half way is made again from the stored past.
         self._judge = self._newest_ms = None
-        look = judge.look(minutes, newest_ms)
+        findings = findings_of(judge, minutes, newest_ms, is_first=is_first)
         self._judge, self._newest_ms = judge, newest_ms
-        news_ms = newest_ms - OLD_NEWS_MS if is_first else 0
-        judge.told(look.to_tell)
-        news = [one for one in look.to_tell if one.last_window_end_ms > news_ms]
-        return Findings(news, look.changed, look.withdrawn)
-
-    def _newest(self) -> int | None:
-        """The start of the newest minute with events whose predecessors are there."""
-        now_ms = self._clock_ms()
-        start_ms = self._newest_ms if self._newest_ms is not None else now_ms - self._history_ms
-        return newest_minute(self._windows, start_ms, now_ms - SETTLE_MS)
+        return findings
