@@ -9,7 +9,6 @@ import argparse
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from bench.analyzer import measure_analyzer
 from bench.freshness import Freshness, measure_freshness
 from bench.generator import Figure, measure_building, measure_sending
 from bench.learning import Learning, figure, measure_learning
+from bench.running_installation import running_installation
 from bench.store_job import measure_catch_up
 from bench.storm import StormTold, measure_storms, summary
 from bench.template_miner import measure_rate
@@ -28,7 +28,6 @@ from firstcause.local import installation as local
 from firstcause.local.service_status import ServiceStatus, service_statuses
 from firstcause.settings import PROJECT_ROOT
 from firstcause.storage.migrations import migrate
-from tests.installation import new_installation
 from tests.streaming_driver import StoreDriver, running
 
 README = PROJECT_ROOT / "bench" / "README.md"
@@ -53,32 +52,27 @@ def main() -> None:
     options.add_argument("--live-seconds", type=float, default=60.0)
     options.add_argument("--print", action="store_true", help="leave bench/README.md as it is")
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home), local_cassandra_heap="1536m")
-        try:
-            made.up("kafka,cassandra")
-            figures = measure_building(given.events)
-            figures.append(measure_rate(given.events // 8))
-            learned = measure_learning(given.events)
-            figures.append(figure(learned))
-            figures += measure_sending(
-                made.settings.kafka_bootstrap_servers,
-                made.settings.jars_dir / "kafka",
-                given.events // 2,
-            )
-            figures.append(measure_catch_up(made, given.store_events, given.rounds))
-            figures.append(measure_analyzer(made, given.events, given.rounds))
-            storms = measure_storms(made, given.storms)
-            made.run("up")
-            ensure_topics(made.settings)
-            migrate(made.settings)
-            # The checkpoint of the last comparison names another topic.
-            shutil.rmtree(made.settings.checkpoints_dir, ignore_errors=True)
-            with running(StoreDriver(made.settings, made.env)):
-                freshness = measure_freshness(made.settings, 2_000.0, given.live_seconds)
-                memory = service_statuses(made.settings, local.local_services(made.settings))
-        finally:
-            made.stop()
+    with running_installation("kafka,cassandra", local_cassandra_heap="1536m") as made:
+        figures = measure_building(given.events)
+        figures.append(measure_rate(given.events // 8))
+        learned = measure_learning(given.events)
+        figures.append(figure(learned))
+        figures += measure_sending(
+            made.settings.kafka_bootstrap_servers,
+            made.settings.jars_dir / "kafka",
+            given.events // 2,
+        )
+        figures.append(measure_catch_up(made, given.store_events, given.rounds))
+        figures.append(measure_analyzer(made, given.events, given.rounds))
+        storms = measure_storms(made, given.storms)
+        made.run("up")
+        ensure_topics(made.settings)
+        migrate(made.settings)
+        # The checkpoint of the last comparison names another topic.
+        shutil.rmtree(made.settings.checkpoints_dir, ignore_errors=True)
+        with running(StoreDriver(made.settings, made.env)):
+            freshness = measure_freshness(made.settings, 2_000.0, given.live_seconds)
+            memory = service_statuses(made.settings, local.local_services(made.settings))
     text = report(given.rounds, figures, learned, storms, freshness, memory)
     print(text)
     if not given.print:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from cassandra.cluster import Session
 from confluent_kafka import Consumer
 
 from bench.generator import Figure
+from bench.running_installation import running_installation
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
@@ -35,7 +34,7 @@ from log_analyzer.intake.consumer_setup import consumer_config
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.notify.outbox import MessageOutbox
 from log_templates.miner import TemplateMiner
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 
 ERROR_SHARE = 0.05
 EVENTS_PER_SECOND = 5_000.0
@@ -185,13 +184,8 @@ def main() -> None:
     options.add_argument("--events", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka,cassandra")
-            figure = measure_analyzer(made, given.events, given.rounds)
-        finally:
-            made.stop()
+    with running_installation("kafka,cassandra") as made:
+        figure = measure_analyzer(made, given.events, given.rounds)
     print(
         f"{figure.name}: {figure.value:,.0f}/s; {figure.reference}: "
         f"{figure.reference_value:,.0f}/s; ratio {figure.ratio:.2f}"

@@ -14,7 +14,6 @@ import itertools
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -26,12 +25,13 @@ from typing import Any, Final
 import orjson
 from confluent_kafka import Producer
 
+from bench.running_installation import running_installation
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.kafka.topic_snapshot import count_from, read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 
 GIB: Final = 1024**3
 MIB: Final = 1024**2
@@ -230,14 +230,9 @@ def main() -> int:
     options.add_argument("--bytes", type=int, default=1_000)
     options.add_argument("--rate", type=float, default=20_000.0, help="letters a second of a flood")
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka")
-            within = flood(made, given.letters, given.bytes, given.rate)
-            once = replay(made, given.letters, given.bytes)
-        finally:
-            made.stop()
+    with running_installation("kafka") as made:
+        within = flood(made, given.letters, given.bytes, given.rate)
+        once = replay(made, given.letters, given.bytes)
     return 0 if within and once else 1
 
 

@@ -26,13 +26,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
+from bench.running_installation import running_installation
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from tests.e2e.accounting import errors_counted
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 from tests.integration.log_analyzer.analyzer_parts import (
     an_event,
     analyzer_process,
@@ -225,16 +226,11 @@ def main() -> int:
     """Prints what Slack heard after each part of both courses."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     done = []
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka,cassandra")
-            for name, ahead in (("as_it_was", False), ("one_error_two_hours_ahead", True)):
-                print(name, flush=True)
-                with a_course(made, name) as course:
-                    done.append(run(course, stamped_ahead=ahead))
-        finally:
-            made.stop()
+    with running_installation("kafka,cassandra") as made:
+        for name, ahead in (("as_it_was", False), ("one_error_two_hours_ahead", True)):
+            print(name, flush=True)
+            with a_course(made, name) as course:
+                done.append(run(course, stamped_ahead=ahead))
     return 0 if all(done) else 1
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from confluent_kafka import Producer
 
+from bench.running_installation import running_installation
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from tests.e2e.accounting import all_standing, errors_counted, every_incident
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 from tests.integration.log_analyzer.analyzer_parts import an_event, analyzer_process, eventually
 from tests.stubs.slack import SlackStub
 
@@ -107,14 +106,9 @@ def main() -> None:
     options.add_argument("--services", type=int, default=1_000)
     options.add_argument("--seconds", type=float, default=50.0)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka,cassandra")
-            for traces in TRACES:
-                print(measure(made, traces, given.services, given.seconds), flush=True)
-        finally:
-            made.stop()
+    with running_installation("kafka,cassandra") as made:
+        for traces in TRACES:
+            print(measure(made, traces, given.services, given.seconds), flush=True)
 
 
 if __name__ == "__main__":

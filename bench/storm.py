@@ -8,16 +8,15 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from cassandra.cluster import Session
 
+from bench.running_installation import running_installation
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
@@ -25,7 +24,7 @@ from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from generators.scenario import failing_scenario_names
 from tests.e2e.accounting import all_standing, errors_counted, incidents
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 from tests.integration.log_analyzer.analyzer_parts import analyzer_process, eventually
 from tests.storms import ERRORS, Storm, a_storm
 from tests.stubs.mistral import MistralStub
@@ -152,13 +151,8 @@ def main() -> None:
     options.add_argument("--storms", type=int, default=20)
     options.add_argument("--model-fault", help="hang, http_500, nonsense, half, drop")
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka,cassandra")
-            told = measure_storms(made, given.storms, model_fault=given.model_fault)
-        finally:
-            made.stop()
+    with running_installation("kafka,cassandra") as made:
+        told = measure_storms(made, given.storms, model_fault=given.model_fault)
     for one in told:
         print(one)
     print(summary(told))

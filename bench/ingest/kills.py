@@ -13,17 +13,15 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
+from bench.running_installation import running_installation
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.settings import Settings
-from tests.installation import new_installation
 from tests.integration.ingest.ingest_process import bridge, own_settings, read, send
 
 CONTAINERS: Final = 20
@@ -154,14 +152,9 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
     sent = mixed(given.records)
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka")
-            settings = own_settings(made.fresh_names(), Path(home))
-            found = run(settings, made.env, sent, given.kills, given.seed)
-        finally:
-            made.stop()
+    with running_installation("kafka") as made:
+        settings = own_settings(made.fresh_names(), made.settings.firstcause_home)
+        found = run(settings, made.env, sent, given.kills, given.seed)
     print(
         f"{len(sent.records):,} records, {given.kills} kills: {sent.messages.total():,} events, "
         f"{len(sent.traces):,} with a stack trace, {sent.letters.total():,} dead letters; "

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka import Consumer, Producer
@@ -23,6 +21,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from prometheus_client import REGISTRY
 
 from bench.generator import Figure
+from bench.running_installation import running_installation
 from firstcause.kafka.topics import ensure_topics
 from firstcause.settings import Settings
 from ingest.bridge.transactions import (
@@ -34,7 +33,7 @@ from ingest.bridge.transactions import (
     producer_config,
 )
 from ingest.sources import Source
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 from tests.integration.product_process import send
 
 BATCH_RECORDS: Final = 100
@@ -146,13 +145,8 @@ def main() -> None:
     options.add_argument("--records", type=int, default=400_000)
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home))
-        try:
-            made.up("kafka")
-            figure = measure_bridge(made, given.records, given.rounds)
-        finally:
-            made.stop()
+    with running_installation("kafka") as made:
+        figure = measure_bridge(made, given.records, given.rounds)
     print(
         f"{figure.name}: {figure.value:,.0f} records/s of CPU time, {figure.reference} "
         f"{figure.reference_value:,.0f}/s, ratio {figure.ratio:.2f} "

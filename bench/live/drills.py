@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ import orjson
 from cassandra.cluster import Session
 
 from bench.live.disturbance import Disturbance
+from bench.running_installation import running_installation
 from firstcause.incidents.view import IncidentView
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
@@ -46,7 +46,6 @@ from tests.e2e.accounting import (
     incidents,
     slack_process,
 )
-from tests.installation import new_installation
 from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, running
 
@@ -153,16 +152,13 @@ def main() -> None:
     options.add_argument("--drills", type=int, default=8)
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home), analyzer_quiet_seconds=60, analyzer_reopen_seconds=60)
-        try:
-            made.up("kafka,cassandra")
-            settings = made.settings
-            ensure_topics(settings)
-            migrate(settings)
-            passed = measure(settings, Path(home), given.drills, given.seed)
-        finally:
-            made.stop()
+    with running_installation(
+        "kafka,cassandra", analyzer_quiet_seconds=60, analyzer_reopen_seconds=60
+    ) as made:
+        settings = made.settings
+        ensure_topics(settings)
+        migrate(settings)
+        passed = measure(settings, made.settings.firstcause_home, given.drills, given.seed)
     sys.exit(0 if passed else 1)
 
 

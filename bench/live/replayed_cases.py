@@ -12,7 +12,6 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from typing import Any, Final
 
 from cassandra.cluster import Session
 
+from bench.running_installation import running_installation
 from firstcause.events.log_event import LogEvent
 from firstcause.incidents.view import IncidentView
 from firstcause.kafka.topics import ensure_topics
@@ -43,7 +43,7 @@ from tests.e2e.accounting import (
     incidents,
     slack_process,
 )
-from tests.installation import Installation, new_installation
+from tests.installation import Installation
 from tests.integration.log_analyzer.analyzer_parts import eventually
 from tests.streaming_driver import StoreDriver, running
 
@@ -197,19 +197,16 @@ def main() -> None:
     options.add_argument("--cases", type=int, default=4)
     given = options.parse_args()
     told: list[Told] = []
-    with tempfile.TemporaryDirectory(prefix="firstcause-bench-") as home:
-        made = new_installation(Path(home), analyzer_quiet_seconds=60, analyzer_reopen_seconds=0)
-        try:
-            made.up("kafka,cassandra")
-            print("| system | normal | case | culprit | evaluate | Slack | |")
-            print("|---|---|---|---|---|---|---|", flush=True)
-            for folder in given.folders:
-                for with_normal in (False, True):
-                    for one in measure(made, folder, given.cases, with_normal=with_normal):
-                        told.append(one)
-                        print(one.row, flush=True)
-        finally:
-            made.stop()
+    with running_installation(
+        "kafka,cassandra", analyzer_quiet_seconds=60, analyzer_reopen_seconds=0
+    ) as made:
+        print("| system | normal | case | culprit | evaluate | Slack | |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+        for folder in given.folders:
+            for with_normal in (False, True):
+                for one in measure(made, folder, given.cases, with_normal=with_normal):
+                    told.append(one)
+                    print(one.row, flush=True)
     print(f"The same suspect: {sum(one.agree for one in told)} of {len(told)}.")
     sys.exit(0 if all(one.agree for one in told) else 1)
 
