@@ -18,9 +18,9 @@ from pydantic import Field
 from assistant import answers
 from assistant.bounds import TEXT_CHARS, Answer, Clean, answer_text
 from assistant.sources import Sources, StillReadingError
-from assistant.threads import AllReadingError, Threads
 from firstcause.errors import FirstcauseError
 from firstcause.storage.cassandra import AWAY
+from firstcause.storage.reading_threads import AllReadingError, ReadingThreads
 from firstcause.storage.stored_time import ms_from_datetime
 from firstcause.text.typed_time import parse_range
 from search.query.mistake import QueryError
@@ -65,7 +65,7 @@ class Tools:
         self._sources = sources
         self._make_clean = make_clean
         self._seconds = answer_seconds
-        self._threads = Threads(AT_ONCE)
+        self._threads = ReadingThreads(AT_ONCE)
 
     async def incidents(
         self,

@@ -1,17 +1,16 @@
-"""Bounds what is read at a time and how long: the stores' clients block, so threads do it."""
+"""Bounds what is read at a time and how long, and how many live tails are open."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, TypeVar
 
 from api import metrics
 from api.guard.problems import Problem, busy
+from firstcause.storage.reading_threads import AllReadingError, ReadingThreads
 
 Answer = TypeVar("Answer")
 
@@ -79,14 +78,10 @@ class Tails:
 
 
 class Readers:
-    """Threads that read; `at_once` of them, and nobody waits for one.
-
-    A reading that is given up on keeps its place until it has ended: so the bound holds.
-    """
+    """`ReadingThreads` with the API's time limit, its answers and its metrics."""
 
     def __init__(self, at_once: int, seconds: float) -> None:
-        self._pool = ThreadPoolExecutor(at_once, "read")
-        self._free = at_once
+        self._threads = ReadingThreads(at_once)
         self._seconds = seconds
 
     async def run(self, read: Callable[[Deadline], Answer]) -> Answer:
@@ -95,26 +90,20 @@ class Readers:
         Raises:
             Problem: 503 when all threads read already, 504 after the time limit.
         """
-        if self._free == 0:
-            metrics.REFUSED.labels("reading").inc()
-            raise busy(BUSY_TEXT)
-        self._free -= 1
-        metrics.READING.inc()
-        loop = asyncio.get_running_loop()
-        future: Future[Answer] = self._pool.submit(read, Deadline(self._seconds))
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._freed))
-        waited = asyncio.wrap_future(future)
-        try:
-            return await asyncio.wait_for(asyncio.shield(waited), self._seconds)
-        except TimeoutError:
-            # Its end is awaited by nobody: what it raises then is no news.
-            waited.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise too_slow(self._seconds) from None
+        deadline = Deadline(self._seconds)
 
-    def _freed(self) -> None:
-        self._free += 1
-        metrics.READING.dec()
+        def counted() -> Answer:
+            with metrics.READING.track_inprogress():
+                return read(deadline)
+
+        try:
+            return await self._threads.run(counted, self._seconds)
+        except AllReadingError:
+            metrics.REFUSED.labels("reading").inc()
+            raise busy(BUSY_TEXT) from None
+        except TimeoutError:
+            raise too_slow(self._seconds) from None
 
     def close(self) -> None:
         """Waits for nobody: what still reads is read only."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()

@@ -1,4 +1,4 @@
-"""Bounds how many questions are read at a time: the stores' clients block, so threads do it."""
+"""Bounds how much is read at a time: the stores' clients block, so threads do it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Read = TypeVar("Read")
 
 
 class AllReadingError(Exception):
-    """As many questions as may be are being read."""
+    """As much as may be is being read."""
 
 
-class Threads:
+class ReadingThreads:
     """Threads that read; `at_once` of them, and nobody waits for one.
 
     A reading that is given up on keeps its place until it has ended: so the bound holds.
     """
 
     def __init__(self, at_once: int) -> None:
-        self._pool = ThreadPoolExecutor(at_once, "answer")
+        self._pool = ThreadPoolExecutor(at_once, "read")
         self._free = threading.Semaphore(at_once)
 
     async def run(self, read: Callable[[], Read], seconds: float) -> Read:
@@ -40,3 +40,7 @@ class Threads:
         reading.add_done_callback(lambda _: self._free.release())
         with anyio.fail_after(seconds):
             return await asyncio.wrap_future(reading)
+
+    def close(self) -> None:
+        """Waits for nobody: what still reads is read only."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
