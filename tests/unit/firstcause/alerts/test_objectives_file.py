@@ -12,8 +12,8 @@ from alerting.measures.sketch import bucket_of
 from alerting.windows import WindowKind, WindowMetrics
 from firstcause.alerts.objectives_file import load_objectives
 from firstcause.cli.alerting import objectives as commands
-from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
+from tests.unit.firstcause.yaml_mistakes import assert_named_by_its_line
 
 GOOD = """\
 apiVersion: openslo/v1
@@ -98,12 +98,7 @@ def test_documents_are_objectives(file: Path) -> None:
 def test_a_mistake_is_named_by_its_line(
     file: Path, old: str, new: str, line: int, said: str
 ) -> None:
-    assert old in GOOD
-    file.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(FirstcauseError) as mistake:
-        load_objectives(file)
-    assert said in str(mistake.value)
-    assert str(mistake.value).startswith(f"{file}:{line}: ")
+    assert_named_by_its_line(load_objectives, file, GOOD, (old, new), line, said)
 
 
 def test_without_a_file_there_is_no_objective(tmp_path: Path) -> None:

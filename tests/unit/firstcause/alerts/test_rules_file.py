@@ -13,6 +13,7 @@ from firstcause.alerts.rules_file import load_rules
 from firstcause.cli.alerting import rules as commands
 from firstcause.errors import FirstcauseError
 from firstcause.settings import PROJECT_ROOT, Settings
+from tests.unit.firstcause.yaml_mistakes import assert_named_by_its_line
 
 GOOD = """\
 version: 1
@@ -68,12 +69,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_mistake_is_named_by_its_line(
     file: Path, old: str, new: str, line: int, said: str
 ) -> None:
-    assert old in GOOD
-    file.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(FirstcauseError) as mistake:
-        load_rules(file)
-    assert str(mistake.value).startswith(f"{file}:{line}: ")
-    assert said in str(mistake.value)
+    assert_named_by_its_line(load_rules, file, GOOD, (old, new), line, said)
 
 
 def test_a_maintenance_without_an_offset_is_a_mistake(file: Path) -> None:

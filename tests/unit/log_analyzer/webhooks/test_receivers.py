@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firstcause.errors import FirstcauseError
 from log_analyzer.webhooks.receivers import load_notifications
+from tests.unit.firstcause.yaml_mistakes import assert_named_by_its_line
 
 GOOD = """\
 version: 1
@@ -73,12 +73,7 @@ def test_files_of_keys_are_found_beside_the_file(file: Path) -> None:
 def test_a_mistake_is_named_by_its_line(
     file: Path, old: str, new: str, line: int, said: str
 ) -> None:
-    assert old in GOOD
-    file.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(FirstcauseError) as mistake:
-        load_notifications(file)
-    assert said in str(mistake.value)
-    assert str(mistake.value).startswith(f"{file}:{line}: ")
+    assert_named_by_its_line(load_notifications, file, GOOD, (old, new), line, said)
 
 
 def test_without_the_file_nobody_is_told(tmp_path: Path) -> None:
