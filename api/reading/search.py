@@ -112,7 +112,7 @@ class LogSearch:
             IndexAwayError: there is no index.
         """
         asked = _within(query, wanted)
-        start, end = ms_from_datetime(wanted.start), ms_from_datetime(wanted.end) + 1
+        start, end = _time_of(wanted)
         while True:
             # The last millisecond alone reaches beyond the time that was asked for: an hour is one.
             width = _width(end - start - 1, bars)
@@ -130,7 +130,7 @@ class LogSearch:
         limit: int,
         step: Callable[[], None],
     ) -> SearchedPage:
-        start, end = ms_from_datetime(wanted.start), ms_from_datetime(wanted.end) + 1
+        start, end = _time_of(wanted)
         cursor = after.in_index if after is not None else None
         try:
             page = self._engine.search(_within(query, wanted), start, end, limit, cursor)
@@ -170,6 +170,11 @@ class LogSearch:
         narrowed = replace(wanted, services=plain.services, level=plain.level)
         page = self._logs.page(narrowed, after, limit, step)
         return SearchedPage(page.rows, page.next, degraded=degraded)
+
+
+def _time_of(wanted: LogFilter) -> tuple[int, int]:
+    """From and until, in ms since the epoch; the index leaves the end out, a filter does not."""
+    return ms_from_datetime(wanted.start), ms_from_datetime(wanted.end) + 1
 
 
 def _within(query: Node, wanted: LogFilter) -> Node:

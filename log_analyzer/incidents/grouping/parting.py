@@ -77,9 +77,8 @@ def split_out(board: Board, incident: UUID, service_name: str) -> list[BoardRow]
     if not own or not rest:
         return []
     leaving = rest if any(row.placed_in == incident and row.founds for row in own) else own
-    first = min(leaving, key=_began)
-    target = split_incident_id(first.episode_id)
-    if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
+    target = _own_incident(leaving, board)
+    if target is None:
         return []
     changed = []
     for row in members:
@@ -171,8 +170,14 @@ def _with_followers(causes: Sequence[Part], parts: Sequence[Part], ties: Ties) -
 
 def _leaving(part: Sequence[BoardRow], incident: UUID, board: Board) -> list[BoardRow]:
     """The rows of a part as an incident of its own; empty if it has been one before."""
-    first = min(part, key=_began)
-    target = split_incident_id(first.episode_id)
-    if any(target in (row.placed_in, row.incident_id) for row in board.rows.values()):
+    target = _own_incident(part, board)
+    if target is None:
         return []
     return [_moved(row, target, target, board.revision + 1, incident) for row in part]
+
+
+def _own_incident(part: Sequence[BoardRow], board: Board) -> UUID | None:
+    """The incident that a part becomes, named by its earliest episode; None if it was one."""
+    target = split_incident_id(min(part, key=_began).episode_id)
+    known = (place for row in board.rows.values() for place in (row.placed_in, row.incident_id))
+    return None if target in known else target
