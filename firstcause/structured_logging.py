@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import stamina
 import structlog
 
 from firstcause.settings import Settings
@@ -35,3 +36,6 @@ def configure_logging(settings: Settings) -> None:
         # One write a line: a driver's JVM writes to the same file, also between two writes.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+    if console:
+        # What is tried again and then works is no news to a person; what fails in the end is told.
+        stamina.instrumentation.set_on_retry_hooks(())

@@ -38,3 +38,9 @@ def in_short(sentence: str) -> str:
         own = ", with a stack trace of its own code" if match["stack"] else ""
         return f"{match['service']} logs {kind} since {match['since']}{own}"
     return sentence
+
+
+def logs_in(sentence: str) -> str | None:
+    """The service whose log line a sentence of `reasons` tells; None where it tells of no line."""
+    match = _SAYS.match(sentence)
+    return match["service"] if match else None

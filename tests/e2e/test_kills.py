@@ -6,13 +6,13 @@ crashes fall before, between and after the writes whose order matters.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Consumer, TopicPartition
@@ -60,7 +60,9 @@ class DriverKills:
         victims = self._driver.processes(java=java)
         assert victims
         for process in victims:
-            os.kill(process.pid, signal.SIGKILL)
+            # One may end at the death of the other.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         eventually(
             lambda: len(self._supervisor.restarts), lambda now: now > restarts, PROGRESS_SECONDS
         )

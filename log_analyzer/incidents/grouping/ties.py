@@ -10,7 +10,7 @@ Some ties are between equals. In others one episode surfaces from another: it is
 - **Words**: episodes of several services with the same template are equals if they begin together.
 - **Service**: episodes of one service are equals if they begin at once. Near each other is enough
   if the same episode surfaces from both, or if others surface from one and the other has no traces.
-- **Alert**: an alert belongs to the latest episode of its service since `ALERT_ONSET_MS` before it.
+- **Alert**: an alert belongs to one episode of its service (`alert_owner`); it has no other tie.
 
 An episode surfaces from one origin only: a gateway that two faults reach stays with its first one
 and does not tie them. All times are event times.
@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.grouping.alert_owner import AlertOwners, in_order
 from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
 from log_analyzer.incidents.grouping.wording import but_one_word, word_count
@@ -35,8 +36,6 @@ NEAR_ONSET_MS: Final = 60_000
 NAMED_ONSET_MS: Final = 120_000
 TOGETHER_MS: Final = 30_000
 AT_ONCE_MS: Final = 5_000
-# A rule sees a fault after it has begun, some rules minutes after others.
-ALERT_ONSET_MS: Final = 600_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
 # Words that are no variable: fewer say nothing by being the same.
@@ -63,11 +62,12 @@ class Ties:
     """The ties between some episodes. Its cost grows with their number, not with its square."""
 
     def __init__(self, episodes: Sequence[Failing], links: Links) -> None:
-        self._episodes = sorted(episodes, key=lambda one: (one.opened_ms, one.episode_id))
+        self._episodes = sorted(episodes, key=in_order)
         self._by_id = {one.episode_id: one for one in self._episodes}
         self._by_service: dict[str, list[Failing]] = defaultdict(list)
         for one in self._episodes:
             self._by_service[one.service_name].append(one)
+        self._owners = AlertOwners(self._by_service)
         self._around = Surroundings((*self._by_service, *links.services), links.calls)
         self._votes = votes_of(self._by_id, links.patterns, self._around)
         self._blame = Blame(self._by_id, self._votes, self._around)
@@ -81,7 +81,11 @@ class Ties:
 
     def equals(self) -> Iterator[tuple[UUID, UUID]]:
         """Pairs that one cause explains, neither of them above the other."""
-        roots = [one for one in self._episodes if self._votes.is_root(one.episode_id)]
+        roots = [
+            one
+            for one in self._episodes
+            if self._votes.is_root(one.episode_id) and self._owners.owner_of(one) is None
+        ]
         yield from self._of_names(roots)
         yield from self._of_words(roots)
         yield from self._of_own_words(roots)
@@ -115,7 +119,7 @@ class Ties:
 
     def _of_calls(self, one: Failing) -> list[Origin]:
         """The callees that began to fail near it, the nearest first."""
-        if self._alerted_of(one) is not None:
+        if self._owners.owner_of(one) is not None:
             return []
         near: list[tuple[int, Failing]] = []
         for callee in self._around.callees.get(one.service_name, ()):
@@ -123,6 +127,8 @@ class Ties:
                 gap_ms = abs(other.opened_ms - one.opened_ms)
                 both_traced = self._has_traces(one) and self._has_traces(other)
                 mutual = self._calls(other, one) and other.opened_ms > one.opened_ms
+                if self._owners.owner_of(other) is not None:
+                    continue
                 if gap_ms <= NEAR_ONSET_MS and not both_traced and not mutual:
                     near.append((gap_ms, other))
         near.sort(key=lambda item: (item[0], item[1].opened_ms, item[1].episode_id))
@@ -158,24 +164,9 @@ class Ties:
 
     def _of_alerts(self) -> Iterator[tuple[UUID, UUID]]:
         for one in self._episodes:
-            other = self._alerted_of(one)
+            other = self._owners.owner_of(one)
             if other is not None:
                 yield other.episode_id, one.episode_id
-
-    def _alerted_of(self, one: Failing) -> Failing | None:
-        """The episode of its own service that an alert belongs to; None for what is no alert.
-
-        One alone, so that an alert never makes one incident of two.
-        """
-        if one.service_name not in one.names:
-            return None
-        own = self._by_service[one.service_name]
-        at = bisect_left(own, _order(one), key=_order)
-        if at > 0 and one.opened_ms - own[at - 1].opened_ms <= ALERT_ONSET_MS:
-            return own[at - 1]
-        if at + 1 < len(own) and own[at + 1].opened_ms - one.opened_ms <= NAMED_ONSET_MS:
-            return own[at + 1]
-        return None
 
     def _calls(self, caller: Failing, callee: Failing) -> bool:
         return (caller.service_name, callee.service_name) in self._around.calls
@@ -232,10 +223,6 @@ class Ties:
                 found[one.service_name, key].append(one)
         for (_, surface), episodes in found.items():
             yield from _chained(episodes, AT_ONCE_MS if surface is None else NEAR_ONSET_MS)
-
-
-def _order(one: Failing) -> tuple[int, UUID]:
-    return one.opened_ms, one.episode_id
 
 
 def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:

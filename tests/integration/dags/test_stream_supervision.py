@@ -135,7 +135,9 @@ class StreamJobs:
         record = ProcessRecord.read(record_path(self.installation.settings, name))
         assert record is not None
         for process in record.session_members():
-            process.kill()
+            # One may end at the death of the other.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def restart_airflow(self) -> None:
         self.installation.up("airflow")

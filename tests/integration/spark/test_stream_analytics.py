@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Producer
@@ -50,10 +51,13 @@ def send(settings: Settings, sent: Sequence[Sent]) -> None:
 
 
 def kill(driver: StoreDriver) -> None:
-    for process in driver.processes():
-        process.send_signal(signal.SIGKILL)
-    for process in driver.processes():
-        process.wait(30)
+    killed = driver.processes()
+    for process in killed:
+        # One may end at the death of the other.
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(killed, 30)
+    assert not driver.processes()
 
 
 def stored(session: Session) -> dict[tuple[Any, ...], tuple[Any, ...]]:

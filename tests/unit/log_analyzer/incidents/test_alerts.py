@@ -228,10 +228,10 @@ class Installation:
         return {frozenset(services) for services in found.values()}
 
 
-def error(service: str, seconds: int) -> LogEvent:
-    key = uuid.uuid5(uuid.NAMESPACE_OID, f"{service}{seconds}")
+def error(service: str, seconds: int, said: str = "Cannot answer: no quote in") -> LogEvent:
+    key = uuid.uuid5(uuid.NAMESPACE_OID, f"{service}{seconds}{said}")
     at = START_MS + seconds * 1_000
-    return LogEvent(str(key), at, service, "ERROR", f"Cannot answer: no quote in {service}")
+    return LogEvent(str(key), at, service, "ERROR", f"{said} {service}")
 
 
 def test_an_alert_alone_opens_one_incident_however_often_it_comes() -> None:
@@ -270,3 +270,19 @@ def test_alerts_of_services_that_have_nothing_in_common_stay_apart() -> None:
     installed = Installation()
     installed.take(alert(), alert("mail", rule="silent"))
     assert installed.incidents() == {frozenset({"pricing"}), frozenset({"mail"})}
+
+
+def test_alerts_of_a_minute_do_not_tie_its_fault_to_one_of_minutes_before() -> None:
+    before = [error("pricing", -330), error("cart", -325)]
+    now = [error("cart", 45, "The carrier is away, says"), error("gateway", 48, "No way on from")]
+    alerts = [alert(name, rule="availability:page") for name in ("cart", "gateway", "pricing")]
+    # A minute's alert comes after its end: its errors are there before.
+    for order in itertools.permutations(alerts):
+        installed = Installation()
+        installed.take(*before)
+        for value in (*now, *order):
+            installed.take(value)
+        assert installed.incidents() == {
+            frozenset({"pricing", "cart"}),
+            frozenset({"cart", "gateway"}),
+        }

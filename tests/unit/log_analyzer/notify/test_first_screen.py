@@ -102,6 +102,9 @@ def test_the_first_screen_holds_what_ten_seconds_need(normal: LearnedNormal, sce
     assert not _UUID.search(text)
     assert not _SHARES.search(text)
     assert "<*>" not in text
+    # What convinces is of the suspect itself: a reader does not know why another's line counts.
+    [suspected] = re.findall(r"Suspect: ([\w-]+)", text)
+    assert set(re.findall(r"(\S+) logs (?:a new|this) error", text)) <= {suspected}
     seen: set[tuple[str, ...]] = set()
     for line in lines:
         assert not seen & phrases(line, view.services), line
