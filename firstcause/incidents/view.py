@@ -81,7 +81,8 @@ class Suspect:
     """A service that may be the cause, and why, as sentences with figures and log ids.
 
     `score` is the share of the failing traces that blame it; `departure` is its score against
-    normal, 0 where nothing was compared; `log_ids` are the lines that show it.
+    normal, 0 where nothing was compared; `log_ids` are the lines that show it. `in_short` is the
+    weightiest reason without figures; empty where only the traces of the incident were read.
     """
 
     service_name: str
@@ -89,6 +90,7 @@ class Suspect:
     score: float = 0.0
     log_ids: tuple[str, ...] = ()
     departure: float = 0.0
+    in_short: str = ""
 
 
 @dataclass(frozen=True, slots=True)

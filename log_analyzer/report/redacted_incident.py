@@ -103,7 +103,10 @@ def _context(context: IncidentContext, redactor: Redactor) -> IncidentContext:
         return redactor.redact(visible(text), TEXT_CHARS)
 
     def reasoned(suspects: tuple[Suspect, ...]) -> tuple[Suspect, ...]:
-        return tuple(replace(one, reasons=tuple(map(clean, one.reasons))) for one in suspects)
+        return tuple(
+            replace(one, reasons=tuple(map(clean, one.reasons)), in_short=clean(one.in_short))
+            for one in suspects
+        )
 
     ranking = context.ranking
     return replace(
