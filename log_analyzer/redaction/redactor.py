@@ -15,6 +15,7 @@ from typing import Final, NewType
 
 from log_analyzer.redaction import vendor_tokens
 from log_analyzer.redaction.headers import HEADER_RULES
+from log_analyzer.redaction.identity_documents import DOCUMENT_RULES, SOCIAL_SECURITY_RULE
 from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
 from log_analyzer.redaction.passwords.behind_names import PASSWORD_RULES, TOKEN_RULES
 from log_analyzer.redaction.passwords.in_markup import (
@@ -46,7 +47,9 @@ RULES: Final[tuple[Rule, ...]] = (
     *RANDOM_RULES,
     *_EMAIL_RULES,
     *BIRTH_RULE,
+    *DOCUMENT_RULES,
     *KEPT_RULES,
+    *SOCIAL_SECURITY_RULE,
     *NUMBER_RULES,
     *NAMED_ID_RULES,
     *ADDRESS_RULES[1:],

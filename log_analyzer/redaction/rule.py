@@ -79,10 +79,36 @@ _NO_SECRET: Final = frozenset(
         basic digest plain new old current enabled disabled same-origin include omit""",
     )
 )
-_MASKED: Final = re.compile(
-    r"[*•x.#_?-]+|\[?[A-Z_]+_?(?:PROTECTED|REDACTED|FILTERED|MASKED)\]?|\$[\w{(].*|%\w+%|\{\{.*"
-    r"|<[\w -]{1,40}>?|[*•x]{3,}.{0,4}"
+# What somebody has put in place of the value: `[REDACTED]`, `(hidden)`, `<sensitive>`, `****1234`.
+_MASK_WORD: Final = (
+    r"(?:redacted|masked|hidden|filtered|removed|secret|sensitive|omitted|scrubbed|protected|obfuscated|suppressed"
+    r"|stripped|censored|concealed|private|encrypted|confidential|classified|withheld|known after apply|not shown|snip)"
 )
+_MASKED: Final = re.compile(
+    rf"(?i:[\[(<{{*_#-]{{1,4}}[\w :.-]{{0,20}}?{_MASK_WORD}[\w :.-]{{0,20}}[\])>}}*_#-]{{0,4}}"
+    rf"|[A-Z_]*{_MASK_WORD})"
+    # Signs alone, or with the few that a mask leaves.
+    r"|[*•●x.#_?-]+|[\w./+-]{0,12}(?:[*•●]{3,}|[xX]{4,}|\.{3,}|…)[\w./+-]{0,6}"
+    r"|<[\w -]{1,40}>?"
+)
+# What a program is to put there: variables of shells, templates, statements and formats.
+_VARIABLE: Final = re.compile(
+    r"\$(?:\{[^}]*\}?|\(.*)+.{0,3}|\$\{\{.*|\$[A-Z_][A-Z0-9_]*|\$[a-z]+(?:_?[A-Za-z]+)*|\$\d{1,2}"
+    r"|%[A-Za-z_]\w*%|%(?:\(\w+\))?[-+0 #]?\d{0,3}[sdvrqxi@]|%\w{0,2}\{.*|\{\{.*|\{[\w.!:]{0,40}\}?|<%.*|#\{.*"
+    r"|@\{?[\w.-]+\}?@|:[a-z_]\w*|__[A-Z0-9_]+__|(?i:your|insert|enter|replace)[_ -][A-Za-z_ -]*"
+)
+# Where the value is kept: a reference to a store of secrets, and the tags of YAML.
+_REFERENCE: Final = re.compile(
+    r"(?i:(?:ref\+)?(?:vault|op|bao|ssm|awssm|asm|gsm|gcpsm|sm|secrets?|secretsmanager|aws-\w+|gcp-\w+|keyvault|azurekv|akv"
+    r"|kms|env|file|doppler|sops|conjur|k8s|kubernetes)(?::/?/?|://)[\w./@#:+-]*"
+    r"|arn:aws[\w-]*:.*|projects/[\w-]+/secrets/.*|@Microsoft\.KeyVault\(.*|\{\{?resolve:.*|ENC\[.*"
+    r"|!(?:vault|secret|ref|sub|getatt|env|file|include|reference)\b.*)"
+)
+# What a search for secrets looks for: `(\S+)`, `[^&]*`, `.*`.
+_EXPRESSION: Final = re.compile(
+    r"[(\[]{0,2}(?:\?(?:P?<\w+>|[:=!]))?(?:\\{1,4}[SWDswd][+*{)\]]|\.[*+?]|\[\^|\\{1,4}[SWDswd]$).*"
+)
+_REST_OF_EXPRESSION: Final = re.compile(r"(?:[SWDswd][+*{)\]]|\^|\.[*+]).*")
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _SHORT_HASH: Final = re.compile(r"[0-9a-f]{6,10}|[bcdfghjklmnpqrstvwxz2456789]{5}")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -99,8 +125,22 @@ def entropy_bits(text: str) -> float:
 
 
 def says_nothing(value: str) -> bool:
-    """True for a word about a secret (`expired`, `null`), and for an already masked value."""
-    return value.strip(".:!?,;").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
+    """True for a word about a secret (`expired`), and for what stands in place of one."""
+    bare = value.strip(".:!?,;()[]{}<>\"'").lower()
+    return (
+        bare in _NO_SECRET
+        or bool(_MASKED.fullmatch(value))
+        or bool(_VARIABLE.fullmatch(value))
+        or bool(_REFERENCE.fullmatch(value))
+        or bool(_EXPRESSION.fullmatch(value))
+    )
+
+
+def is_expression(match: re.Match[str], value: str) -> bool:
+    """True for the rest of a regular expression, whose first signs are the match's and not the value's."""
+    place = match.string.rfind(value, match.start(), match.end())
+    before = match.string[max(0, place - 1) : place]
+    return before in ("\\", "(", "[") and bool(_REST_OF_EXPRESSION.fullmatch(value))
 
 
 def is_hex(value: str) -> bool:
