@@ -112,8 +112,10 @@ _REST_OF_EXPRESSION: Final = re.compile(r"(?:[SWDswd][+*{)\]]|\^|\.[*+]).*")
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _SHORT_HASH: Final = re.compile(r"[0-9a-f]{6,10}|[bcdfghjklmnpqrstvwxz2456789]{5}")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_IDENTIFIER: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]+[a-z0-9]?(?:_[a-z]+[a-z0-9]?)+")
 
 RANDOM_BITS_OF_A_CHAR: Final = 3.3
+RANDOM_BITS_OF_HEX: Final = 2.7
 RANDOM_SWITCHES: Final = 0.4
 KEY_VALUE_CHARS: Final = 16
 
@@ -150,11 +152,16 @@ def is_hex(value: str) -> bool:
 
 def looks_random(value: str) -> bool:
     """True for what no person would type, UUIDs aside."""
-    return (
-        any(one.isdigit() for one in value)
-        and entropy_bits(value) >= RANDOM_BITS_OF_A_CHAR
-        and not _UUID.fullmatch(value)
-    )
+    if not any(map(str.isdigit, value)) or _UUID.fullmatch(value):
+        return False
+    # Sixteen signs hold less: a short run of them repeats more often.
+    hexadecimal = is_hex(value) and not value.isdecimal() and len(value) >= KEY_VALUE_CHARS
+    return entropy_bits(value) >= (RANDOM_BITS_OF_HEX if hexadecimal else RANDOM_BITS_OF_A_CHAR)
+
+
+def is_identifier(value: str) -> bool:
+    """True for a constant or a name of a program: words joined by low lines, digits in them."""
+    return bool(_IDENTIFIER.fullmatch(value))
 
 
 def is_name(value: str) -> bool:

@@ -9,6 +9,7 @@ from log_analyzer.redaction.rule import (
     KEY_VALUE_CHARS,
     Rule,
     by_pattern,
+    is_expression,
     is_mixed,
     is_name,
     looks_random,
@@ -17,22 +18,31 @@ from log_analyzer.redaction.rule import (
 
 LOGIN_WORD: Final = (
     r"(?:pass(?:word|wd|phrase|code)s?|passwort|kennwort|contrase(?:ñ|n)a|mot_?de_?passe|senha|pwd|passw"
-    r"|(?<![a-z])(?:(?:user|db|my|root|admin|bind|sudo|ftp|old|new)_?-?(?:pass|pw)|pass|pw|otp|cvv2?|cvc|pin_?code))"
+    r"|(?<![a-z])(?:(?:user|db|my|root|admin|bind|sudo|ftp|ssh|become|auth|old|new)_?-?(?:pass|pw)|pass|pw|otp|cvv2?|cvc|pin_?code))"
 )
 ACCESS_WORD: Final = (
     r"(?:secret|token(?!iz|s\b)|(?:api|access|auth|account|private|encryption|signing|session|license"
-    r"|shared|master|aes|cipher|crypto|jwt|app|subscription|client|storage|consumer|deploy|webhook|ingest(?:ion)?|secret|ssh"
-    r"|sharedaccess)[_. -]?key(?:[_-]?id)?|apikey|credentials?"
+    r"|shared|master|aes|cipher|crypto|jwt|app(?:lication)?|subscription|client|storage|consumer|deploy|webhook|ingest(?:ion)?"
+    r"|secret|ssh|sharedaccess|activation|setup|server|otp|mfa|2fa)[_. -]?key(?:[_-]?id)?|apikey|credentials?"
+    r"|(?:otp|mfa|2fa|wallet|recovery|authenticator)[_ -]?seed|mnemonic|(?:code|pkce)[_ -]?verifier|(?<![a-z])samlresponse"
     r"|(?<![a-z])sig|signature|csrf|xsrf|hmac(?!-|_?sha)|bearer|passkey)"
 )
 SUFFIX: Final = (
     r"(?:[_-]{0,2}(?:hash|value|key|text|string|id|base64|b64|plain|plaintext|encrypted|confirm(?:ation)?"
     r"|repeat|access_?key|key_?base|token|\d{1,2}))?"
 )
-_OPERATOR: Final = r"[\"'`\\\])]{0,4}\s{0,4}(?:=>|->|:=|==?|:)\s{0,4}"
+# Between a value and its operator: tags of YAML, a string's type and length, a wrapper of a language.
+_WRAPPER: Final = (
+    r"(?:!!?\w{1,10}\s|&\w{1,20}\s|[|>][+-]?\s*(?:\n|\\n)\s*|string\(\d{1,5}\)\s"
+    r"|(?:some|just|optional|string|secretstr|secret(?:string)?|redactable|\w{2,12}crypt|md5|sha\d{1,3}|hash)[(\[](?=\\?[\"'])"
+    r"|\{\\?[\"']?(?:value|plaintext|string_?value)\\?[\"']?\s?[:=]\s?)?"
+)
+_OPERATOR: Final = (
+    r"(?:[\"'`\\\])}]{0,4}\s{0,4}(?:=>|->|:=|==?|:)\s{0,4}|\\?[\"'];s:\d{1,5}:)" + _WRAPPER
+)
 # A quoted value ends at its quote; any other at a blank, or where the next field begins.
 _VALUE: Final = (
-    r"(?:b?\"(?P<a>(?:[^\"\\]|\\.){1,1000}+)\"|b?'(?P<b>(?:[^'\\]|\\.){1,1000}+)'"
+    r"(?:[bneruf]{0,2}\"(?P<a>(?:[^\"\\]|\\.){1,1000}+)\"|[bneruf]{0,2}'(?P<b>(?:[^'\\]|\\.){1,1000}+)'"
     r"|\\{1,3}\"(?P<c>[^\"]{1,1000}?)\\{1,3}\"|`(?P<d>[^`]{1,1000})`"
     # ODBC's braces.
     r"|(?<==)\{(?P<e>(?:[^{}\s]|\}\}){1,200})\}"
@@ -42,15 +52,17 @@ _VALUE: Final = (
 )
 # What a parser did not expect, and the like: `unexpected token: 'else'`.
 _PARSER: Final = re.compile(
-    r"(?:unexpected|invalid|illegal|expected|expecting|near|next|parse|syntax|page|continuation|missing"
-    r"|cancellation|fencing|lexer|current|last|first|eof)[ _-]$",
+    r"(?:un(?:expected|recogni[sz]ed|known)|invalid|illegal|bad|expected|expecting|near|next|parse|syntax|page|continuation"
+    r"|missing|cancellation|fencing|lexer|current|last|first|eof|offending|stray|extra(?:neous)?|stop|special|pad|bos|eos|mask)[ _-]$",
     re.IGNORECASE,
 )
 COUNT: Final = re.compile(r"(?i:\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?)")
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
 _PLAIN: Final = re.compile(
-    rf"{COUNT.pattern}|{MOMENT.pattern}"
-    r"|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){2,}"
+    rf"{COUNT.pattern}|{MOMENT.pattern}|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+"
+    # The name of a class, a package or an object.
+    r"|[\w-]+(?:\.[a-z]+){2,}|(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}"
+    r"|(?:[A-Z][a-z]+){1,6}(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler|Resolver|Impl|Exception|Config)"
 )
 # `get_password(user)`, `os.environ["X"]`: lines of source in a stack trace.
 _CALL: Final = re.compile(
@@ -72,8 +84,9 @@ _SENTENCE: Final = frozenset(
         "missing",
     )
 )
-# Secrets Manager's names of secrets.
+# Secrets Manager's names of secrets; fields of Kubernetes and the like that name one.
 _ARN: Final = re.compile(r"\barn:[\w:-]*:$")
+_NAMES_ONE: Final = re.compile(r"(?i:existing|image_?pull|pull|tls|docker|linked|mounted|target|source)[_-]?$")
 _DIRECTORY: Final = re.compile(r"(?:[~/]|[A-Za-z]:\\)[\w./\\-]*")
 SHORTEST_TOKEN: Final = 6
 SHORTEST_WORD: Final = 8
@@ -99,9 +112,18 @@ def _is_sentence(match: re.Match[str], value: str) -> bool:
     return not _SENTENCE.isdisjoint(value.lower().strip(".!").split())
 
 
+def _is_none(match: re.Match[str], value: str) -> bool:
+    return (
+        says_nothing(value)
+        or is_expression(match, value)
+        or _is_call(match, value)
+        or _is_sentence(match, value)
+    )
+
+
 def is_password(match: re.Match[str], value: str) -> bool:
     """False for a value that is no password: a word about one, a count, a folder, a call."""
-    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
+    if _is_none(match, value):
         return False
     # The working directory of a shell.
     if match[0][:3].lower() == "pwd" and _DIRECTORY.fullmatch(value):
@@ -116,10 +138,14 @@ def is_password(match: re.Match[str], value: str) -> bool:
 
 def is_token(match: re.Match[str], value: str) -> bool:
     """True unless it is a word, a figure, a place, or prose after a colon."""
-    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
+    if _is_none(match, value):
         return False
     before = match.string[max(0, match.start() - 90) : match.start()]
-    if _PARSER.search(before) or _ARN.search(before) or _PLAIN.fullmatch(value):
+    if _ARN.search(before) or _PLAIN.fullmatch(value):
+        return False
+    if _PARSER.search(before) and not (len(value) >= KEY_VALUE_CHARS and looks_random(value)):
+        return False
+    if _NAMES_ONE.search(before) and is_name(value):
         return False
     # What AWS calls a credential begins with its access key, which is found by its form.
     if match[0][:10].lower() == "credential" and re.match(r"[A-Z0-9]{16,}(?:/|%2F)", value):
@@ -164,22 +190,6 @@ PASSWORD_RULES: Final = (
         by_pattern(LOGIN_WORD + SUFFIX + _OPERATOR + _VALUE, accepts=is_password),
         'Server=x;Password=«hun;ter2»;User=y {"password":"«a\\"b c»","n":1} pwd={«a;b»};x=1',
         "password=null, password: required, pass: 12, fail: 3, password -> email, otp=35 tries",
-    ),
-    Rule(
-        "PASSWORD",
-        "flag of a client",
-        by_pattern(
-            r"\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|mongo\w{0,10}|cqlsh)\b[^|;]{0,100}?\s-p\s?"
-            r"|(?:curl|wget|https?)\b[^|;]{0,200}?\s(?:-u|-a|--user|--auth)[\s=][\"']?[^\s:\"']{1,100}:"
-            r"|redis-cli\b[^|;]{0,100}?\s(?:-a|--pass)\s|sqlcmd\b[^|;]{0,100}?\s-P\s?|ldap\w{1,10}\b[^|;]{0,200}?\s-w\s"
-            r"|(?:docker|podman|helm|skopeo|buildah|az|oc)\b[^|;]{0,40}?\slogin\b[^|;]{0,100}?\s-p[\s=]"
-            r"|smbclient\b[^|;]{0,100}?\s-U\s?[^\s%]{1,60}%|keytool\b[^|;]{0,200}?\s-(?:src|dest)?(?:store|key)pass\s|requirepass\s|masterauth\s"
-            r"|rabbitmqctl\s(?:change_password|add_user)\s\S{1,60}\s"
-            r"|net use[^|;]{0,100}?\s/user:\S{1,60}\s)[\"']?(?P<v>[^\s\"']{1,200})",
-            accepts=is_password,
-        ),
-        "mysql -u root -p«hunter» db; curl -u ann:«secret1» https://x",
-        "mysql --port 3306 up, curl -U x",
     ),
 )
 
