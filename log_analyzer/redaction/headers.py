@@ -109,7 +109,8 @@ HEADER_RULES: Final = (
         "cookie",
         by_pattern(
             rf"\b(?:set-)?cookie2?(?:{_NAMED_VALUE}|{_TO_VALUE})"
-            rf"(?P<v>{_COOKIE_PAIR}(?:;\s{{0,3}}[\w.%-]{{1,80}}=[^\s;,\"']{{1,2000}}){{0,40}})"
+            rf"(?P<v>{_COOKIE_PAIR}(?:;\s{{0,3}}[\w.%-]{{1,80}}=[^\s;,\"']{{1,2000}}){{0,40}})",
+            accepts=lambda _, value: not says_nothing(value.partition("=")[2]),
         ),
         '["Cookie", "«sid=abc; theme=dark»"]',
         "cookie policy: accepted, Cookie count=3",

@@ -27,7 +27,7 @@ _NAMES: Final = "|".join(
     (
         r"ssn|itin|(?:social[ _-]?(?:security|insurance)|passport|national[ _-]?(?:id|identity|insurance|identification))"
         r"|(?:id|identity)[ _-]?card|tax[ _-]?(?:id|file|code)|fiscal[ _-]?(?:code|number)|driv(?:er'?s?|ing)[ _-]?licen[cs]e",
-        r"nino|nhs|pps|ppsn|sin|tfn|medicare|aadhaa?r|pan|nric|hkid|mykad|bvn|nin|emirates[ _-]?id|sa[ _-]?id|my[ _-]?number|rrn",
+        r"nino|nhs|pps(?=n|[ _-]n)n?|sin|tfn|medicare|aadhaa?r|pan|nric|hkid|mykad|bvn|nin|emirates[ _-]?id|sa[ _-]?id|my[ _-]?number|rrn",
         r"dni|nie|nif|curp|cuil|cuit|rut|c[eé]dula(?: de ciudadan[ií]a)?|cpf|pasaporte|passaporte|contribuinte|codice[ _-]?fiscale",
         r"nir|insee|passeport|(?:num[eé]ro|n[°o]\.?)[ _-](?:de[ _-])?s[eé]cu(?:rit[eé][ _-]sociale)?|num[eé]ro[ _-]national|niss",
         r"steuer(?:liche[ _-]?)?[ _-]?id(?:entifikationsnummer|nr)?|idnr|steuernummer|(?:sozial|renten)versicherungsnummer|svnr"
@@ -40,7 +40,7 @@ _NAMES: Final = "|".join(
 )
 _NAMED: Final = re.compile(
     rf"(?:(?<![^\W_])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_NAMES})"
-    r"(?:[ ._-]{0,2}(?:no|nr|num(?:ber|mer|ero)?|id|card|code|号码?))?(?![^\W_])"
+    r"(?:[ ._-]{0,2}(?:no|nr|num(?:ber|mer|ero)?|id|card|code|号码?))?(?![^\W_]|\()"
     r"[\"'`\\\])]{0,4}\.?\s{0,2}(?:(?:is|was|[=:#]|=>|->)\s{0,2})?[\"'`\\\[(]{0,4}"
     # Groups of digits with few letters: nothing of the sentence behind.
     r"(?P<v>(?-i:[A-Z]{0,6}) ?\d\w{0,20}(?:[ ./+-](?-i:[A-Z]{0,2})\d\w{0,12}|[ -](?-i:[A-Z])(?!\w)){0,8}"

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 Span = tuple[int, int]
 Finder = Callable[[str, int, int], Iterator[Span]]
@@ -85,16 +86,23 @@ _MASK_WORD: Final = (
     r"|stripped|censored|concealed|private|encrypted|confidential|classified|withheld|known after apply|not shown|snip)"
 )
 _MASKED: Final = re.compile(
-    rf"(?i:[\[(<{{*_#-]{{1,4}}[\w :.-]{{0,20}}?{_MASK_WORD}[\w :.-]{{0,20}}[\])>}}*_#-]{{0,4}}"
-    rf"|[A-Z_]*{_MASK_WORD})"
+    rf"(?i:(?:[\[(<{{]{{1,3}}|\*{{1,4}}|_{{2}})(?:[a-z]{{1,12}}[ :._-]){{0,2}}{_MASK_WORD}(?:[ :._-][a-z]{{1,12}}){{0,2}}[\])>}}*_]{{0,4}}"
+    rf"|{_MASK_WORD})|(?:[A-Z]+_)*(?:PROTECTED|REDACTED|FILTERED|MASKED)"
     # Signs alone, or with the few that a mask leaves.
     r"|[*•●x.#_?-]+|[\w./+-]{0,12}(?:[*•●]{3,}|[xX]{4,}|\.{3,}|…)[\w./+-]{0,6}"
-    r"|<[\w -]{1,40}>?"
+    r"|[*•●]{3,}\S*|\*{1,4} \w{3,12} \*{1,4}|<[\w -]{1,40}>?|<?\|\w+\|>?"
+)
+# What names the way and not the key: `SHA256withRSA`, `hmac-sha256`, `AES/GCM/NoPadding`.
+_ALGORITHM: Final = re.compile(
+    r"(?i)(?:(?:hmac|sha|md|rsa|ecdsa|dsa|aes|ed|hs|rs|es|ps|with|and|mgf|pkcs|gcm|cbc|ecb|nopadding|pss|oaep|in|bcrypt"
+    r"|scrypt|argon|pbkdf|v)[-_/]?\d{0,5}[-_/]?){1,6}(?:padding)?"
 )
 # What a program is to put there: variables of shells, templates, statements and formats.
 _VARIABLE: Final = re.compile(
     r"\$(?:\{[^}]*\}?|\(.*)+.{0,3}|\$\{\{.*|\$[A-Z_][A-Z0-9_]*|\$[a-z]+(?:_?[A-Za-z]+)*|\$\d{1,2}"
     r"|%[A-Za-z_]\w*%|%(?:\(\w+\))?[-+0 #]?\d{0,3}[sdvrqxi@]|%\w{0,2}\{.*|\{\{.*|\{[\w.!:]{0,40}\}?|<%.*|#\{.*"
+    r"|(?:process\.env|system|os|env|var|data|local|module|config|settings|self|this|secrets|params|props|request|args"
+    r"|options|values|\.values)(?:\.[A-Za-z_]\w*){1,5}\(?|cat /.*"
     r"|@\{?[\w.-]+\}?@|:[a-z_]\w*|__[A-Z0-9_]+__|(?i:your|insert|enter|replace)[_ -][A-Za-z_ -]*"
 )
 # Where the value is kept: a reference to a store of secrets, and the tags of YAML.
@@ -128,12 +136,14 @@ def entropy_bits(text: str) -> float:
 
 def says_nothing(value: str) -> bool:
     """True for a word about a secret (`expired`), and for what stands in place of one."""
+    value = unquote(value) if "%" in value else value
     bare = value.strip(".:!?,;()[]{}<>\"'").lower()
     return (
         bare in _NO_SECRET
         or bool(_MASKED.fullmatch(value))
         or bool(_VARIABLE.fullmatch(value))
         or bool(_REFERENCE.fullmatch(value))
+        or bool(_ALGORITHM.fullmatch(value))
         or bool(_EXPRESSION.fullmatch(value))
     )
 

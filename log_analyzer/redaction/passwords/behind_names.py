@@ -10,6 +10,8 @@ from log_analyzer.redaction.rule import (
     Rule,
     by_pattern,
     is_expression,
+    is_hex,
+    is_identifier,
     is_mixed,
     is_name,
     looks_random,
@@ -33,7 +35,7 @@ SUFFIX: Final = (
 )
 # Between a value and its operator: tags of YAML, a string's type and length, a wrapper of a language.
 _WRAPPER: Final = (
-    r"(?:!!?\w{1,10}\s|&\w{1,20}\s|[|>][+-]?\s*(?:\n|\\n)\s*|string\(\d{1,5}\)\s"
+    r"(?:!(?:!\w{1,10}|unsafe)\s|&\w{1,20}\s|[|>][+-]?\s*(?:\n|\\n)\s*|string\(\d{1,5}\)\s"
     r"|(?:some|just|optional|string|secretstr|secret(?:string)?|redactable|\w{2,12}crypt|md5|sha\d{1,3}|hash)[(\[](?=\\?[\"'])"
     r"|\{\\?[\"']?(?:value|plaintext|string_?value)\\?[\"']?\s?[:=]\s?)?"
 )
@@ -53,16 +55,26 @@ _VALUE: Final = (
 # What a parser did not expect, and the like: `unexpected token: 'else'`.
 _PARSER: Final = re.compile(
     r"(?:un(?:expected|recogni[sz]ed|known)|invalid|illegal|bad|expected|expecting|near|next|parse|syntax|page|continuation"
-    r"|missing|cancellation|fencing|lexer|current|last|first|eof|offending|stray|extra(?:neous)?|stop|special|pad|bos|eos|mask)[ _-]$",
+    r"|missing|cancellation|fencing|lexer|current|last|first|eof|got|emitted|read|peek|lookahead|offending|stray|extra(?:neous)?|stop|special|pad|bos|eos|mask)[ _-]$",
     re.IGNORECASE,
 )
 COUNT: Final = re.compile(r"(?i:\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?)")
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
 _PLAIN: Final = re.compile(
-    rf"{COUNT.pattern}|{MOMENT.pattern}|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+"
-    # The name of a class, a package or an object.
-    r"|[\w-]+(?:\.[a-z]+){2,}|(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}"
-    r"|(?:[A-Z][a-z]+){1,6}(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler|Resolver|Impl|Exception|Config)"
+    rf"{COUNT.pattern}|{MOMENT.pattern}|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){{2,}}"
+)
+# The name of a class or an object.
+_CLASS: Final = re.compile(
+    r"(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}|Optional\[\w+"
+    r"|(?:[A-Z]+[a-z]+){1,6}?(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler|Resolver|Impl|Exception|Config|Chain"
+    r"|Authenticator|Validator|Generator|Builder|Context|Proxy|Bean|Interceptor)(?:Chain)?(?:\$\$?\w*)*(?:[#@]\w+)?"
+)
+_POSITION: Final = re.compile(r"(?i)^.{0,24}\b(?:line|col(?:umn)?|pos(?:ition)?|offset|index)\W{0,3}\d|^\W{0,3}\sat\s\d+:\d")
+# Names of names: `credentialsId`, `passwordSecret`, `existingSecretPasswordKey`.
+_OF_A_NAME: Final = re.compile(r"(?i:(?:id|ref|(?:password|credentials?|token|tls)_?-?secret|passwordkey|secretkey)\W*)$")
+_NOT_TO_OPEN: Final = re.compile(
+    r"(?i:cache|partition|sort|primary|foreign|message|object|row|record|lock|shard|group|idempotency|dedup\w*|redis|map|index|hash"
+    r"|public|pub|event|config|i18n|feature|flag|metric|s3|layer)[_. -]?(?:get |set )?$|(?i:\bcached?\b.{0,30})$"
 )
 # `get_password(user)`, `os.environ["X"]`: lines of source in a stack trace.
 _CALL: Final = re.compile(
@@ -112,9 +124,21 @@ def _is_sentence(match: re.Match[str], value: str) -> bool:
     return not _SENTENCE.isdisjoint(value.lower().strip(".!").split())
 
 
+def _behind(match: re.Match[str], value: str) -> str:
+    place = match.string.rfind(value, match.start(), match.end()) + len(value)
+    return match.string[place : place + 60]
+
+
+def _names_a_name(match: re.Match[str], value: str) -> bool:
+    return bool(_OF_A_NAME.search(match[0].partition(value)[0]))
+
+
 def _is_none(match: re.Match[str], value: str) -> bool:
     return (
         says_nothing(value)
+        or bool(_CLASS.fullmatch(value))
+        # `"password": {"type": "string"}` describes one.
+        or (value.isalpha() and re.match(r"\\?[\"']\s?:", _behind(match, value)) is not None)
         or is_expression(match, value)
         or _is_call(match, value)
         or _is_sentence(match, value)
@@ -124,6 +148,8 @@ def _is_none(match: re.Match[str], value: str) -> bool:
 def is_password(match: re.Match[str], value: str) -> bool:
     """False for a value that is no password: a word about one, a count, a folder, a call."""
     if _is_none(match, value):
+        return False
+    if is_name(value) and _names_a_name(match, value):
         return False
     # The working directory of a shell.
     if match[0][:3].lower() == "pwd" and _DIRECTORY.fullmatch(value):
@@ -143,9 +169,11 @@ def is_token(match: re.Match[str], value: str) -> bool:
     before = match.string[max(0, match.start() - 90) : match.start()]
     if _ARN.search(before) or _PLAIN.fullmatch(value):
         return False
-    if _PARSER.search(before) and not (len(value) >= KEY_VALUE_CHARS and looks_random(value)):
+    if not (is_mixed(value) or (is_hex(value) and len(value) >= KEY_VALUE_CHARS)) and (
+        _PARSER.search(before) or is_identifier(value) or _POSITION.search(_behind(match, value))
+    ):
         return False
-    if _NAMES_ONE.search(before) and is_name(value):
+    if is_name(value) and (_NAMES_ONE.search(before) or _names_a_name(match, value)):
         return False
     # What AWS calls a credential begins with its access key, which is found by its form.
     if match[0][:10].lower() == "credential" and re.match(r"[A-Z0-9]{16,}(?:/|%2F)", value):
@@ -159,9 +187,11 @@ def is_token(match: re.Match[str], value: str) -> bool:
     return assigned or not value.isalpha() or len(value) >= KEY_VALUE_CHARS
 
 
-def _is_bare_key(_: re.Match[str], value: str) -> bool:
+def _is_bare_key(match: re.Match[str], value: str) -> bool:
+    before = match.string[max(0, match.start() - 50) : match.start()]
     return (
-        len(value) >= KEY_VALUE_CHARS
+        not _NOT_TO_OPEN.search(before)
+        and len(value) >= KEY_VALUE_CHARS
         and looks_random(value)
         and not is_name(value)
         and not set(":/") & set(value[1:-1])

@@ -19,7 +19,7 @@ _ANY_WORD: Final = rf"(?:{LOGIN_WORD}|{ACCESS_WORD})"
 _OPEN: Final = r"(?:<|&lt;)"
 _CLOSE: Final = r"(?:>|&gt;)(?:<!\[CDATA\[)?"
 _ATTRIBUTE_VALUE: Final = (
-    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}value[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
+    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}(?:new_?|string_?|old_?)?val(?:ue)?[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
     r"(?P<v>[^\"'\\]{3,2000})"
 )
 # `name: DB_PASSWORD, value: x`, `- name: DB_PASSWORD` and `value: x` below it.
@@ -50,7 +50,7 @@ PASSWORD_MARKUP_RULES: Final = (
         "PASSWORD",
         "password in a list of names and values",
         by_pattern(
-            rf"[\w.-]{{0,40}}{LOGIN_WORD}{_ATTRIBUTE_VALUE}",
+            rf"{LOGIN_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
             rf"{_NAMED}{LOGIN_WORD}{SUFFIX}{_VALUE_BESIDE}",
             rf"{LOGIN_WORD}{SUFFIX}{_ELEMENTS}",
             rf"{LOGIN_WORD}{SUFFIX}{_PAIRED}",
@@ -100,7 +100,7 @@ TOKEN_MARKUP_RULES: Final = (
         "TOKEN",
         "token in a list of names and values",
         by_pattern(
-            rf"[\w.-]{{0,40}}{ACCESS_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
+            rf"{ACCESS_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
             rf"{_NAMED}{ACCESS_WORD}{SUFFIX}{_VALUE_BESIDE}",
             accepts=is_token,
         ),

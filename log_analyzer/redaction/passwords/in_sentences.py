@@ -42,11 +42,11 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password in quotes",
         by_pattern(
-            rf"\b(?:password|passphrase|passcode|passwd|pwd|pin|identified\s{{1,3}}by)\s{{1,3}}{_SAYS}"
-            r"(?P<q1>[\"'`])(?P<v>[^\"'`]{1,200})(?P=q1)",
+            rf"\b(?:password|passphrase|passcode|passwd|pwd|pin)\s{{1,3}}{_SAYS}"
+            r"[bneru]?(?P<q1>\\?[\"'`])(?P<v>[^\"'`]{1,200}?)(?P=q1)",
             accepts=is_password,
         ),
-        "CREATE USER app IDENTIFIED BY '«hunter»'",
+        "ALTER ROLE app PASSWORD E'«hunter»'",
         "password was 'expired'",
     ),
     Rule(

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from log_analyzer.redaction.rule import Rule, Span, by_pattern, says_nothing
 
-_START: Final = re.compile(r"(?<![A-Za-z0-9])(?P<scheme>[a-z][a-z0-9+.-]{1,30})://", re.IGNORECASE)
+_START: Final = re.compile(r"(?<![A-Za-z0-9])(?P<scheme>[a-z][a-z0-9+.-]{1,30}):(?:\\{1,3}/){0,2}(?://|(?<=/))", re.IGNORECASE)
 _END: Final = re.compile(r"[\s\"'`<>]|\\[\"'nrt]")
 _HOST: Final = re.compile(
     r"(?:\[[0-9a-fA-F:.%\w]{2,60}\]|(?:tcp|unix)\([^)\s]{1,200}\)|[\w.-]{1,253})?"
@@ -95,7 +95,8 @@ def _is_query_password(match: re.Match[str], value: str) -> bool:
 _PASSWORD_KEY: Final = re.compile(r"pass(?:word|wd|phrase|code)$|(?<![a-z])pass$|pwd$")
 _PAIR: Final = (
     r"[?&;](?P<key>[\w.%\[\]-]{1,60})=(?P<v>(?!\{)(?:[^\s\"'<>&;#)\]},\\]"
-    r"|[;,)\]}](?![\w.%-]{1,40}=|\s|$|[\"'])){1,4000})"
+    # A password of a `;` list may have a `#`; a URL's fragment begins with a name.
+    r"|[;,)\]}](?![\w.%-]{1,40}=|\s|$|[\"'])|#(?![\w/.-]{0,40}(?:\s|$|[=\"'])|/)){1,4000})"
 )
 
 
@@ -121,7 +122,8 @@ URL_RULES: Final = (
         "password before a host without a scheme",
         by_pattern(
             r"(?<![\w/@.:-])[a-z][\w.-]{0,60}:(?P<v>[^\s:@/\"'=]{3,100})@"
-            r"(?:(?:tcp|unix)\(|/\w|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)"
+            r"(?:(?:tcp|unix)\(|/\w|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)",
+            accepts=lambda _, value: not says_nothing(value),
         ),
         "dial app:«hunter2»@tcp(db:3306)/orders",
         "pulled nginx:latest@sha256:4b7ce07002c69e8f3d704a9c5d6fd305, std::io@v1.2:3",
@@ -171,7 +173,7 @@ URL_RULES: Final = (
     Rule(
         "PASSWORD",
         "Oracle's thin driver",
-        by_pattern(r"\bthin:[\w$#]{1,60}/(?P<v>[^\s@]{1,100})@"),
+        by_pattern(r"\b(?:thin|oci8?):[^\s/:@\"']{1,60}/\"?(?P<v>[^\s@/\"]{1,100}(?:@[^\s@/\"]{1,60}(?=\"))?)\"?@"),
         "jdbc:oracle:thin:scott/«tiger»@host",
         "jdbc:oracle:thin:@host:1521/service",
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from log_analyzer.redaction.passwords.behind_names import is_password
-from log_analyzer.redaction.rule import Rule, by_pattern, looks_random, says_nothing
+from log_analyzer.redaction.passwords.behind_names import is_odd, is_password
+from log_analyzer.redaction.rule import Rule, by_pattern, looks_random
 
 # A client, and what stands before its password.
 _BEHIND: Final = "|".join(
@@ -60,7 +60,7 @@ _SET: Final = (
 def _is_told(match: re.Match[str], value: str) -> bool:
     if match[0][:4].lower() == "auth":
         # `auth failed`, `Auth default policy` are prose; `AUTH hunter2` is Redis'.
-        return match[0][:4] == "AUTH" and any(map(str.isdigit, value)) and not says_nothing(value)
+        return match[0][:4] == "AUTH" and is_odd(match, value)
     return is_password(match, value)
 
 

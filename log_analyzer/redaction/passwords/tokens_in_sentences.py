@@ -27,9 +27,9 @@ _NAME: Final = (
 )
 # `token for ann is`, `API key provided:`, `key "`.
 _LINK: Final = (
-    r"[\"']?\s{1,3}(?:(?:for|of)\s{1,3}(?:(?:user|tenant|client|account)\s{1,3})?\S{1,60}?\s{1,3})?"
+    r"[\\\"']{0,2}\s{1,3}(?:(?:for|of)\s{1,3}(?:(?:user|tenant|client|account)\s{1,3})?\S{1,60}?\s{1,3})?"
     r"(?:(?:(?:is|was|to|of|value|provided|received|given|used|found|detected|reuse|supplied|returned|stored|mismatch)\b"
-    r"[:=]?\s{1,3}){1,3})?(?:[=:]\s{1,3})?[\"'`(\[]{0,2}"
+    r"[:=]?\s{1,3}){1,3})?(?:[=:]\s{1,3})?[\\\"'`(\[]{0,3}"
 )
 _FOR: Final = (
     r"(?:\s{1,3}(?:for|of)\s{1,3}\S{1,60}?|\s(?:provided|supplied|received|reuse\sdetected|detected|stored))\s?[:=]\s{1,3}[\"'`]?"
@@ -92,7 +92,7 @@ SAID_TOKEN_RULES: Final = (
         "TOKEN",
         "session",
         by_pattern(
-            rf"(?<![\w/.-])(?:[a-z]{{1,20}}\s)?{_SESSION}\s{{1,3}}(?:(?:is|was|for)\s)?[\"'`(\[]?(?P<v>[\w.+/=%~-]{{16,400}})",
+            rf"(?<![\w/.-])(?:[a-z]{{1,20}}\s)?{_SESSION}\s{{1,3}}(?:(?:is|was|for)\s)?[\\\"'`(\[]{{0,3}}(?P<v>[\w.+/=%~-]{{16,400}})",
             rf"(?<![^\W_])(?:\w{{1,20}}[_.-])?{_SESSION}{_ASSIGNS}(?:s%3A)?(?P<v>[\w.+/=%~|-]{{16,2000}})",
             r"(?:\.aspxauth|aspnetcore\.[\w.]{3,40}|logged_in_\w{1,40}|auth_session_id|remember_\w{1,30}"
             rf"|[_-]identity|[_-]auth){_ASSIGNS}(?P<v>[\w.+/=%~|-]{{16,2000}})",
