@@ -10,7 +10,6 @@ from log_analyzer.redaction.rule import (
     Rule,
     by_pattern,
     is_mixed,
-    looks_random,
     says_nothing,
 )
 
@@ -28,7 +27,8 @@ _NAMED_VALUE: Final = (
 _CREDENTIAL: Final = r"[^\s\"'`,;\]}<>\\)]{1,4000}"
 # Whatever stands before: `Private-Token`, `X-Vault-Token`, `Ocp-Apim-Subscription-Key`.
 _HEADER: Final = (
-    r"(?:(?:[a-z0-9]{1,20}-){1,5}(?:token|secret|api-?key|(?:functions|subscription|access|auth|account)-key"
+    r"(?:(?:[a-z0-9]{1,20}-){1,5}(?:token|secret|api-?key|(?:functions|subscription|access|auth"
+    r"|account)-key"
     r"|signature(?:-256)?|credentials?|auth-key|insert-key|team)|api-?key)"
 )
 
@@ -80,7 +80,8 @@ HEADER_RULES: Final = (
             rf"authorization(?:{_NAMED_VALUE}|{_TO_VALUE})"
             rf"(?!aws4-hmac)(?:{_SCHEME}\s{{1,3}}(?:token=)?[\"'\\]{{0,2}}(?P<v>{_CREDENTIAL})"
             # A scheme of a vendor: `Splunk`, `GenieKey`, `DSN`.
-            rf"|(?!digest|hawk)(?:[a-z][\w-]{{1,24}}\s{{1,3}}(?=[^\s\d]{{0,60}}\d)(?P<b>[^\s\"'`,;\]}}<>\\)]{{16,4000}})"
+            rf"|(?!digest|hawk)(?:[a-z][\w-]{{1,24}}\s{{1,3}}(?=[^\s\d]{{0,60}}\d)"
+            rf"(?P<b>[^\s\"'`,;\]}}<>\\)]{{16,4000}})"
             r"|(?P<a>[^\s\"'`,;\]}<>\\)]{6,4000})))",
             accepts=_is_credential,
         ),
@@ -131,8 +132,10 @@ HEADER_RULES: Final = (
         "TOKEN",
         "session cookie",
         by_pattern(
-            r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid|laravel_session"
-            r"|_session_id|csrftoken|xsrf-token|remember_token)[\"'\]]{0,2}\s{0,2}[=:]\s{0,2}[\"'\[]{0,2}"
+            r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid"
+            r"|laravel_session"
+            r"|_session_id|csrftoken|xsrf-token"
+            r"|remember_token)[\"'\]]{0,2}\s{0,2}[=:]\s{0,2}[\"'\[]{0,2}"
             r"(?P<v>[^\s\"',;\])]{6,400})",
             r"\bcurl\b[^|;]{0,200}?\s(?:-b|--cookie)[\s=][\"']?(?P<v>[\w.%-]{1,80}=[^\"']{4,1000})",
             accepts=_is_session,
@@ -154,7 +157,8 @@ HEADER_RULES: Final = (
         "TOKEN",
         "key of AWS behind a blank",
         by_pattern(
-            r"aws_?(?:secret_?access_?key|session_?token|security_?token)[\"']?(?:\s{1,3}|[:=]\s{0,3})[\"']?"
+            r"aws_?(?:secret_?access_?key|session_?token|security_?token)[\"']?(?:\s{1,3}"
+            r"|[:=]\s{0,3})[\"']?"
             r"(?P<v>[A-Za-z0-9+/=%]{16,4000})",
         ),
         "aws_secret_access_key «qO0Im2QOpAe5jDjD5GG+tw6JpFBtsE85xIdLM1pj»",

@@ -23,35 +23,41 @@ _NAMED_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 # By country: what people, forms and fields call the number.
-_NAMES: Final = "|".join(
-    (
-        r"ssn|itin|(?:social[ _-]?(?:security|insurance)|passport|national[ _-]?(?:id|identity|insurance|identification))"
-        r"|(?:id|identity)[ _-]?card|tax[ _-]?(?:id|file|code)|fiscal[ _-]?(?:code|number)|driv(?:er'?s?|ing)[ _-]?licen[cs]e",
-        r"nino|nhs|pps(?=n|[ _-]n)n?|sin|tfn|medicare|aadhaa?r|pan|nric|hkid|mykad|bvn|nin|emirates[ _-]?id|sa[ _-]?id|my[ _-]?number|rrn",
-        r"dni|nie|nif|curp|cuil|cuit|rut|c[eé]dula(?: de ciudadan[ií]a)?|cpf|pasaporte|passaporte|contribuinte|codice[ _-]?fiscale",
-        r"nir|insee|passeport|(?:num[eé]ro|n[°o]\.?)[ _-](?:de[ _-])?s[eé]cu(?:rit[eé][ _-]sociale)?|num[eé]ro[ _-]national|niss",
-        r"steuer(?:liche[ _-]?)?[ _-]?id(?:entifikationsnummer|nr)?|idnr|steuernummer|(?:sozial|renten)versicherungsnummer|svnr"
-        r"|ahv|avs|(?:reisepass|personalausweis|ausweis)(?:nummer|nr)?",
-        r"bsn|burgerservicenummer|rijksregister(?:nummer)?|insz|pesel|rodn[eé][ _-]?[cč][ií]slo|cnp|egn|oib|jmbg|amka|isikukood",
-        r"person(?:al)?[ _-]?(?:nummer|number|identity[ _-]?(?:number|code)|code)|samordningsnummer|cpr|f[øo]dselsnummer"
-        r"|henkil[öo]tunnus|hetu",
-        r"tckn|tc[ _-]?kimlik|id-nummer|teudat[ _-]?zehut|snils|inn|снилс|инн|егн|身份证|주민등록번호|マイナンバー|個人番号",
-    )
+_NAMES: Final = (
+    r"(?:ssn|itin|(?:social[ _-]?(?:security|insurance)|passport)"
+    r"|national[ _-]?(?:id|identity|insurance|identification)|(?:id|identity)[ _-]?card"
+    r"|tax[ _-]?(?:id|file|code)|fiscal[ _-]?(?:code|number)|driv(?:er'?s?|ing)[ _-]?licen[cs]e"
+    r"|nino|nhs|pps(?=n|[ _-]n)n?|sin|tfn|medicare|aadhaa?r|pan|nric|hkid|mykad|bvn|nin"
+    r"|emirates[ _-]?id|sa[ _-]?id|my[ _-]?number|rrn"
+    r"|dni|nie|nif|curp|cuil|cuit|rut|c[eé]dula(?: de ciudadan[ií]a)?|cpf|pasaporte|passaporte"
+    r"|contribuinte|codice[ _-]?fiscale|nir|insee|passeport"
+    r"|(?:num[eé]ro|n[°o]\.?)[ _-](?:de[ _-])?s[eé]cu(?:rit[eé][ _-]sociale)?"
+    r"|num[eé]ro[ _-]national|niss|steuer(?:liche[ _-]?)?[ _-]?id(?:entifikationsnummer|nr)?"
+    r"|idnr|steuernummer|(?:sozial|renten)versicherungsnummer|svnr|ahv|avs"
+    r"|(?:reisepass|personalausweis|ausweis)(?:nummer|nr)?|bsn|burgerservicenummer"
+    r"|rijksregister(?:nummer)?|insz|pesel|rodn[eé][ _-]?[cč][ií]slo|cnp|egn|oib|jmbg|amka"
+    r"|isikukood|person(?:al)?[ _-]?(?:nummer|number|identity[ _-]?(?:number|code)|code)"
+    r"|samordningsnummer|cpr|f[øo]dselsnummer|henkil[öo]tunnus|hetu|tckn|tc[ _-]?kimlik"
+    r"|id-nummer|teudat[ _-]?zehut|snils|inn|снилс|инн|егн"
+    r"|身份证|주민등록번호|マイナンバー|個人番号)"
 )
 _NAMED: Final = re.compile(
     rf"(?:(?<![^\W_])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_NAMES})"
     r"(?:[ ._-]{0,2}(?:no|nr|num(?:ber|mer|ero)?|id|card|code|号码?))?(?![^\W_]|\()"
     r"[\"'`\\\])]{0,4}\.?\s{0,2}(?:(?:is|was|[=:#]|=>|->)\s{0,2})?[\"'`\\\[(]{0,4}"
     # Groups of digits with few letters: nothing of the sentence behind.
-    r"(?P<v>(?-i:[A-Z]{0,6}) ?\d\w{0,20}(?:[ ./+-](?-i:[A-Z]{0,2})\d\w{0,12}|[ -](?-i:[A-Z])(?!\w)){0,8}"
+    r"(?P<v>(?-i:[A-Z]{0,6}) ?\d\w{0,20}(?:[ ./+-](?-i:[A-Z]{0,2})\d\w{0,12}|[ -](?-i:[A-Z])"
+    r"(?!\w)){0,8}"
     r"(?:\(\d\))?)",
     re.IGNORECASE,
 )
 _PAN: Final = r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]"
 _BY_FORM: Final = re.compile(
-    # Codice fiscale of Italy, CURP of Mexico, AHV of Switzerland, the national register of Belgium.
-    r"(?<![\w.-])(?:[A-Z]{6}\d\d[ABCDEHLMPRST][0-7]\d[A-Z]\d{3}[A-Z]|[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d"
-    rf"|756\.\d{{4}}\.\d{{4}}\.\d\d|\d\d\.[01]\d\.[0-3]\d-\d{{3}}\.\d\d|(?<=PAN ){_PAN}|(?i:(?<=pan=)|(?<=pan_card=)|(?<=pan: )){_PAN}"
+    # Codice fiscale, CURP of Mexico, AHV of Switzerland, Belgium's national register.
+    r"(?<![\w.-])(?:[A-Z]{6}\d\d[ABCDEHLMPRST][0-7]\d[A-Z]\d{3}[A-Z]"
+    r"|[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d"
+    rf"|756\.\d{{4}}\.\d{{4}}\.\d\d|\d\d\.[01]\d\.[0-3]\d-\d{{3}}\.\d\d|(?<=PAN ){_PAN}|(?i:"
+    rf"(?<=pan=)|(?<=pan_card=)|(?<=pan: )){_PAN}"
     # CPF of Brazil, RUT of Chile.
     r"|(?P<cpf>\d{3}\.\d{3}\.\d{3}-\d\d)|(?P<rut>\d{1,2}\.\d{3}\.\d{3}-[\dkK]))(?![\w-]|\.\d)"
 )
@@ -62,7 +68,10 @@ def passes_cpf(number: str) -> bool:
     """The two check digits of a CPF: weights from 10 and from 11 downwards, modulo 11."""
     digits = [int(one) for one in number if one.isdigit()]
     return len(digits) == 11 and all(  # noqa: PLR2004
-        sum(one * weight for one, weight in zip(digits, range(size, 1, -1), strict=False)) * 10 % 11 % 10
+        sum(one * weight for one, weight in zip(digits, range(size, 1, -1), strict=False))
+        * 10
+        % 11
+        % 10
         == digits[size - 1]
         for size in (10, 11)
     )

@@ -80,7 +80,10 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("github fine-grained", r"github_pat_\w{20,255}", "github_pat_" + _MIX[:22] + "_" + _MIX[:59]),
     (
         "gitlab",
-        r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-|_gitlab_session=)[\w=.-]{16,300}",
+        (
+            r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-"
+            r"|_gitlab_session=)[\w=.-]{16,300}"
+        ),
         "glcbt-" + _MIX[:20],
     ),
     ("gitlab runner", r"GR1348941[\w-]{20}", "GR1348941" + _MIX[:20]),
@@ -186,11 +189,19 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("mailersend", r"mlsn\.[a-f0-9]{64}", "mlsn." + _HEX[:64]),
     ("mandrill", r"md-[A-Za-z0-9_-]{22}", "md-" + _MIX[:22]),
     ("mollie and gocardless", r"(?:live|test|access)_[A-Za-z0-9]{30,60}", "live_" + _MIX[:30]),
-    ("paypal", r"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}", f"access_token$production${_LOW[:16]}${_HEX[:32]}"),
+    (
+        "paypal",
+        r"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}",
+        f"access_token$production${_LOW[:16]}${_HEX[:32]}",
+    ),
     ("render", r"rnd_[A-Za-z0-9]{24,40}", "rnd_" + _MIX[:32]),
     ("resend", r"re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,30}", f"re_{_MIX[:8]}_{_MIX[:24]}"),
     ("salesforce session", r"00D[A-Za-z0-9]{12,15}![\w.]{60,200}", f"00D{_MIX[:12]}!{_MIX[:96]}"),
-    ("stripe client secret", r"(?:pi|seti|cs)_[A-Za-z0-9]{14,80}_secret_[A-Za-z0-9]{16,80}", f"pi_{_MIX[:24]}_secret_{_MIX[:25]}"),
+    (
+        "stripe client secret",
+        r"(?:pi|seti|cs)_[A-Za-z0-9]{14,80}_secret_[A-Za-z0-9]{16,80}",
+        f"pi_{_MIX[:24]}_secret_{_MIX[:25]}",
+    ),
     ("tavily", r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{24,48}", "tvly-" + _MIX[:32]),
     ("trello", r"ATTA[A-Za-z0-9]{60,80}", "ATTA" + _MIX[:72]),
     ("vercel", r"vc[a-z]_[A-Za-z0-9]{24,60}", "vcp_" + _MIX[:56]),

@@ -12,12 +12,14 @@ from log_analyzer.redaction.rule import Rule, Span, says_nothing
 # A user and a password are what these take last; before them, what to connect to.
 _CALL: Final = re.compile(
     r"(?:(?P<to>connect|connection|__construct|ldap_bind|simple_bind(?:_s)?)"
-    r"|(?:log_?in|log_?on|authenticate|basic_?auth|auth|credentials?|passwordauthentication|sp_addlogin|sp_password"
+    r"|(?:log_?in|log_?on|authenticate|basic_?auth|auth|credentials?|passwordauthentication"
+    r"|sp_addlogin|sp_password"
     r"|httpdigestauth|add_?user|create_?user))(?:\s?=\s?)?(?P<open>\(|\s(?=N?\\?[\"']))",
     re.IGNORECASE,
 )
 _ARGUMENT: Final = re.compile(
-    r"\s{0,4}(?:[bneruf]{0,2}(?P<q>\\?[\"'])(?P<v>(?:(?!(?P=q))[^\\]|\\(?![\"']).|\\(?!(?P=q)).){0,300}?)(?P=q)"
+    r"\s{0,4}(?:[bneruf]{0,2}(?P<q>\\?[\"'])(?P<v>(?:(?!(?P=q))[^\\]|\\(?![\"']).|\\(?!"
+    r"(?P=q)).){0,300}?)(?P=q)"
     r"|[^,()\"']{1,80}(?:\([^()]{0,60}\))?)\s{0,4}(?P<end>[,.);]?)",
     re.IGNORECASE,
 )
@@ -25,18 +27,23 @@ _SECRET_COLUMN: Final = re.compile(
     rf"[\w.]{{0,40}}(?:{LOGIN_WORD}|{ACCESS_WORD}|totp|salt){SUFFIX}", re.IGNORECASE
 )
 _INSERT: Final = re.compile(
-    r"\b(?:into|replace)\s{1,3}[\w.`\"\[\]]{1,120}\s{0,3}\((?P<columns>[^()]{3,800})\)\s{0,3}values\s{0,3}(?=\()",
+    (
+        r"\b(?:into|replace)\s{1,3}[\w.`\"\[\]]{1,120}\s{0,3}\("
+        r"(?P<columns>[^()]{3,800})\)\s{0,3}values\s{0,3}(?=\()"
+    ),
     re.IGNORECASE,
 )
 _IDENTIFIED: Final = re.compile(
-    r"\bidentified\s{1,3}(?:with\s{1,3}\S{1,60}\s{1,3})?(?:by|as)\s{1,3}(?:password\s{1,3}|values\s{1,3})?"
+    r"\bidentified\s{1,3}(?:with\s{1,3}\S{1,60}\s{1,3})?(?:by|as)\s{1,3}(?:password\s{1,3}"
+    r"|values\s{1,3})?"
     r"(?P<q>\\?[\"'`])?(?P<v>(?(q)(?:(?!(?P=q)).){1,200}|[^\s\"'`;,]{3,100}))"
     r"(?:(?P=q)\s{1,3}replace\s{1,3}(?P=q)(?P<a>(?:(?!(?P=q)).){1,200}))?",
     re.IGNORECASE,
 )
 _KIND: Final = re.compile(r"\bkind[\"'\\]{0,3}\s?[:=]\s?[\"'\\]{0,3}Secret\b")
 _FIELD: Final = re.compile(
-    r"[\w.-]{1,60}[\"'\\]{0,3}\s?[:=]\s{0,3}[\"'\\]{0,3}(?P<v>[A-Za-z0-9+/]{8,4000}={0,2})(?![\w./:+=-])"
+    r"[\w.-]{1,60}[\"'\\]{0,3}\s?[:=]\s{0,3}[\"'\\]{0,3}(?P<v>[A-Za-z0-9+/]{8,4000}={0,2})"
+    r"(?![\w./:+=-])"
 )
 _MOST_ARGUMENTS: Final = 5
 
@@ -115,21 +122,22 @@ CALL_RULES: Final = (
         "PASSWORD",
         "argument of a call",
         call_passwords,
-        "PDO->__construct('mysql:host=db', 'ann', '«hunter»') smtp.login(\"ann\", \"«x, y»\") auth=('ann', '«hunter»')",
+        "PDO->__construct('mysql:host=db', 'ann', '«hunter»') login(\"ann\", \"«x, y»\") "
+        "auth=('ann', '«hunter»')",
         "connect('db', 5432) login('ann') auth('none') connection (id 3) bind('a', 'b', 'c')",
     ),
     Rule(
         "PASSWORD",
         "column of a statement",
         column_values,
-        "INSERT INTO users (id, password, name) VALUES (1, '«hunter»', 'ann'), (2, '«ab(c»', 'bob')",
+        "INSERT INTO users (id, password, name) VALUES (1, '«hunter»', 'ann'), (2, '«ab(c»', '')",
         "INSERT INTO users (id, name) VALUES (1, 'ann'); INSERT INTO t (password) VALUES (?)",
     ),
     Rule(
         "PASSWORD",
         "password of a statement",
         identified,
-        'ALTER USER ann IDENTIFIED BY "«hunter»"; CREATE USER app IDENTIFIED WITH x BY \'«a b»\'',
+        "ALTER USER ann IDENTIFIED BY \"«hunter»\"; CREATE USER app IDENTIFIED WITH x BY '«a b»'",
         "identified by ?, users are identified by id",
     ),
     Rule(

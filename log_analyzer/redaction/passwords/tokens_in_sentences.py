@@ -18,28 +18,37 @@ from log_analyzer.redaction.rule import (
 )
 
 _KEY: Final = (
-    r"(?:api|app|application|access|secret|account|client|license|licence|activation|product|signing|encryption|master"
-    r"|integration|routing|ingest(?:ion)?|write|setup|entry|server|rest|bot|shared|webhook|master|deploy|user|auth)"
+    r"(?:api|app|application|access|secret|account|client|license|licence|activation|product"
+    r"|signing|encryption|master"
+    r"|integration|routing|ingest(?:ion)?|write|setup|entry|server|rest|bot|shared|webhook|master"
+    r"|deploy|user|auth)"
 )
 _NAME: Final = (
-    rf"(?:token|secret|seed|nonce|pat|credential|(?:{_KEY}|authenticator|otp|totp|mfa|2fa)[ _-]?(?:key|secret|seed|token)|license"
+    rf"(?:token|secret|seed|nonce|pat|credential|(?:{_KEY}|authenticator|otp|totp|mfa|2fa)[ _-]?"
+    rf"(?:key|secret|seed|token)|license"
     r"|code[ _-]verifier)"
 )
 # `token for ann is`, `API key provided:`, `key "`.
 _LINK: Final = (
-    r"[\\\"']{0,2}\s{1,3}(?:(?:for|of)\s{1,3}(?:(?:user|tenant|client|account)\s{1,3})?\S{1,60}?\s{1,3})?"
-    r"(?:(?:(?:is|was|to|of|value|provided|received|given|used|found|detected|reuse|supplied|returned|stored|mismatch)\b"
+    r"[\\\"']{0,2}\s{1,3}(?:(?:for|of)\s{1,3}(?:(?:user|tenant|client"
+    r"|account)\s{1,3})?\S{1,60}?\s{1,3})?"
+    r"(?:(?:(?:is|was|to|of|value|provided|received|given|used|found|detected|reuse|supplied"
+    r"|returned|stored|mismatch)\b"
     r"[:=]?\s{1,3}){1,3})?(?:[=:]\s{1,3})?[\\\"'`(\[]{0,3}"
 )
 _FOR: Final = (
-    r"(?:\s{1,3}(?:for|of)\s{1,3}\S{1,60}?|\s(?:provided|supplied|received|reuse\sdetected|detected|stored))\s?[:=]\s{1,3}[\"'`]?"
+    r"(?:\s{1,3}(?:for|of)\s{1,3}\S{1,60}?"
+    r"|\s(?:provided|supplied|received|reuse\sdetected|detected|stored))\s?[:=]\s{1,3}[\"'`]?"
 )
 _VALUE: Final = r"(?P<v>[\w.+/=~!$%-]{16,1000})"
 # Base32 in groups, as an authenticator wants it typed.
-_GROUPS: Final = r"(?P<v>(?-i:[A-Z2-7]{4}(?:[ -][A-Z2-7]{4}){3,15}|[a-z2-7]{4}(?:[ -][a-z2-7]{4}){3,15}))(?!\w)"
+_GROUPS: Final = (
+    r"(?P<v>(?-i:[A-Z2-7]{4}(?:[ -][A-Z2-7]{4}){3,15}|[a-z2-7]{4}(?:[ -][a-z2-7]{4}){3,15}))(?!\w)"
+)
 _SESSION: Final = r"(?:session|sess|sid|sessid)(?:[ _-]?(?:id|key|token|cookie|identifier))?"
 _CODE: Final = (
-    r"(?:(?:auth(?:ori[sz]ation)?|oauth2?|device|grant|login|access|one-time)[ _-]?code|(?<!error )(?<!status )(?<!exit )"
+    r"(?:(?:auth(?:ori[sz]ation)?|oauth2?|device|grant|login|access|one-time)[ _-]?code|"
+    r"(?<!error )(?<!status )(?<!exit )"
     r"(?<!product )(?<!source )(?<!byte )code)"
 )
 _ASSIGNS: Final = r"[\"'`\\\])]{0,4}\s{0,3}(?:=>|->|:=|==?|:)\s{0,3}[\"'`\\\[(]{0,4}"
@@ -53,7 +62,15 @@ def _is_said(_: re.Match[str], value: str) -> bool:
 def _is_said_key(match: re.Match[str], value: str) -> bool:
     # Keys of some vendors are UUIDs; licenses are groups of capitals.
     if _UUID.fullmatch(value):
-        return "key" in match[0].lower() or "license" in match[0].lower()
+        return bool(
+            re.search(
+                (
+                    r"(?i)key|license|(?:hec|api|access|auth|server|bot|refresh"
+                    r"|integration)[ _-]?token"
+                ),
+                match[0],
+            )
+        )
     return _is_said(match, value) or bool(_GROUPED.fullmatch(value) or _BASE32.fullmatch(value))
 
 
@@ -70,11 +87,22 @@ SAID_TOKEN_RULES: Final = (
         "TOKEN",
         "token behind its name",
         by_pattern(
-            rf"(?<![\w/\\.])(?:x-)?(?:[a-z]{{1,20}}[_-]){{0,3}}{_NAME}{_LINK}{_VALUE}",
+            rf"(?<![\w/\\.])(?:x-)?(?:[a-z]{{1,20}}[_ -]){{0,3}}{_NAME}{_LINK}{_VALUE}",
             rf"(?<![\w/\\.])(?:[a-z]{{1,20}}[_-]){{0,3}}{_NAME}{_FOR}{_VALUE}",
+            # `token x -> y`, `refresh token rotated: old=x new=y`, `tokens: access=x refresh=y`.
+            (
+                rf"(?<![\w/\\.]){_NAME}{_LINK}[\w.+/=~!$%-]{{16,1000}}[\"']?\s(?:->|=>|to"
+                rf"|by)\s[\"'`]?{_VALUE}"
+            ),
+            (
+                rf"tokens?\b[^|\n]{{0,60}}?\b(?:old|new|previous|current|access|refresh|from|to|rt"
+                rf"|at)[\"']?\s?[=:]\s?[\"'`]?{_VALUE}"
+            ),
+            rf"tokens?\b[^|\n]{{0,400}}?\b(?:new|current|refresh)[\"']?\s?[=:]\s?[\"'`]?{_VALUE}",
             accepts=_is_said_key,
         ),
-        'token «8f14e45fceea167a5a36dedd4bea2543» bad, license key "«3f9a0c7b-e1d2-4586-9a0c-7be1d2458690»"',
+        "token «8f14e45fceea167a5a36dedd4bea2543» bad, "
+        'license key "«3f9a0c7b-e1d2-4586-9a0c-7be1d2458690»"',
         "token for checkout-556455c97c-k8tdx, secret payments-tls-2024 is missing",
     ),
     Rule(
@@ -83,7 +111,10 @@ SAID_TOKEN_RULES: Final = (
         by_pattern(
             rf"(?:seed|secret|key|otp){_LINK}{_GROUPS}",
             rf"(?:seed|secret|key){_ASSIGNS}{_GROUPS}",
-            r"(?<![a-z])(?:seed|totp|hotp)(?:\(|[\"'\])]{0,3}\s?[=:]?\s?)[\"']{0,1}(?P<v>(?-i:[A-Z2-7]{16,128}))(?!\w)",
+            (
+                r"(?<![a-z])(?:seed|totp|hotp)(?:\(|[\"'\])]{0,3}\s?[=:]?\s?)[\"']{0,1}(?P<v>"
+                r"(?-i:[A-Z2-7]{16,128}))(?!\w)"
+            ),
         ),
         "TOTP key: «JBSW Y3DP EHPK 3PXP», seed=«JBSWY3DPEHPK3PXP»",
         "key: a b c d, seed=42, secret seed phrase",
@@ -92,9 +123,19 @@ SAID_TOKEN_RULES: Final = (
         "TOKEN",
         "session",
         by_pattern(
-            rf"(?<![\w/.-])(?:[a-z]{{1,20}}\s)?{_SESSION}\s{{1,3}}(?:(?:is|was|for)\s)?[\\\"'`(\[]{{0,3}}(?P<v>[\w.+/=%~-]{{16,400}})",
-            rf"(?<![^\W_])(?:\w{{1,20}}[_.-])?{_SESSION}{_ASSIGNS}(?:s%3A)?(?P<v>[\w.+/=%~|-]{{16,2000}})",
-            r"(?:\.aspxauth|aspnetcore\.[\w.]{3,40}|logged_in_\w{1,40}|auth_session_id|remember_\w{1,30}"
+            (
+                rf"(?<![\w/.-])(?:[a-z]{{1,20}}\s)?{_SESSION}\s{{1,3}}(?:(?:is|was"
+                rf"|for)\s)?[\\\"'`(\[]{{0,3}}(?P<v>[\w.+/=%~-]{{16,400}})"
+            ),
+            rf"\bname[\"'\s]{{0,3}}[=:]\s?[\"']{{0,2}}[\w.-]{{0,30}}(?:{_SESSION}"
+            rf"|sessionid)[\"']{{0,2}}[,;\s]{{1,3}}[\"']?value[\"']?"
+            r"\s?[=:]\s?[\"']?(?P<v>[\w.+/=%~|-]{16,2000})",
+            (
+                rf"(?<![^\W_])(?:\w{{1,20}}[_.-])?{_SESSION}{_ASSIGNS}(?:s%3A)?"
+                rf"(?P<v>[\w.+/=%~|-]{{16,2000}})"
+            ),
+            r"(?:\.aspxauth|aspnetcore\.[\w.]{3,40}|logged_in_\w{1,40}|auth_session_id"
+            r"|remember_\w{1,30}"
             rf"|[_-]identity|[_-]auth){_ASSIGNS}(?P<v>[\w.+/=%~|-]{{16,2000}})",
             accepts=_is_session,
         ),
@@ -105,8 +146,14 @@ SAID_TOKEN_RULES: Final = (
         "TOKEN",
         "code of OAuth 2",
         by_pattern(
-            rf"(?<![\w.-]){_CODE}(?:\s{{1,3}}(?:(?:is|was|received)\s)?[\"'`(]?|{_ASSIGNS})(?P<v>[\w.+/=%~!-]{{16,2000}})",
-            r"(?<![a-z])user[ _-]?code(?:\s|[\"'\\]{0,3}\s?[=:]\s?)[\"'\\]{0,3}(?P<v>(?-i:[A-Z0-9]{4}-?[A-Z0-9]{4}))(?!\w)",
+            (
+                rf"(?<![\w.-]){_CODE}(?:\s{{1,3}}(?:(?:is|was|received)\s)?[\"'`(]?|{_ASSIGNS})"
+                rf"(?P<v>[\w.+/=%~!-]{{16,2000}})"
+            ),
+            (
+                r"(?<![a-z])user[ _-]?code(?:\s|[\"'\\]{0,3}\s?[=:]\s?)[\"'\\]{0,3}(?P<v>"
+                r"(?-i:[A-Z0-9]{4}-?[A-Z0-9]{4}))(?!\w)"
+            ),
             accepts=lambda match, value: len(value) < 10 or _is_said(match, value),  # noqa: PLR2004
         ),
         'authorization code «0.AXkAq8Zr2LmN5vXc7b» redeemed, {"code":"«9f8e7d6c5b4a39281706»"}',
@@ -116,9 +163,14 @@ SAID_TOKEN_RULES: Final = (
         "TOKEN",
         "value before its name",
         by_pattern(
-            r"(?P<q>[\"'`])(?P<v>[^\s\"'`]{12,400})(?P=q)\s(?:\((?:env|from|for|name|var)[: ]\s?[\w.-]{0,40}"
-            r"(?:key|token|secret|password|pass|pwd)\b|is not a valid \w{0,8} ?(?:key|token|secret|password))",
-            r"(?<![\w.+/=-])(?P<v>[\w.+/=-]{16,400})\s(?:is not a valid|is an invalid)\s\w{0,8}\s?(?:key|token|secret|password)",
+            r"(?P<q>[\"'`])(?P<v>[^\s\"'`]{12,400})(?P=q)\s(?:\((?:env|from|for|name"
+            r"|var)[: ]\s?[\w.-]{0,40}"
+            r"(?:key|token|secret|password|pass|pwd)\b|is not a valid \w{0,8} ?(?:key|token"
+            r"|secret|password))",
+            (
+                r"(?<![\w.+/=-])(?P<v>[\w.+/=-]{16,400})\s(?:is not a valid"
+                r"|is an invalid)\s\w{0,8}\s?(?:key|token|secret|password)"
+            ),
             accepts=lambda _, value: looks_random(value) or not value.isalnum(),
         ),
         "=> '«q8Zr2LmN5vXc7bTyq8Zr»' (env API_TOKEN)",
