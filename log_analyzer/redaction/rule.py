@@ -121,6 +121,14 @@ _REFERENCE: Final = re.compile(
     r"|arn:aws[\w-]*:.*|projects/[\w-]+/secrets/.*|@Microsoft\.KeyVault\(.*|\{\{?resolve:.*|ENC\[.*"
     r"|!(?:vault|secret|ref|sub|getatt|env|file|include|reference)\b.*)"
 )
+# The name of a class or an object.
+_CLASS: Final = re.compile(
+    r"(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}|Optional\[\w+"
+    r"|(?:[A-Z]+[a-z]+){1,6}?(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler"
+    r"|Resolver|Impl|Exception|Config|Chain"
+    r"|Authenticator|Validator|Generator|Builder|Context|Proxy|Bean|Interceptor)(?:Chain)?"
+    r"(?:\$\$?\w*)*(?:[#@]\w+)?"
+)
 # What a search for secrets looks for: `(\S+)`, `[^&]*`, `.*`.
 _EXPRESSION: Final = re.compile(
     r"[(\[]{0,2}(?:\?(?:P?<\w+>|[:=!]))?(?:\\{1,4}[SWDswd][+*{)\]]|\.[*+?]|\[\^|\\{1,4}[SWDswd]$).*"
@@ -155,6 +163,7 @@ def says_nothing(value: str) -> bool:
         or bool(_VARIABLE.fullmatch(value))
         or bool(_REFERENCE.fullmatch(value))
         or bool(_ALGORITHM.fullmatch(value))
+        or bool(_CLASS.fullmatch(value))
         or bool(_EXPRESSION.fullmatch(value))
     )
 

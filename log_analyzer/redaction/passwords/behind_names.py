@@ -91,7 +91,7 @@ TOKEN_RULES: Final = (
     Rule(
         "TOKEN",
         "assigned key",
-        by_pattern(r"(?<![a-z])key" + _OPERATOR + _VALUE, accepts=is_bare_key),
+        by_pattern(r"(?<![a-z])(?:key|pat|salt)" + _OPERATOR + _VALUE, accepts=is_bare_key),
         'KEY="«1234zq5808s=>d!!?$»"',
         "cache key=order:123 key: user:1234567890:profile partition_key=inventory-146203",
     ),

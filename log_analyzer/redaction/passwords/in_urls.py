@@ -139,7 +139,8 @@ URL_RULES: Final = (
         "TOKEN",
         "token before a host",
         by_pattern(
-            r"[a-z][a-z0-9+.-]{1,20}://(?P<v>[\w.~%+-]{16,200})@",
+            # Redis takes a password alone.
+            r"[a-z][a-z0-9+.-]{1,20}://(?P<v>[\w.~%+-]{16,200})@|rediss?://(?P<a>[^\s:@/\"']{6,100})@",
             accepts=lambda _, value: any(map(str.isdigit, value)),
         ),
         "git clone https://«4f9a0c7be1d24586aa»@git.example/app",

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from log_analyzer.redaction.passwords.values import NOT_TO_OPEN
 from log_analyzer.redaction.rule import (
     KEY_VALUE_CHARS,
     Rule,
     by_pattern,
+    is_hex,
     is_identifier,
+    is_mixed,
     is_name,
     looks_random,
 )
@@ -24,9 +27,8 @@ _KEY: Final = (
     r"|deploy|user|auth)"
 )
 _NAME: Final = (
-    rf"(?:token|secret|seed|nonce|pat|credential|(?:{_KEY}|authenticator|otp|totp|mfa|2fa)[ _-]?"
-    rf"(?:key|secret|seed|token)|license"
-    r"|code[ _-]verifier)"
+    r"(?:token|secret|key|seed|nonce|pat|credential|license|code[ _-]verifier"
+    rf"|(?:{_KEY}|authenticator|otp|totp|mfa|2fa)[ _-]?(?:key|secret|seed|token))"
 )
 # `token for ann is`, `API key provided:`, `key "`.
 _LINK: Final = (
@@ -62,15 +64,15 @@ def _is_said(_: re.Match[str], value: str) -> bool:
 def _is_said_key(match: re.Match[str], value: str) -> bool:
     # Keys of some vendors are UUIDs; licenses are groups of capitals.
     if _UUID.fullmatch(value):
-        return bool(
-            re.search(
-                (
-                    r"(?i)key|license|(?:hec|api|access|auth|server|bot|refresh"
-                    r"|integration)[ _-]?token"
-                ),
-                match[0],
-            )
+        return bool(_NAMES_A_UUID.search(match[0]))
+    if not _TELLING.search(match[0]):
+        # The key of a cache, a row or a message opens nothing.
+        before = (
+            match.string[max(0, match.start() - 50) : match.start("v")].lower().rpartition("key")
         )
+        random = is_mixed(value) or (is_hex(value) and len(value) >= 2 * KEY_VALUE_CHARS)
+        if not random or NOT_TO_OPEN.search(before[0]):
+            return False
     return _is_said(match, value) or bool(_GROUPED.fullmatch(value) or _BASE32.fullmatch(value))
 
 
@@ -79,6 +81,12 @@ def _is_session(match: re.Match[str], value: str) -> bool:
 
 
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_TELLING: Final = re.compile(
+    rf"(?i)token|secret|seed|nonce|pat|credential|license|{_KEY}[ _-]?key|verifier"
+)
+_NAMES_A_UUID: Final = re.compile(
+    rf"(?i){_KEY}[ _-]key|license|(?:hec|api|access|auth|server|bot|refresh|integration)[ _-]?token"
+)
 _GROUPED: Final = re.compile(r"(?=[A-Z-]*\d)[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){2,6}")
 _BASE32: Final = re.compile(r"(?=[A-Z]*[2-7])[A-Z2-7]{16,128}")
 

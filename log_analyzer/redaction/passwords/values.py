@@ -30,14 +30,6 @@ _PLAIN: Final = re.compile(
     rf"{COUNT.pattern}|{MOMENT.pattern}|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+"
     rf"|[\w-]+(?:\.[a-z]+){{2,}}"
 )
-# The name of a class or an object.
-_CLASS: Final = re.compile(
-    r"(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}|Optional\[\w+"
-    r"|(?:[A-Z]+[a-z]+){1,6}?(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler"
-    r"|Resolver|Impl|Exception|Config|Chain"
-    r"|Authenticator|Validator|Generator|Builder|Context|Proxy|Bean|Interceptor)(?:Chain)?"
-    r"(?:\$\$?\w*)*(?:[#@]\w+)?"
-)
 _OF_PAGES: Final = re.compile(r"(?i:page|continuation|next)[ _-]?$")
 _POSITION: Final = re.compile(
     r"(?i)^.{0,24}\b(?:line|col(?:umn)?|pos(?:ition)?|offset|index)\W{0,3}\d|^\W{0,3}\sat\s\d+:\d"
@@ -46,7 +38,7 @@ _POSITION: Final = re.compile(
 _OF_A_NAME: Final = re.compile(
     r"(?i:(?:id|ref|(?:password|credentials?|token|tls)_?-?secret|passwordkey|secretkey)\W*)$"
 )
-_NOT_TO_OPEN: Final = re.compile(
+NOT_TO_OPEN: Final = re.compile(
     r"(?i:cache|partition|sort|primary|foreign|message|object|row|record|lock|shard|group"
     r"|idempotency|dedup\w*|redis|map|index|hash"
     r"|public|pub|event|config|i18n|feature|flag|metric|s3|layer)[_. -]?(?:get |set )?$|"
@@ -75,7 +67,7 @@ _SENTENCE: Final = frozenset(
 # Secrets Manager's names of secrets; fields of Kubernetes and the like that name one.
 _ARN: Final = re.compile(r"\barn:[\w:-]*:$")
 _NAMES_ONE: Final = re.compile(
-    r"(?i:existing|image_?pull|pull|tls|docker|linked|mounted|target|source)[_-]?$"
+    r"(?i:existing|image_?pull|pull|tls|docker|password|credentials?|token|linked|mounted|target|source)[_-]?$"
 )
 _DIRECTORY: Final = re.compile(r"(?:[~/]|[A-Za-z]:\\)[\w./\\-]*")
 SHORTEST_TOKEN: Final = 6
@@ -121,7 +113,6 @@ def _names_a_name(match: re.Match[str], value: str) -> bool:
 def _is_none(match: re.Match[str], value: str) -> bool:
     return (
         says_nothing(value)
-        or bool(_CLASS.fullmatch(value))
         # `"password": {"type": "string"}` describes one.
         or (value.isalpha() and re.match(r"\\?[\"']\s?:", _behind(match, value)) is not None)
         or is_expression(match, value)
@@ -183,7 +174,7 @@ def is_bare_key(match: re.Match[str], value: str) -> bool:
     """True for a random value behind `key`, unless it is the key of a cache, a row or a message."""
     before = match.string[max(0, match.start() - 50) : match.start()]
     return (
-        not _NOT_TO_OPEN.search(before)
+        not NOT_TO_OPEN.search(before)
         and len(value) >= KEY_VALUE_CHARS
         and looks_random(value)
         and not is_name(value)
