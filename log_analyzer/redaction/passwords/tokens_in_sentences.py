@@ -50,8 +50,8 @@ _GROUPS: Final = (
 _SESSION: Final = r"(?:session|sess|sid|sessid)(?:[ _-]?(?:id|key|token|cookie|identifier))?"
 _CODE: Final = (
     r"(?:(?:auth(?:ori[sz]ation)?|oauth2?|device|grant|login|access|one-time)[ _-]?code|"
-    r"(?<!error )(?<!status )(?<!exit )"
-    r"(?<!product )(?<!source )(?<!byte )code)"
+    r""
+    r"code)"
 )
 _ASSIGNS: Final = r"[\"'`\\\])]{0,4}\s{0,3}(?:=>|->|:=|==?|:)\s{0,3}[\"'`\\\[(]{0,4}"
 
@@ -81,8 +81,18 @@ def _is_session(match: re.Match[str], value: str) -> bool:
 
 
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def _is_code(match: re.Match[str], value: str) -> bool:
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    if _OTHER_CODE.search(before) and not is_mixed(value):
+        return False
+    return len(value) < KEY_VALUE_CHARS or _is_said(match, value)
+
+
+_OTHER_CODE: Final = re.compile(r"(?i)(?:error|status|exit|product|source|byte)\s$")
 _TELLING: Final = re.compile(
-    rf"(?i)token|secret|seed|nonce|pat|credential|license|{_KEY}[ _-]?key|verifier"
+    rf"(?i)token|secret|seed|nonce|pat|credential|license|authenticator|otp|mfa|2fa|{_KEY}[ _-]?key|verifier"
 )
 _NAMES_A_UUID: Final = re.compile(
     rf"(?i){_KEY}[ _-]key|license|(?:hec|api|access|auth|server|bot|refresh|integration)[ _-]?token"
@@ -162,7 +172,7 @@ SAID_TOKEN_RULES: Final = (
                 r"(?<![a-z])user[ _-]?code(?:\s|[\"'\\]{0,3}\s?[=:]\s?)[\"'\\]{0,3}(?P<v>"
                 r"(?-i:[A-Z0-9]{4}-?[A-Z0-9]{4}))(?!\w)"
             ),
-            accepts=lambda match, value: len(value) < 10 or _is_said(match, value),  # noqa: PLR2004
+            accepts=_is_code,
         ),
         'authorization code «0.AXkAq8Zr2LmN5vXc7b» redeemed, {"code":"«9f8e7d6c5b4a39281706»"}',
         "code: ERR_HTTP2_STREAM_CANCEL_17 error code 3f9a0c7be1d24586 code 404",
