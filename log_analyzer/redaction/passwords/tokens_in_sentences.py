@@ -49,9 +49,7 @@ _GROUPS: Final = (
 )
 _SESSION: Final = r"(?:session|sess|sid|sessid)(?:[ _-]?(?:id|key|token|cookie|identifier))?"
 _CODE: Final = (
-    r"(?:(?:auth(?:ori[sz]ation)?|oauth2?|device|grant|login|access|one-time)[ _-]?code|"
-    r""
-    r"code)"
+    r"(?:(?:auth(?:ori[sz]ation)?|oauth2?|device|grant|login|access|one-time)[ _-]?code|code)"
 )
 _ASSIGNS: Final = r"[\"'`\\\])]{0,4}\s{0,3}(?:=>|->|:=|==?|:)\s{0,3}[\"'`\\\[(]{0,4}"
 
@@ -92,7 +90,8 @@ def _is_code(match: re.Match[str], value: str) -> bool:
 
 _OTHER_CODE: Final = re.compile(r"(?i)(?:error|status|exit|product|source|byte)\s$")
 _TELLING: Final = re.compile(
-    rf"(?i)token|secret|seed|nonce|pat|credential|license|authenticator|otp|mfa|2fa|{_KEY}[ _-]?key|verifier"
+    r"(?i)token|secret|seed|nonce|pat|credential|license|authenticator|otp|mfa|2fa|verifier"
+    rf"|{_KEY}[ _-]?key"
 )
 _NAMES_A_UUID: Final = re.compile(
     rf"(?i){_KEY}[ _-]key|license|(?:hec|api|access|auth|server|bot|refresh|integration)[ _-]?token"
