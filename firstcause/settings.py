@@ -14,9 +14,9 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firstcause.api_settings import ApiSettings
+from firstcause.hot_state.settings import HotStateSettings
 from firstcause.ingest_settings import IngestSettings
 from firstcause.local_settings import LocalSettings
-from firstcause.metrics_settings import MetricsSettings
 from firstcause.search_settings import SearchSettings
 from firstcause.slack_settings import SlackSettings
 from firstcause.spark_settings import SparkSettings
@@ -31,7 +31,7 @@ class Settings(
     IngestSettings,
     ApiSettings,
     SearchSettings,
-    MetricsSettings,
+    HotStateSettings,
     SparkSettings,
     LocalSettings,
     BaseSettings,

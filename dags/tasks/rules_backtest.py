@@ -64,9 +64,7 @@ def span(params: Any) -> tuple[int, int]:
     if not start < end:
         raise AirflowFailException("From has to be before to.")
     if end - start > timedelta(days=LONGEST_DAYS):
-        raise AirflowFailException(
-            f"Windows are kept for {LONGEST_DAYS} days: ask for less."
-        )
+        raise AirflowFailException(f"Windows are kept for {LONGEST_DAYS} days: ask for less.")
     return ms_from_datetime(start), ms_from_datetime(end)
 
 

@@ -1,4 +1,4 @@
-"""The settings of where window metrics go beside Cassandra; a part of `Settings`."""
+"""The settings of the hot state; a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings
 REDIS_SCHEMES = ("redis", "rediss")
 
 
-class MetricsSettings(BaseSettings):
-    """Copies of the window metrics, each of which can be thrown away."""
+class HotStateSettings(BaseSettings):
+    """Where the hot state is."""
 
     redis_url: SecretStr | None = Field(
         default=None,
