@@ -22,14 +22,17 @@ def open_redis(url: SecretStr, timeout_seconds: float) -> Redis:
         FirstcauseError: an option of the address is none.
     """
     try:
-        return Redis.from_url(
+        redis = Redis.from_url(
             url.get_secret_value(),
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
             retry=Retry(NoBackoff(), 0),
         )
+        # Only this looks at the options; it does not connect.
+        redis.connection_pool.make_connection()
     except (ValueError, TypeError) as error:
         raise FirstcauseError(f"REDIS_URL has an option that redis-py refuses: {error}") from None
+    return redis
 
 
 def reason_of(error: RedisError | ValueError) -> str:
