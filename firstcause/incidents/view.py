@@ -8,7 +8,12 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.incidents.handling import NOT_HANDLED, Handling
-from firstcause.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.records import (
+    EarlierIncident,
+    Escalation,
+    SentMessage,
+    SimilarIncident,
+)
 from firstcause.incidents.states import Severity, Status
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
@@ -194,7 +199,8 @@ class IncidentView:
     `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
     it resolved last, by the wall clock, also after it opened again (`reopened`). `severity` is of
     the last minutes, `worst` of the time since its onset (of a resolved incident both are that).
-    `last_arrival_ms` is when its last error arrived, by the wall clock.
+    `last_arrival_ms` is when its last error arrived, by the wall clock. `similar` is filled in only
+    where somebody asks for it.
     """
 
     incident_id: UUID
@@ -215,6 +221,7 @@ class IncidentView:
     groups: tuple[ErrorGroup, ...] = ()
     error_minutes: tuple[ErrorMinute, ...] = ()
     earlier: tuple[EarlierIncident, ...] = ()
+    similar: tuple[SimilarIncident, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     handling: Handling = NOT_HANDLED
     context: IncidentContext | None = None

@@ -62,6 +62,16 @@ def redacted_incident(view: IncidentView) -> RedactedIncident:
             earlier=tuple(
                 replace(one, root_cause=clean(neutral(one.root_cause))) for one in view.earlier
             ),
+            similar=tuple(
+                replace(
+                    one,
+                    incident=replace(
+                        one.incident, root_cause=clean(neutral(one.incident.root_cause))
+                    ),
+                    shared=tuple(clean(line) for line in one.shared),
+                )
+                for one in view.similar
+            ),
             context=_context(view.context, redactor) if view.context else None,
         ),
         redactor,

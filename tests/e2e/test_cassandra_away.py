@@ -21,7 +21,8 @@ from firstcause.local.service import record_path
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
-from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
+from firstcause.streams.progress import Progress
+from spark.driver.stall_watch import StallLimits, StallWatch
 from tests.e2e.accounting import (
     Account,
     AnalyzerProcess,

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.streaming.checkpoint import committed_offsets
 from tests.e2e.accounting import (
     Account,

@@ -84,19 +84,15 @@ def errors_since(view: IncidentView, since_ms: int) -> int:
 
 
 def services(view: IncidentView, since_ms: int = 0) -> Line:
-    """The services, those with most errors first, each with its number if that is known.
-
-    Those with errors since a time alone, if the minutes since then are kept.
-    """
+    """The services, most errors first, with their numbers if known; since a time if it is kept."""
     counts = Counter[str]()
     if since_ms > view.first_ms:
         for one in view.error_minutes:
             if one.minute_ms >= since_ms - since_ms % MINUTE_MS:
                 counts[one.service_name] += one.errors
     others = () if counts else view.services
-    if not counts:
-        for group in view.groups:
-            counts[group.service_name] += group.error_count
+    for group in () if counts else view.groups:
+        counts[group.service_name] += group.error_count
     named: list[tuple[str, str]] = [(one, f" {count:,}") for one, count in counts.most_common()]
     named += [(one, "") for one in others if one not in counts]
     line: list[Span] = []
