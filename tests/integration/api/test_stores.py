@@ -5,25 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from alerting.windows import ALL_SERVICES, MINUTE_MS, WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.stores import StoreAccess
 from firstcause.access.keys import KeyFile
 from firstcause.settings import Settings
 from firstcause.storage.log_partition import shard_of
 from firstcause.storage.stored_time import ms_from_datetime
-from firstcause.storage.window_metrics import INSERT, window_row
 from log_analyzer.door import StoredIncidents
-from log_analyzer.workers.hot_state_wiring import hot_state_copier
 from tests.integration.log_analyzer.stored_incidents import put_incident
-from tests.redis_server import MISSING, find_redis, running_redis
 
 pytestmark = pytest.mark.integration
 
@@ -94,44 +88,6 @@ def test_lines_are_filtered(client: TestClient) -> None:
     assert numbers(client, level="ERROR", limit=3) == newest_first(range(0, 60, 5))
     named = [one["service_name"] for one in client.get("/services").json()["services"]]
     assert named == sorted(SERVICES)
-
-
-def test_key_figures_tell_when_the_stream_wrote(client: TestClient, session: Session) -> None:
-    told = client.get("/kpi").json()
-    assert told["source"] == "cassandra"
-    assert "age_seconds" not in told
-    session.execute(
-        "INSERT INTO window_progress (job, query_id, batch_id, watermark, updated_at) "
-        "VALUES ('window_metrics', %s, 7, %s, %s)",
-        (uuid.uuid4(), NOW, NOW),
-    )
-    # `NOW` is ten minutes ago.
-    assert client.get("/kpi").json()["age_seconds"] >= 600
-
-
-@pytest.mark.skipif(find_redis() is None, reason=MISSING)
-def test_the_hot_state_is_what_cassandra_has(
-    settings: Settings, session: Session, client: TestClient, tmp_path: Path
-) -> None:
-    start_ms = ms_from_datetime(NOW)
-    for service in ("cart", ALL_SERVICES):
-        window = WindowMetrics(
-            service, WindowKind.MINUTE, start_ms, start_ms + MINUTE_MS, events=9,
-            levels={"ERROR": 2, "INFO": 7}, buckets={5: 9}, latency_sum_ms=9.5,
-        )  # fmt: skip
-        statement = session.prepare(INSERT)
-        session.execute(statement, window_row(window))
-    with running_redis(find_redis(), tmp_path / "redis") as redis:
-        hot = settings.model_copy(update={"redis_url": SecretStr(redis.url)})
-        hot_state_copier(hot, session, "test:1").run_once()
-        stores = StoreAccess(hot, lambda opened: StoredIncidents(opened, model_configured=False))
-        with TestClient(create_app(hot, stores), base_url="http://127.0.0.1") as opened:
-            copied = opened.get("/kpi").json()
-    stored = client.get("/kpi").json()
-    assert copied["source"] == "redis"
-    assert copied["total"]["errors"] == 2
-    for name in ("total", "services", "open_alerts"):
-        assert copied[name] == stored[name]
 
 
 def test_a_line_has_its_neighbours(client: TestClient) -> None:

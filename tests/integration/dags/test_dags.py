@@ -19,9 +19,6 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from alerting.windows import WindowKind, WindowMetrics
-from firstcause.alerts.backtest import backtested
-from firstcause.alerts.rules_file import load_rules
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.evaluations.history import EvaluationHistory
 from firstcause.events.log_event import read_log_event
@@ -36,7 +33,6 @@ from firstcause.local.service import last_log_lines
 from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
-from firstcause.storage.window_metrics import INSERT, window_row
 from firstcause.streams.progress import Progress
 from root_cause.evaluation.measure import Shares
 from spark.driver.process import DriverFiles, driver_processes, stop_driver
@@ -336,36 +332,6 @@ def test_evaluate_root_cause_keeps_a_run_whose_cases_cannot_be_read(
     assert newest.total is None
     assert newest.choice.directory == str(tmp_path)
     assert "cases.json cannot be read" in newest.error
-
-
-def test_rules_backtest_lists_what_the_engine_makes(runs: DagRuns, settings: Settings) -> None:
-    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=3)
-    start_ms, minute_ms = int(start.timestamp() * 1_000), 60_000
-    with cassandra.session(settings) as session:
-        statement = session.prepare(INSERT)
-        for number in range(40):
-            errors = 100 if number >= 30 else 0
-            at_ms = start_ms + number * minute_ms
-            window = WindowMetrics(
-                "backtested", WindowKind.MINUTE, at_ms, at_ms + minute_ms,
-                events=200, levels={"ERROR": errors, "INFO": 200 - errors},
-            )  # fmt: skip
-            session.execute(statement, window_row(window))
-        session.execute(
-            "INSERT INTO services (service_name, last_heard) VALUES ('backtested', %s)", (start,)
-        )
-        rules = load_rules(runs.settings.alert_rules)
-        made = backtested(session, rules, start_ms, start_ms + 40 * minute_ms, 24 * 3_600_000)
-    expected = {str(one.alert_id) for one in made if one.rule == "error_rate"}
-    assert expected
-    end = start + timedelta(minutes=40)
-    named = {"from": start.isoformat(), "to": end.isoformat(), "rule": "error_rate"}
-    result = runs.run("rules_backtest", **named)
-    assert result["state"] == "success", result["log"][-6000:]
-    told = result["xcoms"]["list_alerts"]
-    assert {one["alert_id"] for one in told["alerts"]} == expected
-    assert told["by_rule"] == {"error_rate": len(expected)}
-    assert all(one in result["log"] for one in expected)
 
 
 def test_stream_jobs_stores_logs_and_stops_gracefully(

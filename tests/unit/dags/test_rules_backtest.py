@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from alerting.rules.engine import Engine
+from alerting.rules.model import RuleSet
 from alerting.windows import MINUTE_MS, WindowKind, WindowMetrics
-from dags.tasks.rules_backtest import LISTED, line, rule_of, span, summary
+from dags.tasks.rules_backtest import LISTED, line, list_alerts, rule_of, span, summary
 from firstcause.alerts.rules_file import load_rules
 from firstcause.settings import PROJECT_ROOT
 
@@ -81,6 +84,30 @@ def test_alerts_are_counted_and_listed() -> None:
     many = summary(alerts * LISTED)
     assert many["count"] == LISTED * len(alerts)
     assert len(many["alerts"]) == LISTED
+
+
+def test_the_task_lists_the_alerts_of_the_rule(monkeypatch, caplog) -> None:
+    @contextmanager
+    def session(_: object) -> Iterator[None]:
+        yield None
+
+    asked = []
+
+    def backtested(_: None, rules: RuleSet, start_ms: int, end_ms: int, history_ms: int) -> list:
+        asked.append((rules, start_ms, end_ms, history_ms))
+        return list(made())
+
+    monkeypatch.setattr("firstcause.storage.cassandra.session", session)
+    monkeypatch.setattr("firstcause.alerts.backtest.backtested", backtested)
+    caplog.set_level("INFO")
+    named = {"from": "1970-01-01T00:00:00Z", "to": "1970-01-02T00:00:00Z"}
+    told = list_alerts(form(**named, rule="error_rate"))
+    assert asked == [(RULES, 0, DAY_MS, 24 * 3_600_000)]
+    assert told["by_rule"] == {"error_rate": 1}
+    assert (told["rule"], told["count"]) == ("error_rate", 1)
+    (alert,) = told["alerts"]
+    assert alert["alert_id"] in caplog.text
+    assert list_alerts(form(**named))["count"] == len(made())
 
 
 def test_a_line_is_one_line_with_the_id() -> None:
