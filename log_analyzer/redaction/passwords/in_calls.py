@@ -110,7 +110,7 @@ def identified(text: str, start: int, end: int) -> Iterator[Span]:
 
 def secret_fields(text: str, start: int, end: int) -> Iterator[Span]:
     """What a Secret of Kubernetes holds, in Base64, under whatever names."""
-    for kind in _KIND.finditer(text, start, end):
+    if kind := _KIND.search(text, start, end):
         for match in _FIELD.finditer(text, kind.end(), end):
             value = match["v"]
             if len(value) % 4 == 0 and not value.isalpha() and not value.isdecimal():
