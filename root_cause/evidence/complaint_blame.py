@@ -115,9 +115,11 @@ def _blame(
             blame[min(deeper, key=lambda name: (before[name], name))] += part
         elif relays:
             spoke = _spoke_meanwhile(traces.get(event.trace_id or "", ()), event)
-            for name in spoke:
-                blame[name] += part / len(spoke)
-            if not spoke and has_peers:
+            # A word of a peer says less than its lines in the request.
+            meant = spoke or one.hinted
+            for name in meant:
+                blame[name] += part / len(meant)
+            if not meant and has_peers:
                 unknown += part
     blame[one.service_name] = 1 - unknown - math.fsum(blame.values())
     return blame

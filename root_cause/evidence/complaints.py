@@ -62,6 +62,7 @@ class Complaint:
         outside: it contains an address, and names no service.
         own_code: it holds a stack trace.
         named: how many of its lines name each other service.
+        hinted: the other services that it speaks of, if it tells of a peer and names none.
         events: its lines, in order of time.
     """
 
@@ -75,6 +76,7 @@ class Complaint:
     own_code: bool = False
     outside: bool = False
     named: Counter[str] = field(default_factory=Counter)
+    hinted: frozenset[str] = frozenset()
     events: list[LogEvent] = field(default_factory=list)
 
     @property
@@ -124,6 +126,8 @@ def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complain
                 not_reached=bool(NOT_REACHED.search(head)),
                 told=bool(TOLD.search(head)),
             )
+            if complaint.not_reached or complaint.told:
+                complaint.hinted = names.hinted(head) - {event.service_name}
         complaint.events.append(event)
         complaint.named.update(names.named(head) - {event.service_name})
         complaint.outside = complaint.outside or "://" in head

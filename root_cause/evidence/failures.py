@@ -45,6 +45,7 @@ class Control:
         keys: how many lines came of each kind of event.
         kinds: the same over all services, with the names of peers masked: one code, one complaint.
         lines: of how many lines in all.
+        unseen_lines: of how many lines what is not in `keys` was absent; never fewer than `lines`.
         early: in how many requests of the window's first part each complaint came, by key.
         early_lines: of how many lines of that part.
     """
@@ -52,6 +53,7 @@ class Control:
     keys: Mapping[str, int]
     kinds: Mapping[str, int]
     lines: float
+    unseen_lines: float = 0.0
     early: Mapping[str, int] = field(default_factory=dict)
     early_lines: int = 0
 
@@ -118,7 +120,9 @@ def _weights(
         now[kind] += one.traces
     found = []
     for one, kind in zip(complaints, kinds, strict=True):
-        nats = surprise(one.traces, lines, control.keys.get(one.key, 0), control.lines)
+        before = control.keys.get(one.key, 0)
+        of_before = control.lines if before else max(control.lines, control.unseen_lines)
+        nats = surprise(one.traces, lines, before, of_before)
         if known := control.kinds.get(kind, 0):
             of_kind = surprise(now[kind], lines, known, control.lines)
             nats = min(nats, of_kind * one.traces / now[kind])

@@ -214,7 +214,7 @@ def _failures(
         early = learn((event for event in events if event.timestamp_ms < begin_ms), ())
         control = control_of(early, names)
         # What is not there from the start is taken for as rare before the window as in it.
-        control = replace(control, lines=max(control.lines, float(lines)))
+        control = replace(control, unseen_lines=float(lines))
     traces: dict[str, list[LogEvent]] = defaultdict(list)
     for event in sorted(late, key=_when):
         if event.trace_id is not None:
