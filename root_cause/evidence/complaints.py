@@ -32,6 +32,14 @@ NOT_REACHED: Final = re.compile(
     r"\W+(?:\w+\W+)?certificate",
     re.IGNORECASE,
 )
+# What a service keeps its data in, in the words of drivers: as long as it has no name of its own, it
+# is a part of who uses it.
+RESOURCE: Final = re.compile(
+    r"\b(?:sql\w*|jdbc\w*|database|statement|quer(?:y|ies)|transaction|deadlock|lock wait|pool\w*"
+    r"|hikari\w*|disk|no space|postgres\w*|psql\w*|mysql\w*|mongo\w*|redis\w*|jedis\w*|cassandra"
+    r"|memcached?)\b",
+    re.IGNORECASE,
+)
 # An answer of another that was no good: the failure is told, not made here.
 TOLD: Final = re.compile(
     r"\b(?:status|http|code|answered|returned|error|response|with)\W{1,3}"
@@ -59,6 +67,7 @@ class Complaint:
         text: the first of them, for people; may hold anything.
         not_reached: it says that a peer was not reached or did not answer in time.
         told: it reports that a peer's answer was an error.
+        resource: it speaks of a database, a pool or a disk.
         outside: it contains an address, and names no service.
         own_code: it holds a stack trace.
         named: how many of its lines name each other service.
@@ -74,6 +83,7 @@ class Complaint:
     not_reached: bool
     told: bool
     own_code: bool = False
+    resource: bool = False
     outside: bool = False
     named: Counter[str] = field(default_factory=Counter)
     hinted: frozenset[str] = frozenset()
@@ -125,6 +135,7 @@ def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complain
                 text=head,
                 not_reached=bool(NOT_REACHED.search(head)),
                 told=bool(TOLD.search(head)),
+                resource=bool(RESOURCE.search(head)),
             )
             if complaint.not_reached or complaint.told:
                 complaint.hinted = names.hinted(head) - {event.service_name}
