@@ -32,8 +32,8 @@ NOT_REACHED: Final = re.compile(
     r"\W+(?:\w+\W+)?certificate",
     re.IGNORECASE,
 )
-# What a service keeps its data in, in the words of drivers: as long as it has no name of its own, it
-# is a part of who uses it.
+# What a service keeps its data in, in the words of drivers: without a name of its own it is a part
+# of who uses it.
 RESOURCE: Final = re.compile(
     r"\b(?:sql\w*|jdbc\w*|database|statement|quer(?:y|ies)|transaction|deadlock|lock wait|pool\w*"
     r"|hikari\w*|disk|no space|postgres\w*|psql\w*|mysql\w*|mongo\w*|redis\w*|jedis\w*|cassandra"

@@ -33,6 +33,8 @@ _LEAST_SPREAD: Final = 3
 # The window's first part is a fifth of it: a quarter of the rest.
 _LEAST_EARLY: Final = 0.25
 _LOG_IDS: Final = 3
+# A complaint that is there from the window's start may be of a fault that is older.
+_OLDER: Final = 0.5
 # What a service writes within that time, in one request, is of one failure.
 _BREATH_MS: Final = 1_000
 
@@ -45,7 +47,7 @@ class Control:
         keys: how many lines came of each kind of event.
         kinds: the same over all services, with the names of peers masked: one code, one complaint.
         lines: of how many lines in all.
-        unseen_lines: of how many lines what is not in `keys` was absent; never fewer than `lines`.
+        of_itself: it is the first part of a window that is ranked as a whole, for want of a normal.
         early: in how many requests of the window's first part each complaint came, by key.
         early_lines: of how many lines of that part.
     """
@@ -53,7 +55,7 @@ class Control:
     keys: Mapping[str, int]
     kinds: Mapping[str, int]
     lines: float
-    unseen_lines: float = 0.0
+    of_itself: bool = False
     early: Mapping[str, int] = field(default_factory=dict)
     early_lines: int = 0
 
@@ -86,9 +88,14 @@ def failure_evidence(
         names: of all services.
         lines: of the window, as `control` counts them.
     """
-    weights = _told_once(complaints, _weights(complaints, control, names, lines))
+    if control.of_itself:
+        weights, risen = _weights_of_itself(complaints, control, lines)
+    else:
+        weights, risen = _weights(complaints, control, names, lines), [1.0] * len(complaints)
+    weights = _told_once(complaints, weights)
     blames = blames_of(complaints, weights, traces)
-    onsets = _onsets(complaints, weights, blames)
+    begun = [weight * share for weight, share in zip(weights, risen, strict=True)]
+    onsets = _onsets(complaints, begun, blames)
     return [
         Piece(
             _SCALE * weight * (_OWN_CODE if one.is_own else 1) * _early(one, blame, onsets),
@@ -104,9 +111,10 @@ def failure_evidence(
                 own_code=one.own_code,
                 first_ms=one.first_ms,
                 log_ids=tuple(event.log_id for event in one.events[:_LOG_IDS]),
+                risen=share,
             ),
         )
-        for one, weight, blame in zip(complaints, weights, blames, strict=True)
+        for one, weight, blame, share in zip(complaints, weights, blames, risen, strict=True)
         if weight > 0
     ]
 
@@ -120,15 +128,36 @@ def _weights(
         now[kind] += one.traces
     found = []
     for one, kind in zip(complaints, kinds, strict=True):
-        before = control.keys.get(one.key, 0)
-        of_before = control.lines if before else max(control.lines, control.unseen_lines)
-        nats = surprise(one.traces, lines, before, of_before)
+        nats = surprise(one.traces, lines, control.keys.get(one.key, 0), control.lines)
         if known := control.kinds.get(kind, 0):
             of_kind = surprise(now[kind], lines, known, control.lines)
             nats = min(nats, of_kind * one.traces / now[kind])
         news = significance(nats / _dispersion(one)) * _begun(one, control, lines)
         found.append(one.weight * news)
     return found
+
+
+def _weights_of_itself(
+    complaints: Sequence[Complaint], control: Control, lines: int
+) -> tuple[list[float], list[float]]:
+    """The weights without a normal, and the share of each that came after the window's first part.
+
+    A complaint whose rate does not rise may be ambient, or the fault is older than the window:
+    it counts half of what it would if such complaints were rare.
+    """
+    weights, risen = [], []
+    for one in complaints:
+        early = min(one.traces, control.keys.get(one.key, 0))
+        late, of_late = one.traces - early, lines - control.lines
+        # What is not there from the start is taken for as rare before the window as in it.
+        of_early = control.lines if early else max(control.lines, of_late)
+        scatter = _dispersion(one)
+        new = significance(surprise(late, of_late, early, of_early) / scatter)
+        rare = significance(surprise(one.traces, lines, 0, lines) / scatter)
+        news = max(new, _OLDER * rare)
+        weights.append(one.weight * news)
+        risen.append(new / news if news else 0.0)
+    return weights, risen
 
 
 def _told_once(complaints: Sequence[Complaint], weights: Sequence[float]) -> list[float]:
