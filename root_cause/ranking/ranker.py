@@ -13,8 +13,9 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
+from root_cause.evidence.complaint_news import control_of, control_of_first_part
 from root_cause.evidence.complaints import complaints_of
-from root_cause.evidence.failures import Control, control_of, failure_evidence
+from root_cause.evidence.failures import failure_evidence
 from root_cause.evidence.lost_lines import Losses
 from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Piece
@@ -202,14 +203,14 @@ def _failures(
     events: Sequence[LogEvent], normal: Normal | None, names: PeerNames, begin_ms: int
 ) -> list[Piece]:
     before = [event for event in events if event.timestamp_ms < begin_ms]
-    early = {one.key: one.traces for one in complaints_of(before, names)}
-    early_lines = _lines(before)
+    first_part, early_lines = complaints_of(before, names), _lines(before)
     if normal is not None:
         ranked = [event for event in events if event.timestamp_ms >= begin_ms]
+        early = {one.key: one.traces for one in first_part}
         control = replace(control_of(normal, names), early=early, early_lines=early_lines)
     else:
         ranked = list(events)
-        control = Control(early, {}, early_lines, of_itself=True)
+        control = control_of_first_part(first_part, early_lines, names)
     traces: dict[str, list[LogEvent]] = defaultdict(list)
     for event in sorted(ranked, key=_when):
         if event.trace_id is not None:
