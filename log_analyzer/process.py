@@ -23,6 +23,7 @@ from log_analyzer import metrics
 from log_analyzer.context.gatherer import ContextGatherer
 from log_analyzer.context.store import ContextStore
 from log_analyzer.incident_history.reader import IncidentReader
+from log_analyzer.incident_history.similar_incidents import SimilarIncidents
 from log_analyzer.incidents.call_graph import CallGraphStore
 from log_analyzer.incidents.escalations import EscalationStore
 from log_analyzer.incidents.stores.board import BoardStore
@@ -133,6 +134,7 @@ class Analyzer:
                 reader=reader,
                 questioner=questioner(settings, session, reader),
                 owner=owner,
+                similar=SimilarIncidents(session, reader.opened, reader.read_alone).of,
                 changed=messaging.changed,
             )
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))

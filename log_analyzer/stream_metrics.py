@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from firstcause.streams.progress import progress_in
+
 
 class StreamCollector(Collector):
-    """Reads `JOB.progress.json` of each job in a folder at each scrape; times by one clock."""
+    """Reads the heartbeat of each job in a folder at each scrape; times by one clock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,16 +28,11 @@ class StreamCollector(Collector):
         batch = _gauge("batch_age_seconds", "Time since the last finished batch, while one is due")
         lag = _gauge("lag_messages", "Messages in Kafka beyond the last finished batch")
         now = time.time()
-        for path in sorted(self._folder.glob("*.progress.json")):
-            try:
-                told = orjson.loads(path.read_bytes())
-                job = str(told["job"])
-                heartbeat.add_metric([job], max(0.0, now - float(told["updated_at"])))
-                batch.add_metric([job], max(0.0, now - float(told["batch_finished_at"])))
-                if told.get("lag_messages") is not None:
-                    lag.add_metric([job], int(told["lag_messages"]))
-            except (FileNotFoundError, ValueError, KeyError, TypeError):
-                continue  # replaced meanwhile, or of another version: no figure beats a wrong one
+        for one in progress_in(self._folder):
+            heartbeat.add_metric([one.job], max(0.0, now - one.updated_at))
+            batch.add_metric([one.job], max(0.0, now - one.batch_finished_at))
+            if one.lag_messages is not None:
+                lag.add_metric([one.job], one.lag_messages)
         yield from (heartbeat, batch, lag)
 
 

@@ -73,9 +73,6 @@ class SearchEngine(Protocol):
             ValueError: the limit is out of its bounds.
         """
 
-    def count(self, query: Node, from_ms: int, to_ms: int) -> int:
-        """How many logs match."""
-
     def histogram(self, query: Node, from_ms: int, to_ms: int, bucket_ms: int) -> list[Bucket]:
         """Matches by time, oldest first, buckets without a match left out.
 

@@ -21,7 +21,7 @@ import psutil
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings
-from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
+from firstcause.streams.progress import Progress
 from spark.driver.process import (
     DriverFiles,
     driver_processes,
@@ -30,6 +30,7 @@ from spark.driver.process import (
     stop_driver,
 )
 from spark.driver.restart_budget import RestartBudget
+from spark.driver.stall_watch import StallLimits, StallWatch
 from spark.driver.submit import submit_command
 from spark.streaming.checkpoint import committed_offsets
 

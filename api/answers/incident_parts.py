@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -19,6 +19,9 @@ from firstcause.incidents.view import (
     Suspect,
 )
 from firstcause.storage.stored_time import datetime_from_ms
+
+# Of a line that says what two incidents share.
+SHARED_CHARS: Final = 500
 
 
 class AnalysisAnswer(BaseModel):
@@ -162,7 +165,7 @@ class SimilarAnswer(EarlierAnswer):
         return cls(
             **EarlierAnswer.of(one.incident).model_dump(),
             similarity=one.similarity,
-            shared=list(one.shared),
+            shared=[line[:SHARED_CHARS] for line in one.shared],
             is_confirmed=one.is_confirmed,
             resolved_by=one.resolved_by,
         )

@@ -25,7 +25,7 @@ from firstcause.errors import FirstcauseError
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import last_log_lines
 from firstcause.settings import PROJECT_ROOT, Settings, load_settings
-from spark.driver.heartbeat_reader import Progress, StallLimits
+from firstcause.streams.progress import Progress
 from spark.driver.process import (
     DriverFiles,
     running_driver,
@@ -33,6 +33,7 @@ from spark.driver.process import (
     stop_driver,
 )
 from spark.driver.restart_budget import RestartBudget
+from spark.driver.stall_watch import StallLimits
 from spark.driver.submit import driver_environment
 
 # A batch may be long; its end is worth waiting for when nobody is in a hurry.

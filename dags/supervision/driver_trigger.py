@@ -17,8 +17,9 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from firstcause.local.process_record import ProcessRecord
-from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch
+from firstcause.streams.progress import Progress
 from spark.driver.process import DriverFiles, refuse_elsewhere, stop_driver
+from spark.driver.stall_watch import StallLimits, StallWatch
 
 # A person who marks a run failed wants the driver gone; what it had in hand is done again.
 KILL_GRACE_SECONDS = 0.5

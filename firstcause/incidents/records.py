@@ -19,7 +19,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class EarlierIncident:
-    """An earlier incident of the same fingerprint, and what it was."""
+    """An earlier incident, and what it was; no culprit and no cause where nothing is known."""
 
     incident_id: UUID
     first_ms: int
@@ -36,7 +36,7 @@ class SimilarIncident:
     Attributes:
         incident: what it was.
         similarity: the weighted share of what either shows that both show, above 0 up to 1.
-        shared: what both show, a line each; may hold text from logs.
+        shared: what both show, a line each; holds text from logs, not cut.
         is_confirmed: people said that its analysis is right.
         resolved_by: who ended it by hand; None when it ended by itself, or lasts.
     """

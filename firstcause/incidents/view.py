@@ -8,7 +8,12 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.incidents.handling import NOT_HANDLED, Handling
-from firstcause.incidents.records import EarlierIncident, Escalation, SentMessage
+from firstcause.incidents.records import (
+    EarlierIncident,
+    Escalation,
+    SentMessage,
+    SimilarIncident,
+)
 from firstcause.incidents.states import Severity, Status
 
 # Earlier incidents of the same groups: so many are looked for, the newest first.
@@ -81,7 +86,8 @@ class Suspect:
     """A service that may be the cause, and why, as sentences with figures and log ids.
 
     `score` is the share of the failing traces that blame it; `departure` is its score against
-    normal, 0 where nothing was compared; `log_ids` are the lines that show it.
+    normal, 0 where nothing was compared; `log_ids` are the lines that show it. `in_short` is the
+    weightiest reason without figures; empty where only the traces of the incident were read.
     """
 
     service_name: str
@@ -89,6 +95,7 @@ class Suspect:
     score: float = 0.0
     log_ids: tuple[str, ...] = ()
     departure: float = 0.0
+    in_short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +199,8 @@ class IncidentView:
     `fingerprint`, `service_name` and `template` are those of its first group. `resolved_ms` is when
     it resolved last, by the wall clock, also after it opened again (`reopened`). `severity` is of
     the last minutes, `worst` of the time since its onset (of a resolved incident both are that).
-    `last_arrival_ms` is when its last error arrived, by the wall clock.
+    `last_arrival_ms` is when its last error arrived, by the wall clock. `similar` is filled in only
+    where somebody asks for it.
     """
 
     incident_id: UUID
@@ -213,6 +221,7 @@ class IncidentView:
     groups: tuple[ErrorGroup, ...] = ()
     error_minutes: tuple[ErrorMinute, ...] = ()
     earlier: tuple[EarlierIncident, ...] = ()
+    similar: tuple[SimilarIncident, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     handling: Handling = NOT_HANDLED
     context: IncidentContext | None = None

@@ -111,12 +111,14 @@ def try_(
 
 def _incident(settings: Settings, incident_id: str | None) -> tuple[IncidentView, str]:
     """The incident that was named, else the newest stored one, else the example; and its name."""
+    from dataclasses import replace
     from datetime import UTC, datetime
     from uuid import UUID
 
     from firstcause.errors import FirstcauseError
     from firstcause.storage import cassandra
     from log_analyzer.incident_history.reader import IncidentReader
+    from log_analyzer.incident_history.similar_incidents import SimilarIncidents
     from log_analyzer.prompting.example_incident import example_incident
 
     try:
@@ -130,6 +132,9 @@ def _incident(settings: Settings, incident_id: str | None) -> tuple[IncidentView
                 view = reader.read(wanted)
             else:
                 view = next(reader.since(datetime(1970, 1, 1, tzinfo=UTC)), None)
+            if view is not None:
+                similar = SimilarIncidents(session, reader.opened, reader.read_alone)
+                view = replace(view, similar=similar.of(view))
     except FirstcauseError:
         if wanted is not None:
             raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import structlog
 from cassandra.cluster import Session
 
 from firstcause.incidents.view import IncidentContext
-from firstcause.storage.cassandra import prepare_all
+from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.context.schedule import Gathers
 
@@ -31,6 +32,21 @@ _CQL: Final = {
     "state": "UPDATE context_gathers SET state = ? WHERE incident_id = ? IF gathers = ?",
 }
 _CONTEXT: Final = pydantic.TypeAdapter(IncidentContext)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _ContextPath:
+    """Of a context its causal path alone; whatever else the JSON has is passed over."""
+
+    ranking: _Path | None = None
+
+
+_CONTEXT_PATH: Final = pydantic.TypeAdapter(_ContextPath)
 
 _log = structlog.get_logger()
 
@@ -51,6 +67,12 @@ class ContextStore:
         if row is None or row.body is None:
             return None
         return decoded(row.version, row.body, incident)
+
+    def paths(self, incidents: Sequence[UUID]) -> list[tuple[str, ...]]:
+        """The causal path of each incident, in their order; empty where none is known."""
+        keys = [(one,) for one in incidents]
+        found = rows_of_each(self._session, self._statements["read"], keys)
+        return [path_in(rows[0].version, rows[0].body) if rows else () for rows in found]
 
     def write(self, incident: UUID, context: IncidentContext) -> None:
         """Stores a context in the place of the one before; safe to repeat."""
@@ -84,6 +106,17 @@ class ContextStore:
 def encoded(context: IncidentContext) -> str:
     """A context as the JSON of `VERSION`."""
     return orjson.dumps(context).decode()
+
+
+def path_in(version: int | None, body: str | None) -> tuple[str, ...]:
+    """The causal path of what `encoded` wrote; empty for any other text, and without a path."""
+    if version != VERSION or body is None:
+        return ()
+    try:
+        ranking = _CONTEXT_PATH.validate_json(body).ranking
+    except pydantic.ValidationError:
+        return ()
+    return ranking.path if ranking else ()
 
 
 def decoded(version: int | None, body: str, incident: UUID) -> IncidentContext | None:

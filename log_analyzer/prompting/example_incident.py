@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from firstcause.derived_ids import derived_id
-from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.records import EarlierIncident, SimilarIncident
 from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
@@ -45,6 +45,7 @@ def example_incident() -> IncidentView:
         )
 
     evidence = tuple(map(error, range(ERRORS)))
+    sale = _earlier(1, "The connection pool of payment was too small for the sale.")
     pool = ContextLog(
         log_id=_log_id("pool"),
         timestamp_ms=START_MS - 4_000,
@@ -79,14 +80,13 @@ def example_incident() -> IncidentView:
             )
             for service, template in (("payment", payment), ("order", order))
         ),
-        earlier=(
-            EarlierIncident(
-                incident_id=UUID(int=1),
-                first_ms=START_MS - 86_400_000,
-                last_ms=START_MS - 86_000_000,
-                culprit_service="payment",
-                root_cause="The connection pool of payment was too small for the sale.",
-                confidence="likely",
+        earlier=(sale, _earlier(2, "A query of payment held all connections.")),
+        similar=(
+            SimilarIncident(
+                sale,
+                0.75,
+                (f"same errors: payment: {payment}", "same codes: POOL-1"),
+                is_confirmed=True,
             ),
         ),
         context=IncidentContext(
@@ -123,6 +123,14 @@ def example_incident() -> IncidentView:
                 RateChange("payment", "WARN", "Connection pool: <*> of <*> in use", 0.2, 31.0),
             ),
         ),
+    )
+
+
+def _earlier(days: int, root_cause: str) -> EarlierIncident:
+    """The incident of so many days before, of a few minutes."""
+    first_ms = START_MS - days * 86_400_000
+    return EarlierIncident(
+        UUID(int=days), first_ms, first_ms + 400_000, "payment", root_cause, "likely"
     )
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
+from firstcause.incidents.records import EarlierIncident
 from firstcause.incidents.view import (
     ContextLog,
     Evidence,
@@ -33,6 +34,7 @@ REASONS: Final = 4
 # A name is never cut shorter, so that it can be told from others.
 SHORTEST_CHARS: Final = 64
 EARLIER: Final = 3
+SIMILAR: Final = 3
 # A secret that begins in what is kept also ends in what is looked at.
 LOOKED_AT_CHARS: Final = 4_000
 
@@ -130,8 +132,18 @@ class PromptVariables:
             "parent_span_id": self._id(one.parent_span_id),
         }
 
+    def _earlier(self, one: EarlierIncident) -> dict[str, Value]:
+        return {
+            "last_seen": _time(one.last_ms),
+            "culprit_service": self._line(one.culprit_service),
+            "root_cause": self._line(neutral(one.root_cause), MESSAGE_CHARS),
+            "confidence": self._line(one.confidence),
+        }
+
     def _values(self) -> dict[str, Value]:
         view, context = self._view, self._context
+        similar = self._some(view.similar, SIMILAR)
+        told = {one.incident.incident_id for one in similar}
         return {
             "incident": {
                 "title": self._line(view.title),
@@ -187,13 +199,17 @@ class PromptVariables:
                 }
                 for one in self._some(context.rate_changes, CONTEXT_LINES)
             ],
-            "earlier": [
+            "similar": [
                 {
-                    "last_seen": _time(one.last_ms),
-                    "culprit_service": self._line(one.culprit_service),
-                    "root_cause": self._line(neutral(one.root_cause), MESSAGE_CHARS),
-                    "confidence": self._line(one.confidence),
+                    **self._earlier(one.incident),
+                    "similarity": one.similarity,
+                    "shared": [self._line(line, MESSAGE_CHARS) for line in one.shared],
+                    "is_confirmed": one.is_confirmed,
                 }
+                for one in similar
+            ],
+            "earlier": [
+                {**self._earlier(one), "is_similar": one.incident_id in told}
                 for one in self._some(view.earlier, EARLIER)
             ],
             # Random, so that no log line can hold it.

@@ -62,6 +62,16 @@ def redacted_incident(view: IncidentView) -> RedactedIncident:
             earlier=tuple(
                 replace(one, root_cause=clean(neutral(one.root_cause))) for one in view.earlier
             ),
+            similar=tuple(
+                replace(
+                    one,
+                    incident=replace(
+                        one.incident, root_cause=clean(neutral(one.incident.root_cause))
+                    ),
+                    shared=tuple(clean(line) for line in one.shared),
+                )
+                for one in view.similar
+            ),
             context=_context(view.context, redactor) if view.context else None,
         ),
         redactor,
@@ -103,7 +113,10 @@ def _context(context: IncidentContext, redactor: Redactor) -> IncidentContext:
         return redactor.redact(visible(text), TEXT_CHARS)
 
     def reasoned(suspects: tuple[Suspect, ...]) -> tuple[Suspect, ...]:
-        return tuple(replace(one, reasons=tuple(map(clean, one.reasons))) for one in suspects)
+        return tuple(
+            replace(one, reasons=tuple(map(clean, one.reasons)), in_short=clean(one.in_short))
+            for one in suspects
+        )
 
     ranking = context.ranking
     return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -11,7 +12,6 @@ from firstcause.incidents.view import IncidentView
 # More than half of what either shows, by weight, is shown by both.
 LEAST_SIMILARITY: Final = 0.5
 SHOWN: Final = 3
-TEXT_CHARS: Final = 160
 
 # What is said tells more than who says it: services take part in many kinds of incidents.
 _WEIGHTS: Final = {"templates": 3.0, "codes": 2.0, "path": 2.0, "services": 1.0}
@@ -34,15 +34,43 @@ class Traits:
     codes: frozenset[str]
 
 
-def traits_of(view: IncidentView) -> Traits:
-    """The traits of an incident."""
-    ranking = view.context.ranking if view.context else None
+def traits(
+    groups: Iterable[tuple[str, str]],
+    services: Iterable[str],
+    path: Sequence[str],
+    codes: Iterable[str | None],
+) -> Traits:
+    """The traits of an incident.
+
+    Args:
+        groups: service and template of its errors.
+        services: those that fail in it.
+        path: services from its culprit to the last that complains; empty if not known.
+        codes: of its evidence, None where an error has none.
+    """
     return Traits(
-        templates=frozenset((one.service_name, one.template) for one in view.groups),
-        services=frozenset(view.services),
-        path=frozenset(pairwise(ranking.path)) if ranking else frozenset(),
-        codes=frozenset(one.error_code for one in view.evidence if one.error_code),
+        templates=frozenset(groups),
+        services=frozenset(services),
+        path=frozenset(pairwise(path)),
+        codes=frozenset(one for one in codes if one),
     )
+
+
+def traits_of(view: IncidentView) -> Traits:
+    """The traits of an incident that was read whole."""
+    ranking = view.context.ranking if view.context else None
+    return traits(
+        [(one.service_name, one.template) for one in view.groups],
+        view.services,
+        ranking.path if ranking else (),
+        [one.error_code for one in view.evidence],
+    )
+
+
+def nearness(first_error: tuple[str, str], mine: Traits) -> int:
+    """How near another incident may be by its first error's service and template, 0 to 2."""
+    service_name, template = first_error
+    return (template in {text for _, text in mine.templates}) + (service_name in mine.services)
 
 
 def similarity(one: Traits, other: Traits) -> float:
@@ -60,7 +88,7 @@ def similarity(one: Traits, other: Traits) -> float:
 
 
 def shared(one: Traits, other: Traits) -> tuple[str, ...]:
-    """What both show, a line a kind of trait."""
+    """What both show, a line a kind of trait; text from logs is not cut, nor redacted."""
     errors, steps = one.templates & other.templates, one.path & other.path
     lines = (
         ("errors", sorted(f"{service}: {text}" for service, text in errors)),
@@ -72,6 +100,6 @@ def shared(one: Traits, other: Traits) -> tuple[str, ...]:
 
 
 def _some(texts: list[str]) -> str:
-    told = "; ".join(text[:TEXT_CHARS] for text in texts[:SHOWN])
+    told = "; ".join(texts[:SHOWN])
     more = len(texts) - SHOWN
     return f"{told} and {more} more" if more > 0 else told

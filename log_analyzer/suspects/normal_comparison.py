@@ -110,6 +110,7 @@ def suspect_of(found: ranker.Suspect) -> Suspect:
         reasons=tuple(map(_sentence, told)),
         log_ids=tuple(log_ids)[:LOG_IDS_KEPT],
         departure=round(found.score, 2),
+        in_short=told[0].short if told else "",
     )
 
 

@@ -84,12 +84,15 @@ class _TraceReader:
         return found
 
 
-def incidents_of(events: Sequence[LogEvent], graph: CallGraph) -> tuple[RecordedIncident, ...]:
+def incidents_of(
+    events: Sequence[LogEvent], graph: CallGraph, miner: TemplateMiner | None = None
+) -> tuple[RecordedIncident, ...]:
     """The final incidents of the errors among some events, oldest first.
 
     Args:
         events: of any level, in any order.
         graph: the calls that are known from before.
+        miner: knows the templates of before, and learns; a new one without it.
     """
     errors = sorted(
         (one for one in events if one.is_error), key=lambda one: (one.timestamp_ms, one.log_id)
@@ -111,7 +114,7 @@ def incidents_of(events: Sequence[LogEvent], graph: CallGraph) -> tuple[Recorded
         clock_ms=lambda: now[0],
         monotonic=lambda: now[0] / 1_000,
     )
-    miner = TemplateMiner()
+    miner = miner or TemplateMiner()
     offset = 0
     reader = _TraceReader(events)
     for batch in _batches(errors):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from firstcause.events.log_event import LogEvent
+from firstcause.incidents.view import NormalRanking
 from firstcause.normal.composed_normal_store import LearnedNormal
 from log_analyzer.context.selection import choose_traces, with_evidence
 from log_analyzer.incidents.call_graph import CallGraph
@@ -37,6 +38,17 @@ def suspects_of(
     read = [traces[one] for one in choose_traces(incident.evidence) if one in traces]
     found = with_evidence(read, incident.evidence)
     by_traces = rank_suspects(found, incident.groups, CallGraph(calls_of(found)))
+    ranking = ranking_of(incident, incidents, events, normal)
+    return tuple(one.service_name for one in joined_suspects(ranking, by_traces))
+
+
+def ranking_of(
+    incident: RecordedIncident,
+    incidents: Sequence[RecordedIncident],
+    events: Sequence[LogEvent],
+    normal: Normal,
+) -> NormalRanking | None:
+    """What the comparison with normal says of an incident at last; arguments as `suspects_of`."""
     window = window_around(incident.first_ms)
     inside = tuple(one for one in events if window.start_ms <= one.timestamp_ms < window.end_ms)
     ended_ms = max(one.timestamp_ms for one in events) + 60_000
@@ -46,7 +58,7 @@ def suspects_of(
         if one.incident_id != incident.incident_id
         for log_id in one.log_ids
     }
-    ranking = ranked(
+    return ranked(
         without_others(LogReading(inside, whole=True), others),
         (),
         LearnedNormal(normal, "recorded", ended_ms),
@@ -54,4 +66,3 @@ def suspects_of(
         incident.first_ms,
         ended_ms,
     )
-    return tuple(one.service_name for one in joined_suspects(ranking, by_traces))

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from firstcause.incidents.records import SimilarIncident
 from firstcause.incidents.view import Analysis, IncidentView
 from firstcause.storage.cassandra import AWAY
 from log_analyzer import metrics
@@ -48,6 +50,7 @@ class AnalysisWorker:
         reader: IncidentReader,
         questioner: Questioner,
         owner: str,
+        similar: Callable[[IncidentView], tuple[SimilarIncident, ...]] = lambda _: (),
         changed: Callable[[UUID], None] = lambda _: None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -55,6 +58,7 @@ class AnalysisWorker:
         self._outbox = outbox
         self._reader = reader
         self._questioner = questioner
+        self._similar = similar
         self._owner = owner
         self._changed = changed
         self._clock_ms = clock_ms
@@ -108,7 +112,8 @@ class AnalysisWorker:
     def _ask(self, view: IncidentView, state: str) -> None:
         incident = view.incident_id
         try:
-            reply = self._questioner.ask(view, state)
+            asked = replace(view, similar=self._similar(view))
+            reply = self._questioner.ask(asked, state)
             self._keep(view, reply)
         except AWAY as error:
             self._look_at_ms[incident] = self._clock_ms() + RETRY_MS

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import orjson
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from alerting.pipeline import JobReading, Reading
 from firstcause.kafka.consumer_settings import consumer_settings
 from firstcause.settings import Settings
+from firstcause.streams.progress import Progress, progress_in
 from log_analyzer.workers.letter_count import LetterCount
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -109,24 +109,15 @@ class PipelineReader:
 
 def jobs_of(folder: Path) -> list[JobReading]:
     """The streaming jobs with a heartbeat in a folder; what is no heartbeat is left out."""
-    found = []
-    for path in sorted(folder.glob("*.progress.json")):
-        try:
-            told = orjson.loads(path.read_bytes())
-            job, lag = str(told["job"]), told.get("lag_messages")
-            if told.get("stopped"):
-                found.append(JobReading(job, None, None, None, is_stopped=True))
-                continue
-            found.append(
-                JobReading(
-                    job=job,
-                    heartbeat_ms=int(float(told["updated_at"]) * 1_000),
-                    progress_ms=int(float(told["batch_finished_at"]) * 1_000)
-                    if told["trigger_active"]
-                    else None,
-                    lag=None if lag is None else int(lag),
-                )
-            )
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            continue  # replaced meanwhile, or of another version
-    return found
+    return [_job(one) for one in progress_in(folder)]
+
+
+def _job(told: Progress) -> JobReading:
+    if told.is_stopped:
+        return JobReading(told.job, None, None, None, is_stopped=True)
+    return JobReading(
+        job=told.job,
+        heartbeat_ms=int(told.updated_at * 1_000),
+        progress_ms=int(told.batch_finished_at * 1_000) if told.trigger_active else None,
+        lag=told.lag_messages,
+    )

@@ -1,4 +1,4 @@
-"""Renders pieces of evidence as sentences with figures. Pure."""
+"""Renders pieces of evidence as sentences: in full with figures, and in short without. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ _LEAST_WEIGHT: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a service is suspected: one sentence, and the log ids and traces that show it."""
+    """Why a service is suspected.
+
+    Attributes:
+        sentence: in full, with figures.
+        short: what is different, without figures, for the first screen of a message.
+        log_ids, trace_ids: what shows it.
+    """
 
     sentence: str
+    short: str
     log_ids: tuple[str, ...]
     trace_ids: tuple[str, ...] = ()
 
@@ -32,19 +39,22 @@ def reasons(suspect: Suspect) -> tuple[Reason, ...]:
     for piece in suspect.pieces:
         if len(told) == _SHOWN or (told and piece.weight < _LEAST_WEIGHT):
             break
-        reason = _reason(piece, suspect.since_ms)
+        reason = _reason(piece, suspect)
         told.setdefault(reason.sentence, reason)
     return tuple(told.values())
 
 
-def _reason(piece: Piece, since_ms: int) -> Reason:
+def _reason(piece: Piece, suspect: Suspect) -> Reason:
     finding = piece.finding
-    since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%H:%M:%S")
+    since = _clock(suspect.since_ms)
     if isinstance(finding, Failure):
-        return Reason(_failure(finding), finding.log_ids)
+        short = _failure_in_short(finding, suspect.service_name)
+        return Reason(_failure(finding), short, finding.log_ids)
     if isinstance(finding, Slowness):
-        return Reason(_slowness(finding, since), finding.log_ids, finding.trace_ids)
-    return Reason(_deviation(finding, since), finding.log_ids)
+        sentence, short = _slowness(finding, since), _slowness_in_short(finding)
+        return Reason(sentence, short, finding.log_ids, finding.trace_ids)
+    short = f"Since {since} {label(finding.expected)} is missing"
+    return Reason(_deviation(finding, since), short, finding.log_ids)
 
 
 def _deviation(finding: Deviation, since: str) -> str:
@@ -60,7 +70,7 @@ def _deviation(finding: Deviation, since: str) -> str:
 
 def _failure(finding: Failure) -> str:
     lines = f"{finding.count:,} times" if finding.count > 1 else "once"
-    since = datetime.fromtimestamp(finding.first_ms / 1000, UTC).strftime("%H:%M:%S")
+    since = _clock(finding.first_ms)
     usual = f"normal knows it from {finding.before:,} lines" if finding.before else "it is new"
     stack = ", with a stack trace of its code" if finding.own_code else ""
     said = _short(" ".join(finding.text.split()))
@@ -68,6 +78,16 @@ def _failure(finding: Failure) -> str:
         f"{finding.service_name} says {finding.level} `{said}` {lines} since {since}{stack}; "
         f"{usual}."
     )
+
+
+def _failure_in_short(finding: Failure, suspected: str) -> str:
+    """Who logs it; an error of another service counts because it blames the suspect."""
+    since, who = _clock(finding.first_ms), finding.service_name
+    if who != suspected:
+        return f"The errors of {who} since {since} lead to it"
+    kind = "this error" if finding.before else "a new error"
+    own = ", with a stack trace of its own code" if finding.own_code else ""
+    return f"{who} logs {kind} since {since}{own}"
 
 
 def _slowness(finding: Slowness, since: str) -> str:
@@ -83,6 +103,17 @@ def _slowness(finding: Slowness, since: str) -> str:
         f"{_time(finding.limit_ms)} in {finding.slow_now:.0%} of {finding.now:,} cases, typically "
         f"{_time(finding.typical_ms)} (before: {finding.slow_normal:.0%} of {finding.normal:,})."
     )
+
+
+def _slowness_in_short(finding: Slowness) -> str:
+    key = finding.key
+    if key.stretch == Stretch.NET:
+        what = f"The way from {key.one} to {key.other}"
+    elif key.stretch == Stretch.SELF:
+        what = f"{key.one}'s own work"
+    else:
+        what = f"The way from {service_of(key.one)} to {service_of(key.other)}"
+    return f"{what} takes {_time(finding.typical_ms)}, usually up to {_time(finding.usual_ms)}"
 
 
 def label(key: str) -> str:
@@ -102,6 +133,10 @@ def _is_event(key: str) -> bool:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LABEL_CHARS else f"{text[: _LABEL_CHARS - 1]}…"
+
+
+def _clock(moment_ms: int) -> str:
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime("%H:%M:%S")
 
 
 def _percent(part: int, whole: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands import patterns
+from search.commands import patterns, rebuild
 from search.commands.times import typed_times
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of search to the program."""
     app.command()(search)
     app.command("search-indexer")(search_indexer)
+    app.command("search-rebuild")(rebuild.search_rebuild)
     app.add_typer(patterns.app, name="patterns")
 
 

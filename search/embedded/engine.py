@@ -69,14 +69,6 @@ class EmbeddedEngine:
                 return SearchPage(tuple(found[:limit]), f"{last.timestamp_ms}.{last.log_id}")
         return SearchPage(tuple(found))
 
-    def count(self, query: Node, from_ms: int, to_ms: int) -> int:
-        """As the protocol says."""
-        wanted = _in_time(translated(query), from_ms, to_ms)
-        answers: Iterator[Any] = (
-            searcher.search(wanted, limit=1) for searcher in self._searchers(query, from_ms, to_ms)
-        )
-        return sum(int(answer.count) for answer in answers)
-
     def histogram(self, query: Node, from_ms: int, to_ms: int, bucket_ms: int) -> list[Bucket]:
         """As the protocol says."""
         if bucket_ms < 1 or (to_ms - from_ms) // bucket_ms > MAX_BUCKETS:

@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 from firstcause.settings import Settings
+from firstcause.streams.progress import SUFFIX
 
 
 def progress_path(settings: Settings, job: str) -> Path:
     """The progress file of a job."""
-    return settings.checkpoints_dir / f"{job}.progress.json"
+    return settings.checkpoints_dir / f"{job}{SUFFIX}"
 
 
 class ProgressFile:

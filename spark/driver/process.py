@@ -24,7 +24,7 @@ from firstcause.local.daemons.java import LATE_OPTIMIZATION
 from firstcause.local.process_record import ProcessRecord, launch
 from firstcause.local.service import set_large_log_aside
 from firstcause.settings import PROJECT_ROOT, Settings
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.driver.heartbeat_writer import progress_path
 
 DRIVER_MARK: Final = "FIRSTCAUSE_DRIVER"

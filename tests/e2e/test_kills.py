@@ -6,6 +6,7 @@ crashes fall before, between and after the writes whose order matters.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from firstcause.events.log_event import UnreadableLogEvent, read_log_event
 from firstcause.settings import Settings
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.streaming.checkpoint import committed_offsets
 from tests.e2e.accounting import (
     Account,
@@ -37,7 +38,8 @@ from tests.streaming_driver import StoreDriver, Supervisor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
-SEED = 20261
+# Another round by hand: `KILL_SEED=7 pytest tests/e2e/test_kills.py`.
+SEED = int(os.environ.get("KILL_SEED", "20261"))
 RATE, SECONDS = 2_250.0, 45.0
 PROGRESS_SECONDS = 400.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,13 +29,15 @@ class Webhooks:
     """`answers` are given one after the other, 200 when none is left: a status, a status with a
 
     location, or `hang` and `drop`, which take the request and say nothing. Requests with a
-    `webhook-id` of `refused` are answered with 400, whenever they come.
+    `webhook-id` of `refused` are answered with 400, whenever they come. `taken` counts the
+    `webhook-id` of requests that were answered with success.
     """
 
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     answers: deque[int | tuple[int, str] | str] = field(default_factory=deque)
     refused: set[str] = field(default_factory=set)
+    taken: Counter[str] = field(default_factory=Counter)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -67,6 +69,8 @@ def serving() -> Iterator[Webhooks]:
                 self.send_header("Location", location)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            if status < 300:
+                own.taken[headers.get("webhook-id", "")] += 1
 
         def log_message(self, *_: object) -> None:
             pass

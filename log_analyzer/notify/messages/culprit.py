@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from firstcause.incidents.view import Analysis, ContextLog, Evidence, IncidentView
+from firstcause.incidents.view import Analysis, ContextLog, Evidence, IncidentView, Suspect
 from log_analyzer.notify.messages.content import (
     Code,
     Part,
@@ -19,7 +19,6 @@ from log_analyzer.notify.messages.told import Told
 from log_analyzer.notify.messages.wording import first_sentence, named_as
 from log_analyzer.report.sections import suspect_names
 from log_analyzer.suspects.onset import onset_ms
-from root_cause.explanation.in_short import in_short, logs_in
 
 REASON_CHARS: Final = 220
 LINE_CHARS: Final = 180
@@ -94,12 +93,11 @@ def _reason(view: IncidentView, analysis: Analysis, blamed: str) -> list[Span]:
     if analysis.source == "mistral":
         return []
     known = view.context.suspects if view.context else ()
-    reasons = [why for one in known if one.service_name == blamed for why in one.reasons]
-    # What another service logs of it is no reason to a reader who does not see that line.
-    why = next((one for one in reasons if one.strip() and logs_in(one) in (None, blamed)), "")
+    suspected = next((one for one in known if one.service_name == blamed), Suspect(blamed, ()))
+    why = suspected.in_short or next((one for one in suspected.reasons if one.strip()), "")
     if line is not None and not why:
         return ["That line is its own"]
-    why = in_short(first_sentence(why or analysis.root_cause)).replace("<*>", "…")
+    why = first_sentence(why or analysis.root_cause).replace("<*>", "…")
     return [Quoted(_without_brackets(why), REASON_CHARS)] if why.strip() else []
 
 

@@ -63,7 +63,7 @@ def facts(view: IncidentView) -> list[Part]:
         head += [f" in {duration(view.last_ms - onset)}, the last at ", Moment(view.last_ms, False)]
     else:
         head += [f", {rate(_now(view))} now"]
-    lines: list[Iterable[Span]] = [head, [Strong("Where:"), " ", *services(view)]]
+    lines: list[Iterable[Span]] = [head, [Strong("Where:"), " ", *services(view, onset)]]
     if not is_same_onset(onset, view.first_ms) and errors < view.error_count:
         before = view.error_count - errors
         span_ms = max(MINUTE_MS, onset - view.first_ms)
@@ -83,13 +83,18 @@ def errors_since(view: IncidentView, since_ms: int) -> int:
     return min(view.error_count, found) or view.error_count
 
 
-def services(view: IncidentView) -> Line:
-    """The services, those with most errors first, each with its number if that is known."""
+def services(view: IncidentView, since_ms: int = 0) -> Line:
+    """The services, most errors first, with their numbers if known; since a time if it is kept."""
     counts = Counter[str]()
-    for group in view.groups:
+    if since_ms > view.first_ms:
+        for one in view.error_minutes:
+            if one.minute_ms >= since_ms - since_ms % MINUTE_MS:
+                counts[one.service_name] += one.errors
+    others = () if counts else view.services
+    for group in () if counts else view.groups:
         counts[group.service_name] += group.error_count
     named: list[tuple[str, str]] = [(one, f" {count:,}") for one, count in counts.most_common()]
-    named += [(one, "") for one in view.services if one not in counts]
+    named += [(one, "") for one in others if one not in counts]
     line: list[Span] = []
     for service, count in named[:SERVICES_SHOWN]:
         line += [" · "] if line else []

@@ -33,8 +33,8 @@ from firstcause.local.service import last_log_lines
 from firstcause.normal.composed_normal_store import ComposedNormalStore
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra
+from firstcause.streams.progress import Progress
 from root_cause.evaluation.measure import Shares
-from spark.driver.heartbeat_reader import Progress
 from spark.driver.process import DriverFiles, driver_processes, stop_driver
 from spark.driver.submit import STREAM_JOBS
 from tests.integration.dags.airflow_runs import DagRuns, without_inherited_airflow
@@ -96,7 +96,7 @@ RATE_JOBS = """
 import pendulum
 from airflow.sdk import dag
 from dags.supervision.driver_operator import StreamingDriverOperator
-from spark.driver.heartbeat_reader import StallLimits
+from spark.driver.stall_watch import StallLimits
 from spark.driver.restart_budget import RestartBudget
 
 @dag(schedule=None, start_date=pendulum.datetime(2025, 1, 1, tz="UTC"))

@@ -18,7 +18,7 @@ from firstcause.local.daemons.airflow_pools import BATCH_POOL, BATCH_SLOTS
 from firstcause.local.process_record import ProcessRecord
 from firstcause.local.service import record_path
 from firstcause.storage.migrations import migrate
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.driver.process import DriverFiles, driver_processes, stop_driver
 from tests.installation import Installation
 

@@ -38,7 +38,7 @@ from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
 from firstcause.storage import cassandra, log_history
 from firstcause.storage.migrations import migrate
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.records.log_events import SHARDS
 from tests.command_line import firstcause
 from tests.e2e.accounting import dead_letters, end_offsets, source_position

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark.driver.heartbeat_reader import Progress, StallLimits, StallWatch, is_stalled
+from firstcause.streams.progress import Progress
 from spark.driver.heartbeat_writer import ProgressFile
+from spark.driver.stall_watch import StallLimits, StallWatch, is_stalled
 
 LIMITS = StallLimits(startup_seconds=120, heartbeat_seconds=30, batch_seconds=300)
 STARTED = 1_000.0

@@ -12,7 +12,7 @@ from cassandra.cluster import NoHostAvailable
 
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
-from spark.driver.heartbeat_reader import Progress
+from firstcause.streams.progress import Progress
 from spark.driver.heartbeat_writer import progress_path
 from spark.streaming import job_run
 from spark.streaming.checkpoint import UnusableCheckpoint

@@ -19,7 +19,6 @@ from log_analyzer.report.deterministic import deterministic_report
 from log_analyzer.suspects.normal_comparison import joined_suspects, ranked
 from log_analyzer.suspects.window import window_around
 from log_analyzer.suspects.window_logs import LogReading
-from root_cause.explanation.in_short import in_short
 from root_cause.normal.learner import learn
 from tests.unit.log_analyzer.notify.test_message import a_view
 from tests.unit.log_analyzer.suspects.test_trace_suspects import groups
@@ -119,28 +118,3 @@ def test_a_line_that_the_headline_tells_is_told_once(logged: str) -> None:
     line = dataclasses.replace(view.evidence[0], message=logged)
     text = "\n".join(first_screen(dataclasses.replace(view, evidence=(line,), first_ms=0)))
     assert text.count(logged) == (logged != "Payment 7 failed")
-
-
-@pytest.mark.parametrize(
-    ("sentence", "short"),
-    [
-        (
-            "From `a <*>` in cart to `b` in stock it usually takes up to 11 ms; since 13:00:05 "
-            "it takes more than 43 ms in 89% of 9 cases, typically 1.4 s (before: 0% of 145).",
-            "The way from cart to stock takes 1.4 s, usually up to 11 ms",
-        ),
-        (
-            "After `a` in cart, `b` in stock followed in 100% of 135 cases; since 13:00:10 it is "
-            "missing in 7 of 11, and ERROR `c` in stock follows in 7.",
-            "Since 13:00:10 `b` in stock is missing",
-        ),
-        (
-            "stock says ERROR `no` 7 times since 13:00:15, with a stack trace of its code; "
-            "it is new.",
-            "stock logs a new error since 13:00:15, with a stack trace of its own code",
-        ),
-        ("It waits for the bank.", "It waits for the bank."),
-    ],
-)
-def test_a_reason_in_short_has_no_shares(sentence: str, short: str) -> None:
-    assert in_short(sentence) == short

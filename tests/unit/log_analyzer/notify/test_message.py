@@ -330,8 +330,11 @@ def test_a_burst_tells_of_itself_and_of_what_was_there_before() -> None:
     """An error each ten minutes for two hours, then 600 in a minute."""
     first = START_MS - START_MS % 60_000
     burst = first + 120 * 60_000
-    minutes = [ErrorMinute("order", first + n * 600_000, 1) for n in range(12)]
+    minutes = [ErrorMinute("stock", first + n * 600_000, 1) for n in range(12)]
+    older = ErrorGroup(uuid.UUID(int=1), "stock", "No stock", 12, first, burst)
     view = a_view(
+        groups=(older, ErrorGroup(uuid.UUID(int=2), "order", "No order", 600, first, burst)),
+        services=("order", "stock"),
         error_minutes=(*minutes, ErrorMinute("order", burst, 600)),
         evidence=(),
         error_count=612,
@@ -345,6 +348,8 @@ def test_a_burst_tells_of_itself_and_of_what_was_there_before() -> None:
     ]
     assert shown.startswith(f"*600 errors* since <!date^{burst // 1_000}^")
     assert "600 a minute now" in shown
+    # Of the burst alone, as the count above it.
+    assert "*Where:* order 600\n" in shown
     assert "Before that 12 errors, 6 an hour, since " in shown
     assert ": 600 errors, " in render_notice(view, deterministic_report(view, "n")).text
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from firstcause.incidents.view import ContextLog, IncidentView, Suspect
 from firstcause.settings import Settings
+from firstcause.text.event_time import iso
 from log_analyzer.commands.prompts import app
 from log_analyzer.prompting.answer_schema import MAX_INPUT_TOKENS, MAX_PROMPT_TOKENS
 from log_analyzer.prompting.example_incident import example_incident
@@ -120,6 +121,14 @@ def test_hostile_text_stays_between_the_fences_wherever_it_stands(line) -> None:
             dataclasses.replace(view.evidence[0], message=text, error_code=text, trace_id=text),
         ),
         earlier=tuple(dataclasses.replace(one, root_cause=text) for one in view.earlier),
+        similar=tuple(
+            dataclasses.replace(
+                one,
+                incident=dataclasses.replace(one.incident, root_cause=text, culprit_service=text),
+                shared=(text, text),
+            )
+            for one in view.similar
+        ),
         context=dataclasses.replace(
             view.context, suspects=(Suspect(text, (text,)),), trace_logs=(log,), logs_before=(log,)
         ),
@@ -151,8 +160,26 @@ def test_what_the_context_says_is_in_the_prompt_and_its_log_ids_may_be_cited() -
 def test_a_placeholder_of_an_earlier_incident_is_none_of_this_one() -> None:
     view = example_incident()
     earlier = dataclasses.replace(view.earlier[0], root_cause="<EMAIL_1> had it wrong.")
-    prompt = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, earlier=(earlier,)))
-    assert "<EMAIL> had it wrong." in prompt.text
+    [similar] = view.similar
+    alike = dataclasses.replace(similar, incident=earlier)
+    for changed in ({"earlier": (earlier,), "similar": ()}, {"similar": (alike,)}):
+        prompt = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, **changed))
+        assert "<EMAIL> had it wrong." in prompt.text
+
+
+def test_similar_incidents_are_told_once_and_what_both_show() -> None:
+    view = example_incident()
+    text = PromptTemplates(DEFAULTS_DIR).render(view).text
+    [similar] = view.similar
+    assert text.count(similar.incident.root_cause) == 1
+    assert f"(likely, confirmed by people): {similar.incident.root_cause}" in text
+    assert "\n  same codes: POOL-1\n" in text
+    # The other earlier one shows other things.
+    _, other = view.earlier
+    assert f"the same errors:\n{iso(other.last_ms)} payment (likely): {other.root_cause}" in text
+    without = PromptTemplates(DEFAULTS_DIR).render(dataclasses.replace(view, similar=())).text
+    assert "show the same things" not in without
+    assert without.count(similar.incident.root_cause) == 1
 
 
 def run(monkeypatch, folder: Path, *arguments: str):

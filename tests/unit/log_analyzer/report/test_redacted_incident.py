@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firstcause.events.log_event import LogEvent
-from firstcause.incidents.records import EarlierIncident
+from firstcause.incidents.records import EarlierIncident, SimilarIncident
 from firstcause.incidents.view import (
     ContextLog,
     ErrorGroup,
@@ -39,13 +39,15 @@ def everywhere(text: str) -> IncidentView:
     view = a_view()
     one = view.evidence[0]
     suspect = Suspect(view.service_name, (f"it says: {text}",), log_ids=(FIRST_ID,))
+    earlier = EarlierIncident(view.fingerprint, 0, 1, "payment", text, "likely")
     return replace(
         view,
         title=text,
         template=text,
         evidence=tuple(replace(each, message=text, error_code=text) for each in view.evidence),
         groups=(ErrorGroup(view.incident_id, "payment", text, 3, 0, 0),),
-        earlier=(EarlierIncident(view.fingerprint, 0, 1, "payment", text, "likely"),),
+        earlier=(earlier,),
+        similar=(SimilarIncident(earlier, 0.75, (f"same errors: payment: {text}", text)),),
         context=IncidentContext(
             gathered_ms=1,
             suspects=(suspect,),

@@ -80,7 +80,8 @@ def test_while_kafka_is_away_the_analyzer_is_still_one_of_the_jobs(tmp_path: Pat
 
 
 def test_heartbeats_are_read_and_what_is_none_is_left_out(tmp_path: Path) -> None:
-    beat = {"job": "store_logs", "updated_at": 12.5, "batch_finished_at": 10.0, "lag_messages": 7}
+    beat = {"pid": 1, "job": "store_logs", "batch_id": 3, "updated_at": 12.5}
+    beat |= {"batch_finished_at": 10.0, "lag_messages": 7}
     for name, active in (("a", True), ("b", False)):
         content = json.dumps({**beat, "trigger_active": active})
         (tmp_path / f"{name}.progress.json").write_text(content)

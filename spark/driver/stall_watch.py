@@ -1,4 +1,4 @@
-"""Reads the heartbeat of a streaming driver, and decides when the driver has stalled.
+"""Decides from its heartbeats when a streaming driver has stalled.
 
 A live process is no proof of progress. The driver writes its progress file once a second
 (`spark.driver.heartbeat_writer`); whoever supervises it reads the file as `Progress` and asks
@@ -8,57 +8,9 @@ A live process is no proof of progress. The driver writes its progress file once
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import orjson
 
 from firstcause.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One heartbeat. All times are seconds since the epoch, by the driver's clock.
-
-    Attributes:
-        pid: the Python process that drives the stream.
-        job: name of the job, such as `store_logs`.
-        batch_id: the last finished batch; -1 before the first.
-        batch_finished_at: when that batch finished; before the first, when the driver began.
-        trigger_active: a batch is being worked on.
-        updated_at: when this heartbeat was written.
-        fatal_error: set once, when no restart can mend what stopped the driver: one line for
-            people that says what to do. A supervisor then fails at once.
-    """
-
-    pid: int
-    job: str
-    batch_id: int
-    batch_finished_at: float
-    trigger_active: bool
-    updated_at: float
-    fatal_error: str | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Progress | None:
-        """The heartbeat in `path`; None when there is none, or when it is no heartbeat.
-
-        A broken file is treated like a missing one: the next heartbeat replaces it within a
-        second; if none does, the driver has stalled.
-        """
-        try:
-            fields = orjson.loads(path.read_bytes())
-            fatal_error = fields.get("fatal_error")
-            return cls(
-                pid=int(fields["pid"]),
-                job=str(fields["job"]),
-                batch_id=int(fields["batch_id"]),
-                batch_finished_at=float(fields["batch_finished_at"]),
-                trigger_active=bool(fields["trigger_active"]),
-                updated_at=float(fields["updated_at"]),
-                fatal_error=None if fatal_error is None else str(fatal_error),
-            )
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+from firstcause.streams.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

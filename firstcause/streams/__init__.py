@@ -1,0 +1,1 @@
+"""What the drivers of the Spark streaming jobs tell of themselves."""
