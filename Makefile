@@ -35,6 +35,7 @@ demo: ## Everything from nothing to an incident. INPUT=FILE replays that file; K
 test: ## All tests, two at a time (real services on their own ports). ARGS=... goes to pytest
 	@$(MAKE) -j 2 install-dev jars
 	@$(MAKE) prometheus || echo 'Tests that need Prometheus are skipped.'
+	@$(MAKE) redis || echo 'Tests that need Redis are skipped.'
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder tests)
 
 .PHONY: lint
@@ -79,7 +80,7 @@ licences: install-dev ## Write docs/licences.md: the licence of each package and
 .PHONY: clean
 clean: ## Stop the services; remove the environment, the jars and all caches. The data stays
 	@if [ -x $(BIN)/firstcause ]; then $(BIN)/firstcause down; fi
-	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) $(JARS_DIR)/debian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
+	@rm -rf $(VENV) $(JAR_PROFILES:%=$(JARS_DIR)/%) $(JARS_DIR)/debian $(JARS_DIR)/redis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
 
 # --- set-up -----------------------------------------------------------------------------------
 
@@ -100,14 +101,21 @@ jars: $(JARS)
 prometheus: $(JARS_DIR)/debian/.complete ## Fetch Prometheus and Alertmanager from Debian's packages, beside the jars
 	@:
 
-$(JARS_DIR)/debian/.complete:
-	$(say) 'Prometheus and Alertmanager'
-	@command -v apt-get >/dev/null || { echo 'No apt-get here: put prometheus, promtool, alertmanager and amtool on the PATH instead.' >&2; exit 1; }
+.PHONY: redis
+redis: $(JARS_DIR)/redis/.complete ## Fetch Redis from Debian's packages, beside the jars, for tests
+	@:
+
+$(JARS_DIR)/debian/.complete: PACKAGES := prometheus prometheus-alertmanager
+$(JARS_DIR)/redis/.complete: PACKAGES := redis-server redis-tools libjemalloc2 liblzf1
+
+$(JARS_DIR)/debian/.complete $(JARS_DIR)/redis/.complete:
+	$(say) '$(PACKAGES)'
+	@command -v apt-get >/dev/null || { echo 'No apt-get here: put the programs of $(PACKAGES) on the PATH instead.' >&2; exit 1; }
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
 	@cd $(@D)/packages; asked='-o Acquire::Retries=0 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10'; \
-	fetch() { apt-get download -q $$asked prometheus prometheus-alertmanager; }; \
+	fetch() { apt-get download -q $$asked $(PACKAGES); }; \
 	{ fetch || { apt-get update -qq $$asked && fetch; }; } </dev/null >../fetch.log 2>&1 \
-	  || { tail -n 3 ../fetch.log; echo 'Debian does not give prometheus and prometheus-alertmanager.' >&2; exit 1; }
+	  || { tail -n 3 ../fetch.log; echo 'Debian does not give $(PACKAGES).' >&2; exit 1; }
 	@for package in $(@D)/packages/*.deb; do dpkg-deb -x "$$package" $(@D); done; rm -rf $(@D)/packages; touch $@
 
 # What must be there before Python is. Each lack is one line with what mends it; on Debian as

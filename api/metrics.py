@@ -21,4 +21,9 @@ ALERTS: Final = Counter(
     "Alerts that came by webhook, by what became of them",
     ["outcome"],
 )
+KEY_FIGURES: Final = Counter(
+    "firstcause_api_key_figures",
+    "Answers of /kpi and /services, by where they were read: redis (hot state) or cassandra",
+    ["source"],
+)
 TAILS: Final = Gauge("firstcause_api_tails", "Live tails that are open now")

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firstcause.api_settings import ApiSettings
+from firstcause.hot_state.settings import HotStateSettings
 from firstcause.ingest_settings import IngestSettings
 from firstcause.local_settings import LocalSettings
 from firstcause.search_settings import SearchSettings
@@ -30,6 +31,7 @@ class Settings(
     IngestSettings,
     ApiSettings,
     SearchSettings,
+    HotStateSettings,
     SparkSettings,
     LocalSettings,
     BaseSettings,
@@ -45,6 +47,8 @@ class Settings(
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
+        # What does not fit may be a secret.
+        hide_input_in_errors=True,
     )
 
     firstcause_home: Path = Field(

@@ -77,6 +77,9 @@ STORE_AWAY = Gauge(
     "firstcause_analyzer_store_away",
     "1 while Cassandra does not take writes, or has not answered since the start",
 )
+HOT_STATE_AWAY = Gauge(
+    "firstcause_hot_state_away", "1 while the hot state cannot be written to Redis (REDIS_URL)"
+)
 MESSAGES_PENDING = Gauge(
     "firstcause_slack_messages_pending", "Incident messages that have not reached Slack yet"
 )

@@ -43,6 +43,7 @@ from log_analyzer.worker_passes import run_passes
 from log_analyzer.workers.alert_wiring import alert_workers
 from log_analyzer.workers.analysis import AnalysisWorker
 from log_analyzer.workers.context import ContextWorker
+from log_analyzer.workers.hot_state_wiring import hot_state_copier
 
 ALIVE_SECONDS: Final = 60.0
 JOIN_SECONDS: Final = 10.0
@@ -53,7 +54,8 @@ _log = structlog.get_logger()
 class Analyzer:
     """Consumer loop in the calling thread; all else in threads of their own.
 
-    These are: messages, replies in their threads, buttons, context, analysis, alerts, objectives.
+    These are: messages, replies in their threads, buttons, context, analysis, alerts, objectives,
+    the copy of the newest window metrics to Redis.
     They share nothing but Cassandra and a hint that an incident has changed, so that any of them
     may be killed at any moment.
     """
@@ -140,6 +142,9 @@ class Analyzer:
             self._start("analysis", partial(run_passes, "analysis", analysis.run_once))
         for name, alerts in alert_workers(settings, session).items():
             self._start(name, partial(run_passes, name, alerts.run_once))
+        hot_state = hot_state_copier(settings, session, owner)
+        if hot_state is not None:
+            self._start("hot_state", partial(run_passes, "hot_state", hot_state.run_once))
         self._start("webhooks", webhook_consumer(settings).run)
         graphs, complaints = CallGraphStore(session), TraceComplaints(session)
         tracker = IncidentTracker(

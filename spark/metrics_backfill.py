@@ -21,9 +21,9 @@ import structlog
 
 from alerting.windows import HOUR_MS, MINUTE_MS
 from firstcause.settings import Settings
-from firstcause.storage.window_metrics import marked_minutes
+from firstcause.storage.window_metrics import WindowHistory, marked_minutes
 from root_cause.quiet_hours.quiet_stretches import TimeRange
-from spark.driver.process import BACKFILL_JOB, WINDOWS_JOB
+from spark.driver.process import BACKFILL_JOB
 from spark.records.stored_partitions import DIRECT_JOIN
 from spark.records.time_range import parse_range
 from spark.session import build_session
@@ -52,7 +52,7 @@ def backfill(settings: Settings, ranges: Sequence[TimeRange], hours: float) -> d
         }
         marked = marked_minutes(session, now_ms - int(hours * HOUR_MS), now_ms)
         asked = named or {at_ms for _, at_ms in marked}
-        due = settled(asked, store.progress(WINDOWS_JOB), now_ms)
+        due = settled(asked, WindowHistory(session).progress(), now_ms)
         healed = Healed()
         if due:
             spark = build_session(settings, BACKFILL_JOB, {**DIRECT_JOIN, **SESSION_OPTIONS})

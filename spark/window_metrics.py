@@ -55,7 +55,7 @@ def watch_until_stopped(settings: Settings, stop: threading.Event) -> None:
             def add_batch(events: DataFrame, batch_id: int) -> None:
                 add(events, batch_id)
                 watermark = watermark_ms(checkpoint, batch_id) or 0
-                store.write_progress(JOB, query_id(checkpoint), batch_id, watermark)
+                store.write_progress(query_id(checkpoint), batch_id, watermark)
 
             def start() -> StreamingQuery:
                 check_cassandra(cql)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -90,6 +91,8 @@ class Services(BaseModel):
     """All services, by name."""
 
     services: list[Service]
+    source: Literal["redis", "cassandra"] = Field(description="redis: the hot state")
+    age_seconds: float = Field(description="Of the copy in Redis; 0 of Cassandra")
 
 
 def log_line(row: LogRow) -> LogLine:

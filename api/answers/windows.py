@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -41,6 +41,14 @@ class Kpi(BaseModel):
     window: WindowKind = Field(description="The windows that were added up")
     total: Measures | None = Field(default=None, description="Absent: nothing was measured")
     services: list[ServiceMeasures] = Field(description="Those with most errors first")
+    open_alerts: dict[str, int] = Field(
+        description="Live alerts that last now, by service; of those that began within a day"
+    )
+    source: Literal["redis", "cassandra"] = Field(description="redis: the hot state")
+    age_seconds: float | None = Field(
+        default=None,
+        description="Since the stream had written windows last; absent: it never has",
+    )
 
 
 class WindowAnswer(Measures):

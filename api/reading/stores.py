@@ -19,6 +19,8 @@ from firstcause.alerts.objective_statuses import ObjectiveStatusStore
 from firstcause.alerts.store import AlertStore
 from firstcause.alerts.topic import AlertTopic
 from firstcause.errors import FirstcauseError
+from firstcause.hot_state.connection import open_redis
+from firstcause.hot_state.reader import TIMEOUT_SECONDS, HotStateReader
 from firstcause.incidents.door import IncidentDoor
 from firstcause.settings import Settings
 from firstcause.storage import cassandra
@@ -47,6 +49,7 @@ class Stores:
     windows: WindowHistory
     objectives: ObjectiveStatusStore
     incidents: IncidentDoor
+    hot: HotStateReader | None = None
 
     def found(
         self,
@@ -64,11 +67,17 @@ class Stores:
 
 
 class StoreAccess:
-    """Gives the stores to the threads that read; the first one connects."""
+    """Gives the stores to the threads that read; the first one connects.
+
+    Raises:
+        FirstcauseError: an option of `REDIS_URL` is none.
+    """
 
     def __init__(self, settings: Settings, make_incidents: MakeIncidents) -> None:
         self._settings = settings
         self._make_incidents = make_incidents
+        url = settings.redis_url
+        self._hot = None if url is None else HotStateReader(open_redis(url, TIMEOUT_SECONDS))
         self._lock = threading.Lock()
         self._stores: Stores | None = None
         self._kafka_lock = threading.Lock()
@@ -106,6 +115,7 @@ class StoreAccess:
             windows=WindowHistory(session),
             objectives=ObjectiveStatusStore(session),
             incidents=self._make_incidents(session),
+            hot=self._hot,
         )
 
     def send_alerts(self, messages: Sequence[Mapping[str, Any]]) -> None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from alerting.windows import ALL_SERVICES, WindowKind, WindowMetrics, added_up
 from api.guard.problems import Problem
 from firstcause.storage.stored_time import ms_from_datetime
-from firstcause.storage.window_metrics import WindowHistory
 
 # A partition is a day of a service; so many windows come back at the most.
 PARTITIONS_MAX: Final = 1_500
 WINDOWS_MAX: Final = 20_000
 # Of more time the windows of five minutes are added up.
 _FINE: Final = timedelta(hours=2)
+
+
+class Windows(Protocol):
+    """Where windows are read."""
+
+    def between(
+        self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int
+    ) -> Iterable[WindowMetrics]:
+        """The windows of a service that start in [start_ms, end_ms), oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def kind_for(start: datetime, end: datetime) -> WindowKind:
 
 
 def sums(
-    history: WindowHistory, services: Sequence[str], asked: WindowTime, step: Callable[[], None]
+    history: Windows, services: Sequence[str], asked: WindowTime, step: Callable[[], None]
 ) -> tuple[WindowMetrics | None, list[WindowMetrics]]:
     """What was measured in a time: of all services together, and of each that logged in it.
 
@@ -61,7 +69,7 @@ def sums(
 
 
 def series(
-    history: WindowHistory, services: Sequence[str], asked: WindowTime, step: Callable[[], None]
+    history: Windows, services: Sequence[str], asked: WindowTime, step: Callable[[], None]
 ) -> dict[str, list[WindowMetrics]]:
     """The windows of services, oldest first. Blocks, raises as the other."""
     _check(len(services), asked)
@@ -76,7 +84,7 @@ def series(
 
 
 def _sum(
-    history: WindowHistory, service: str, asked: WindowTime, step: Callable[[], None]
+    history: Windows, service: str, asked: WindowTime, step: Callable[[], None]
 ) -> WindowMetrics | None:
     rows = _windows(history, service, asked, step)
     if not rows:
@@ -85,7 +93,7 @@ def _sum(
 
 
 def _windows(
-    history: WindowHistory, service: str, asked: WindowTime, step: Callable[[], None]
+    history: Windows, service: str, asked: WindowTime, step: Callable[[], None]
 ) -> list[WindowMetrics]:
     step()
     return list(history.between(service, asked.kind, asked.start_ms, asked.end_ms))

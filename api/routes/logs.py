@@ -23,6 +23,7 @@ from api.answers.traces import TraceAnswer, trace_answer
 from api.guard.load import Deadline
 from api.guard.problems import Problem
 from api.reading.cursor import Position
+from api.reading.key_figures import last_heard
 from api.reading.logs import LogFilter
 from api.reading.paging import TypedTime, paged
 from api.reading.search import query_of
@@ -49,9 +50,13 @@ routes = APIRouter(tags=["logs"], dependencies=list(READS), responses=REFUSALS)
 @routes.get("/services")
 async def services(request: Request) -> Services:
     """Which services exist, and when each was last heard."""
-    heard = await context_of(request).read(lambda stores, _: stores.logs.services())
+    heard = await context_of(request).read(lambda stores, _: last_heard(stores))
     return Services(
-        services=[Service(service_name=name, last_heard=at) for name, at in sorted(heard.items())]
+        services=[
+            Service(service_name=name, last_heard=at) for name, at in sorted(heard.found.items())
+        ],
+        source=heard.source,
+        age_seconds=heard.age_seconds or 0.0,
     )
 
 

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request
 from alerting.windows import WindowKind
 from api.answers.windows import Kpi, Series, measures, service_measures, service_series
 from api.guard.load import Deadline
+from api.reading.key_figures import key_figures
 from api.reading.stores import Stores
 from api.reading.times import time_range
-from api.reading.windows import WindowTime, kind_for, series, sums
+from api.reading.windows import WindowTime, kind_for, series
 from api.routes.context import READS, REFUSALS, context_of
 from api.routes.logs import Name, Time
 
@@ -32,9 +33,9 @@ async def kpi(
     since, until = time_range(start, end, DEFAULT_SPAN)
     asked = WindowTime(kind_for(since, until), since, until)
 
-    def read(stores: Stores, deadline: Deadline) -> Kpi:
-        names = list(dict.fromkeys(service)) or sorted(stores.logs.services())
-        total, each = sums(stores.windows, names, asked, deadline.check)
+    def answer(stores: Stores, deadline: Deadline) -> Kpi:
+        read = key_figures(stores, list(dict.fromkeys(service)), asked, deadline.check)
+        total, each = read.found.total, read.found.each
         found = sorted(each, key=lambda one: (-one.errors, -one.events, one.service_name))
         return Kpi(
             start=since,
@@ -42,9 +43,12 @@ async def kpi(
             window=asked.kind,
             total=None if total is None else measures(total),
             services=[service_measures(one) for one in found],
+            open_alerts=dict(read.found.open_alerts),
+            source=read.source,
+            age_seconds=read.age_seconds,
         )
 
-    return await context_of(request).read(read)
+    return await context_of(request).read(answer)
 
 
 @routes.get("/series", response_model_exclude_none=True)

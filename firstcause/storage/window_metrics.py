@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cassandra.cluster import Session
 from cassandra.query import UNSET_VALUE, PreparedStatement
@@ -12,6 +12,8 @@ from alerting.windows import HOUR_MS, WindowKind, WindowMetrics
 from firstcause.storage.cassandra import rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, days_between, ms_from_datetime
 
+# The row of `window_progress`.
+PROGRESS: Final = "window_metrics"
 COLUMNS: Final = (
     "service_name",
     "kind",
@@ -92,6 +94,13 @@ def read_window(row: Any) -> WindowMetrics:
     )
 
 
+class StreamProgress(NamedTuple):
+    """How far the stream is: its watermark, and when it wrote windows last; ms since the epoch."""
+
+    watermark_ms: int
+    written_ms: int
+
+
 class WindowHistory:
     """Reads stored windows; blocks, and raises the driver's errors."""
 
@@ -101,6 +110,16 @@ class WindowHistory:
             "SELECT * FROM window_metrics WHERE service_name = ? AND kind = ? AND day = ? "
             "AND window_start >= ? AND window_start < ?"
         )
+        self._progress: PreparedStatement = session.prepare(
+            "SELECT watermark, updated_at FROM window_progress WHERE job = ?"
+        )
+
+    def progress(self) -> StreamProgress | None:
+        """How far the stream of window metrics is; None before its first batch."""
+        row = self._session.execute(self._progress, (PROGRESS,)).one()
+        if row is None:
+            return None
+        return StreamProgress(ms_from_datetime(row.watermark), ms_from_datetime(row.updated_at))
 
     def between(
         self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int

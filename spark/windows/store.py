@@ -16,7 +16,7 @@ from alerting.cells.cell import CellKey, Measures
 from alerting.windows import HOUR_MS, WindowMetrics
 from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import datetime_from_ms, ms_from_datetime
-from firstcause.storage.window_metrics import INSERT, window_row
+from firstcause.storage.window_metrics import INSERT, PROGRESS, window_row
 
 _WRITES_AT_ONCE: Final = 64
 _SUMS: Final = (
@@ -49,7 +49,6 @@ _CQL: Final = {
     "batch_id, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
     "write_progress": "INSERT INTO window_progress (job, query_id, batch_id, watermark, "
     "updated_at) VALUES (?, ?, ?, ?, ?)",
-    "read_progress": "SELECT * FROM window_progress WHERE job = ?",
 }
 
 
@@ -139,18 +138,11 @@ class WindowStore:
             ),
         )
 
-    def write_progress(self, job: str, query_id: UUID, batch_id: int, watermark_ms: int) -> None:
+    def write_progress(self, query_id: UUID, batch_id: int, watermark_ms: int) -> None:
         """Says how far the stream is."""
         watermark = datetime_from_ms(watermark_ms)
-        values = (job, query_id, batch_id, watermark, datetime.now(UTC))
+        values = (PROGRESS, query_id, batch_id, watermark, datetime.now(UTC))
         self._session.execute(self._statements["write_progress"], values)
-
-    def progress(self, job: str) -> tuple[int, int] | None:
-        """Its watermark, and when it said so, both ms since the epoch; None before the first."""
-        row = self._session.execute(self._statements["read_progress"], (job,)).one()
-        if row is None:
-            return None
-        return ms_from_datetime(row.watermark), ms_from_datetime(row.updated_at)
 
     def _write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> int:
         statement, count = self._statements[name], 0

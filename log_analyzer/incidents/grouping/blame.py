@@ -25,19 +25,37 @@ class Blame:
         self._votes = votes
         self._around = around
 
-    def complained_of(self, one: Failing) -> Iterator[tuple[str, bool]]:
-        """The resources and services that its errors name, or the service that its traces blame.
+    def resources_of(self, one: Failing) -> Iterator[str]:
+        """What its errors name and no service is: hosts, databases, queues."""
+        return (each for each in one.names if each not in self._around.services)
 
-        With each, whether this is sure: a single trace is not, where no error names the service.
-        """
+    def complained_of(self, one: Failing) -> Iterator[str]:
+        """The service that its traces blame; where none or one does, those that its errors name."""
+        peer = self.peer_of(one)
+        if peer is not None:
+            # Where traces complain of another service, that goes before words.
+            yield peer
+        else:
+            yield from self._around.named_by(one)
+
+    def odd_complaint(self, one: Failing) -> str | None:
+        """The other service that a single trace blames, where no more were read; None without."""
         name, count, total = self._blamed(one)
-        is_told = name != one.service_name and 2 * count >= total
-        if is_told and count:
-            yield name, count >= LEAST_BLAMES
-        yield from ((name, True) for name in one.names if name not in self._around.services)
-        # Where traces complain of another service, that goes before words.
-        if not is_told or count < LEAST_BLAMES:
-            yield from ((name, True) for name in self._around.named_by(one))
+        is_odd = name != one.service_name and 2 * count >= total and 0 < count < LEAST_BLAMES
+        return name if is_odd else None
+
+    def peer_of(self, one: Failing) -> str | None:
+        """The other service that most of its traces blame; None if they blame none, or too few."""
+        name, count, total = self._blamed(one)
+        if name == one.service_name or count < LEAST_BLAMES or 2 * count < total:
+            return None
+        return name
+
+    def is_apart(self, peer: str | None, other: str | None) -> bool:
+        """True for two services of which neither calls the other, directly or through others."""
+        if peer is None or other is None or peer == other:
+            return False
+        return other not in self._around.reach(peer) and peer not in self._around.reach(other)
 
     def _blamed(self, one: Failing) -> tuple[str, int, int]:
         """The service that most of its traces blame, how many of them do, and of how many.

@@ -5,11 +5,13 @@ Some ties are between equals. In others one episode surfaces from another: it is
 - **Trace**: the failing episodes of a trace surface from its leaves (`trace_votes`).
 - **Call**: a caller surfaces from a callee if both began to fail within `NEAR_ONSET_MS`, and one of
   them has no traces.
-- **Name**: episodes are equals if their errors name the same service or resource, or if one names
-  the service of the other.
-- **Words**: episodes of several services with the same template are equals if they begin together.
+- **Name**: episodes are equals if their errors name the same service or resource, if their traces
+  blame the same service, or if one names the service of the other (`name_ties`).
+- **Words**: episodes are equals if several services say the same together, or if one service says
+  the same of itself or of several others (`same_words`).
 - **Service**: episodes of one service are equals if they begin at once. Near each other is enough
   if the same episode surfaces from both, or if others surface from one and the other has no traces.
+  Not if their traces blame different services (`common_beginning`).
 - **Alert**: an alert belongs to one episode of its service (`alert_owner`); it has no other tie.
 
 An episode surfaces from one origin only: a gateway that two faults reach stays with its first one
@@ -18,7 +20,6 @@ and does not tie them. All times are event times.
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,17 +30,14 @@ from uuid import UUID
 from log_analyzer.episodes.trace_links import TracePattern
 from log_analyzer.incidents.grouping.alert_owner import AlertOwners, in_order
 from log_analyzer.incidents.grouping.blame import Blame
+from log_analyzer.incidents.grouping.common_beginning import NEAR_ONSET_MS, begun_together
+from log_analyzer.incidents.grouping.name_ties import NameTies
+from log_analyzer.incidents.grouping.same_words import ties_of_words
 from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
-from log_analyzer.incidents.grouping.wording import but_one_word, word_count
 
-NEAR_ONSET_MS: Final = 60_000
-NAMED_ONSET_MS: Final = 120_000
-TOGETHER_MS: Final = 30_000
 AT_ONCE_MS: Final = 5_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
-# Words that are no variable: fewer say nothing by being the same.
-LEAST_WORDS: Final = 3
 
 
 class Origin(NamedTuple):
@@ -71,6 +69,7 @@ class Ties:
         self._around = Surroundings((*self._by_service, *links.services), links.calls)
         self._votes = votes_of(self._by_id, links.patterns, self._around)
         self._blame = Blame(self._by_id, self._votes, self._around)
+        self._named = NameTies(self._by_service, self._votes, self._blame)
 
     def origins(self) -> Iterator[tuple[UUID, list[Origin]]]:
         """Episodes that surface from others, the earliest first, each with its likely origins."""
@@ -86,9 +85,8 @@ class Ties:
             for one in self._episodes
             if self._votes.is_root(one.episode_id) and self._owners.owner_of(one) is None
         ]
-        yield from self._of_names(roots)
-        yield from self._of_words(roots)
-        yield from self._of_own_words(roots)
+        yield from self._named.ties(roots)
+        yield from ties_of_words(roots, self._blame)
         yield from self._of_services(roots)
         yield from self._of_alerts()
 
@@ -139,29 +137,6 @@ class Ties:
         at = bisect_left(episodes, moment_ms, key=lambda each: each.opened_ms)
         return episodes[max(0, at - 1) : at + 1]
 
-    def _of_names(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
-        naming: dict[str, list[Failing]] = defaultdict(list)
-        unsure: dict[str, list[Failing]] = defaultdict(list)
-        for one in roots:
-            for name, is_sure in self._blame.complained_of(one):
-                (naming if is_sure else unsure)[name].append(one)
-        own = {id(one) for one in roots}
-        for name, episodes in naming.items():
-            marked = [(one, True) for one in (*episodes, *unsure[name])]
-            marked += [
-                (one, False)
-                for one in self._by_service.get(name, ())
-                if id(one) in own and self._may_fail(one)
-            ]
-            marked.sort(key=lambda item: (item[0].opened_ms, item[0].episode_id))
-            last: dict[bool, Failing] = {}
-            for one, names in marked:
-                for others_name in (True, False) if names else (True,):
-                    other = last.get(others_name)
-                    if other is not None and one.opened_ms - other.opened_ms <= NAMED_ONSET_MS:
-                        yield other.episode_id, one.episode_id
-                last[names] = one
-
     def _of_alerts(self) -> Iterator[tuple[UUID, UUID]]:
         for one in self._episodes:
             other = self._owners.owner_of(one)
@@ -173,27 +148,6 @@ class Ties:
 
     def _has_traces(self, one: Failing) -> bool:
         return one.episode_id in self._votes.origins
-
-    def _may_fail(self, one: Failing) -> bool:
-        """True unless traces show that nobody else minds its errors."""
-        return one.episode_id in self._votes.spread or not self._has_traces(one)
-
-    def _of_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
-        saying: dict[str, list[Failing]] = defaultdict(list)
-        for one in roots:
-            saying[one.template].append(one)
-        for template, episodes in saying.items():
-            if word_count(template) >= LEAST_WORDS:
-                yield from _chained(episodes, TOGETHER_MS)
-
-    def _of_own_words(self, roots: Iterable[Failing]) -> Iterator[tuple[UUID, UUID]]:
-        alike: dict[tuple[str, tuple[int, int, int]], list[Failing]] = defaultdict(list)
-        for one in roots:
-            if self._blame.is_on_itself(one) and word_count(one.template) > 1:
-                for key in but_one_word(one.template):
-                    alike[one.service_name, key].append(one)
-        for episodes in alike.values():
-            yield from _chained(episodes, NEAR_ONSET_MS)
 
     def _of_services(self, roots: Sequence[Failing]) -> Iterator[tuple[UUID, UUID]]:
         found: dict[tuple[str, UUID | None], list[Failing]] = defaultdict(list)
@@ -222,11 +176,5 @@ class Ties:
             for key in above.get(one.episode_id, ()):
                 found[one.service_name, key].append(one)
         for (_, surface), episodes in found.items():
-            yield from _chained(episodes, AT_ONCE_MS if surface is None else NEAR_ONSET_MS)
-
-
-def _chained(episodes: Sequence[Failing], window_ms: int) -> Iterator[tuple[UUID, UUID]]:
-    """Neighbours in time that began within a window of each other."""
-    for one, other in itertools.pairwise(episodes):
-        if other.opened_ms - one.opened_ms <= window_ms:
-            yield one.episode_id, other.episode_id
+            window_ms = AT_ONCE_MS if surface is None else NEAR_ONSET_MS
+            yield from begun_together(episodes, window_ms, self._blame)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
+from typing import Final
+
+_NO_EDGE: Final = re.compile(r"[\w.-]*\w")
 
 
 def word_count(template: str) -> int:
     """How many words of a template are no variable."""
     return sum(word[0].isalpha() for word in template.split())
+
+
+def without_names(template: str, names: Set[str]) -> str:
+    """A template with `<name>` for each word that is one of some names, whatever stands at it."""
+    words = template.split()
+    for at, word in enumerate(words):
+        bare = _NO_EDGE.search(word)
+        if bare is not None and not names.isdisjoint({bare.group(), bare.group().lower()}):
+            words[at] = word.replace(bare.group(), "<name>", 1)
+    return " ".join(words)
 
 
 def but_one_word(template: str) -> list[tuple[int, int, int]]:

@@ -5,19 +5,39 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import schemathesis
 from cassandra.cluster import Session
+from confluent_kafka import Consumer
+from hypothesis import HealthCheck, given
+from hypothesis import settings as example_settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi import checks
 from starlette.testclient import TestClient
 
+from alerting.windows import WindowKind, WindowMetrics
 from api.app import create_app
 from api.reading.stores import StoreAccess
 from firstcause.access.keys import KeyFile
+from firstcause.alerts.store import AlertStore
+from firstcause.events.log_event import LogEvent
 from firstcause.settings import Settings
+from firstcause.storage.log_history import LogHistory
 from firstcause.storage.log_partition import shard_of
 from firstcause.storage.stored_time import ms_from_datetime
+from firstcause.storage.window_metrics import INSERT, window_row
 from log_analyzer.door import StoredIncidents
+from log_analyzer.incidents.escalations import ConsumedEscalation, EscalationStore
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.rebuild import rebuild
+from search.embedded.writer import HourWriters
+from search.patterns.counter import CountKey, PatternChanges, TemplateSeen
+from search.patterns.store import PatternStore
+from search.query.parser import parse
 from tests.integration.log_analyzer.stored_incidents import put_incident
+from tests.unit.api.test_alerts import an_alert
 
 pytestmark = pytest.mark.integration
 
@@ -30,8 +50,13 @@ SERVICES = ("cart", "order", 'it\'s "quoted"; DROP TABLE logs')
 def client(settings: Settings, session: Session) -> Iterator[TestClient]:
     for number in range(60):
         put_log(session, number)
-    stores = StoreAccess(settings, lambda opened: StoredIncidents(opened, model_configured=False))
-    with TestClient(create_app(settings, stores), base_url="http://127.0.0.1") as opened:
+    put_into_index(settings)
+    put_measured(session)
+    # How fast the machine is, is not what is tested.
+    patience = {"api_requests_per_second": 100_000.0, "api_query_seconds": 120.0}
+    unhurried = settings.model_copy(update=patience)
+    stores = StoreAccess(unhurried, lambda opened: StoredIncidents(opened, model_configured=False))
+    with TestClient(create_app(unhurried, stores), base_url="http://127.0.0.1") as opened:
         yield opened
 
 
@@ -56,6 +81,36 @@ def put_log(session: Session, number: int) -> None:
     session.execute(
         "INSERT INTO services (service_name, last_heard) VALUES (%s, %s)", (service, at)
     )
+
+
+def put_into_index(settings: Settings) -> None:
+    """Every second line, and one that is not stored."""
+    writers = HourWriters(settings.search_dir)
+    events = []
+    for number in (*range(0, 60, 2), 1_000):
+        at_ms = ms_from_datetime(NOW + timedelta(seconds=number % 60 // 3 * 7))
+        log_id = str(uuid.UUID(int=number))
+        events.append(LogEvent(log_id, at_ms, SERVICES[number % 3], "INFO", f"line {number}"))
+    writers.put(events)
+    writers.close()
+
+
+def put_measured(session: Session) -> None:
+    """A pattern, an alert, an escalation and a window of the service cart."""
+    now_ms, template = ms_from_datetime(NOW), uuid.UUID(int=5)
+    PatternStore(session).write(
+        PatternChanges(
+            {CountKey("cart", now_ms, template, 0, 0): 7},
+            {("cart", template): TemplateSeen("line <*>", "INFO", now_ms, now_ms)},
+        )
+    )
+    stored = an_alert(1, service_name="cart", window_start_ms=now_ms, last_window_end_ms=now_ms)
+    AlertStore(session).write([stored.alert], {})
+    escalation = ConsumedEscalation(uuid.UUID(int=6), "cart", 3, now_ms, now_ms + 60_000)
+    EscalationStore(session).write([escalation])
+    for name in ("cart", ""):
+        window = WindowMetrics(name, WindowKind.MINUTE, now_ms, now_ms + 60_000, events=10)
+        session.execute(session.prepare(INSERT), window_row(window))
 
 
 def numbers(client: TestClient, **params: object) -> list[int]:
@@ -115,6 +170,10 @@ def test_an_incident_is_read_and_handled(
     first_ms = ms_from_datetime(NOW)
     older = put_incident(session, first_ms, first_ms + 60_000, "resolved")
     newer = put_incident(session, first_ms + 5_000, first_ms + 60_000, "open")
+    for opened, incident in ((NOW, older), (NOW + timedelta(seconds=5), newer)):
+        session.execute(
+            "UPDATE episodes SET opened_at = %s WHERE episode_id = %s", (opened, incident)
+        )
     listed = client.get("/incidents", params={"limit": 1}).json()
     rest = client.get("/incidents", params={"limit": 1, "cursor": listed["next_cursor"]}).json()
     ids = [one["incident_id"] for page in (listed, rest) for one in page["incidents"]]
@@ -124,9 +183,117 @@ def test_an_incident_is_read_and_handled(
     base = f"/incidents/{newer}"
     assert client.post(f"{base}/ack", json={}, headers=headers).status_code == 200
     assert client.post(f"{base}/silence", json={"minutes": 5}, headers=headers).status_code == 200
-    handling = client.get(base).json()["handling"]
+    told = client.get(base).json()
+    (similar,) = told["similar"]
+    assert (similar["incident_id"], similar["similarity"]) == (str(older), 1.0)
+    assert "same errors: shop: It failed" in similar["shared"]
+    wrong = client.post(f"/incidents/{older}/feedback", json={"verdict": "wrong"}, headers=headers)
+    assert wrong.status_code == 200
+    assert client.get(base).json()["similar"] == []
+    handling = told["handling"]
     assert handling["acknowledged_by"] == handling["silenced_by"] == "ann"
     page = client.get(f"/ui/incidents/{newer}").text
     assert "Taken by <strong>ann</strong>" in page
     missing = client.post(f"/incidents/{uuid.uuid4()}/ack", json={}, headers=headers)
     assert missing.status_code == 404
+
+
+def test_lines_are_searched_by_the_index_and_come_from_the_table(client: TestClient) -> None:
+    found = newest_first(range(0, 60, 2))
+    assert numbers(client, q="line", limit=7) == found
+    assert numbers(client, q="line -service:cart") == [one for one in found if one % 3]
+    answer = client.get("/logs", params={"from": "all", "q": "line"}).json()
+    assert answer["not_stored"] == 1
+    assert answer["logs"][0]["attributes"] == {"n": str(found[0])}
+    assert client.get("/logs/stats", params={"from": "all", "q": "line"}).json()["total"] == 31
+    page = client.get("/ui/logs", params={"from": "1h", "q": "line"}).text
+    assert f"line {found[0]}<" in page
+
+
+def test_an_index_that_is_made_again_from_the_table_answers_the_same(
+    client: TestClient, session: Session, tmp_path: Path
+) -> None:
+    hour = timedelta(hours=1)
+    for _ in range(2):
+        writers = HourWriters(tmp_path)
+        made = rebuild(LogHistory(session), writers, NOW - hour, NOW + hour)
+        writers.close()
+    found = EmbeddedEngine(tmp_path).search(parse("line"), 0, 2**41, 100).keys
+    assert made == 60
+    assert [uuid.UUID(key.log_id).int for key in found] == newest_first(range(60))
+
+
+def test_what_was_measured_is_answered(client: TestClient) -> None:
+    times = {"from": (NOW - timedelta(minutes=5)).isoformat()}
+    patterns = client.get("/patterns", params=times).json()["patterns"]
+    assert [(one["text"], one["count"]) for one in patterns] == [("line <*>", 7)]
+    changed = client.get("/patterns/diff", params=times).json()["changes"]
+    assert [one["change"] for one in changed] == ["new"]
+    assert "line &lt;*&gt;" in client.get("/ui/patterns", params=times).text
+    alerts = client.get("/alerts", params=times).json()["alerts"]
+    assert [one["sentence"] for one in alerts] == ["order fails 1"]
+    escalations = client.get("/escalations", params=times).json()["escalations"]
+    assert [one["alert_count"] for one in escalations] == [3]
+    kpi = client.get("/kpi", params=times).json()
+    assert (kpi["total"]["events"], kpi["services"][0]["service_name"]) == (10, "cart")
+    series = client.get("/series", params={**times, "service": "cart"}).json()["series"]
+    assert [one["events"] for one in series[0]["windows"]] == [10]
+
+
+def test_an_alert_of_alertmanager_is_on_the_topic(client: TestClient, settings: Settings) -> None:
+    labels = {"alertname": "Down", "service": "cart", "severity": "critical"}
+    alert = {"status": "firing", "labels": labels, "startsAt": NOW.isoformat()}
+    answer = client.post("/alerts/alertmanager", json={"version": "4", "alerts": [alert]})
+    assert (answer.status_code, answer.json()["sent"]) == (200, 1)
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "group.id": str(uuid.uuid4()),
+            "auto.offset.reset": "earliest",
+        }
+    )
+    consumer.subscribe([settings.kafka_alerts_topic])
+    try:
+        message = consumer.poll(60)
+        assert message is not None
+        assert message.key() == b"cart"
+        assert b'"rule":"Down"' in message.value()
+    finally:
+        consumer.close()
+
+
+def test_whatever_the_description_allows_is_answered_as_it_says(
+    client: TestClient, session: Session, settings: Settings
+) -> None:
+    first_ms = ms_from_datetime(NOW)
+    there = {
+        "incident_id": str(put_incident(session, first_ms, first_ms + 60_000, "open")),
+        "trace_id": TRACE,
+    }
+    secret = KeyFile(settings.api_keys_file).add("anybody", "act")
+    headers = {"host": "127.0.0.1", "authorization": f"Bearer {secret}"}
+    described = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+    operations = [one.ok() for one in described.get_all_operations()]
+    assert len(operations) > 20
+    for operation in operations:
+
+        @example_settings(
+            max_examples=6, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+        )
+        @given(case=operation.as_strategy(), is_there=st.booleans())
+        def ask(case: schemathesis.Case, *, is_there: bool) -> None:
+            named = case.path_parameters or {}
+            if is_there:
+                named.update({name: there[name] for name in named.keys() & there.keys()})
+            answer = case.call(app=client.app, base_url="http://127.0.0.1", headers=headers)
+            case.validate_response(
+                answer,
+                checks=[
+                    schemathesis.checks.not_a_server_error,
+                    checks.content_type_conformance,
+                    checks.response_schema_conformance,
+                    checks.status_code_conformance,
+                ],
+            )
+
+        ask()

@@ -49,6 +49,7 @@ DAGS = {
     "evaluate_root_cause",
     "learn_normal",
     "metrics_backfill",
+    "rules_backtest",
     "housekeeping",
 }
 

@@ -21,6 +21,7 @@ from firstcause.access.keys import KeyFile
 from firstcause.alerts.store import StoredAlert
 from firstcause.incidents.records import EarlierIncident, Escalation, SimilarIncident
 from firstcause.settings import Settings
+from firstcause.storage.window_metrics import StreamProgress
 from log_analyzer.episodes.alerts import read_alert
 from tests.unit.api.test_pages import HOSTILE, assert_harmless
 from tests.unit.api.world import BASE, NOW, NOW_MS, TIMES, a_client, an_incident
@@ -198,6 +199,27 @@ def test_key_figures_add_windows_up(client) -> None:
     only = client.get("/kpi", params={**HOUR, "service": "cart"}).json()
     assert [one["service_name"] for one in only["services"]] == ["cart"]
     assert "total" not in client.get("/kpi", params={"from": "20m"}).json()
+
+
+def test_key_figures_tell_their_source_their_age_and_alerts_that_last(client) -> None:
+    told = client.get("/kpi").json()
+    assert told["source"] == "cassandra"
+    assert "age_seconds" not in told
+    client.stores.windows.written = StreamProgress(NOW_MS, NOW_MS)
+    client.stores.alerts.stored = [
+        an_alert(1),
+        an_alert(2),
+        an_alert(3, service_name="cart"),
+        an_alert(4, resolved_ms=NOW_MS + 1),
+        an_alert(5, mode="shadow"),
+        an_alert(6, minutes=-2 * 24 * 60),
+    ]
+    told = client.get("/kpi").json()
+    # An hour ago and more, as `NOW` is.
+    assert told["age_seconds"] >= 3_600
+    assert told["open_alerts"] == {"order": 2, "cart": 1}
+    services = client.get("/services").json()
+    assert (services["source"], services["age_seconds"]) == ("cassandra", 0)
 
 
 def test_a_series_has_a_window_each(client) -> None:

@@ -20,12 +20,14 @@ from api.reading.search import LogSearch
 from api.reading.stores import StoreAccess, Stores
 from firstcause.alerts.store import StoredAlert
 from firstcause.events.log_event import LogEvent
+from firstcause.hot_state.reader import HotStateReader
 from firstcause.incidents.door import IncidentHeadline, IncidentReport, OpenedIncident
 from firstcause.incidents.human_actions import Action
 from firstcause.incidents.records import Escalation, SimilarIncident
 from firstcause.incidents.view import Evidence, IncidentView
 from firstcause.settings import Settings
 from firstcause.storage.log_history import LogQuery, LogRow
+from firstcause.storage.window_metrics import StreamProgress
 from log_analyzer.episodes.alerts import alert_count
 from log_analyzer.notify.messages.content import plain_text
 from log_analyzer.notify.messages.incident import render_notice
@@ -190,12 +192,16 @@ class WindowsInMemory:
 
     def __init__(self) -> None:
         self.stored: list[WindowMetrics] = []
+        self.written: StreamProgress | None = None
 
     def between(
         self, service_name: str, kind: WindowKind, start_ms: int, end_ms: int
     ) -> Iterator[WindowMetrics]:
         found = [one for one in self.stored if (one.service_name, one.kind) == (service_name, kind)]
         yield from (one for one in found if start_ms <= one.start_ms < end_ms)
+
+    def progress(self) -> StreamProgress | None:
+        return self.written
 
 
 class ObjectivesInMemory:
@@ -249,6 +255,7 @@ class StoresInMemory(StoreAccess):
         self.windows = WindowsInMemory()
         self.objectives = ObjectivesInMemory()
         self.sent: list[dict] = []
+        self.hot: HotStateReader | None = None
         self.kafka_is_away = False
         self._engine = EmbeddedEngine(home / "search")
 
@@ -256,7 +263,7 @@ class StoresInMemory(StoreAccess):
         logs = LogReader(LogsInMemory(self.rows))
         search = LogSearch(self._engine, self._found, logs)
         measured = (self.alerts, self.escalations, self.windows, self.objectives)
-        return Stores(None, logs, search, self.patterns, *measured, self.incidents)
+        return Stores(None, logs, search, self.patterns, *measured, self.incidents, self.hot)
 
     def send_alerts(self, messages: Sequence[dict]) -> None:
         if self.kafka_is_away:

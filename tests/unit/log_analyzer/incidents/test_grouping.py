@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 
 from log_analyzer.episodes.episode import incident_id
 from log_analyzer.episodes.trace_links import TracePattern
+from log_analyzer.incidents.grouping.common_beginning import NEAR_ONSET_MS
+from log_analyzer.incidents.grouping.name_ties import NAMED_ONSET_MS
 from log_analyzer.incidents.grouping.parting import LEAST_TRACES, parted, split_out
 from log_analyzer.incidents.grouping.placement import Board, BoardRow, Newcomer, place
-from log_analyzer.incidents.grouping.ties import (
-    AT_ONCE_MS,
-    NAMED_ONSET_MS,
-    NEAR_ONSET_MS,
-    TOGETHER_MS,
-    Links,
-)
+from log_analyzer.incidents.grouping.same_words import TOGETHER_MS
+from log_analyzer.incidents.grouping.ties import AT_ONCE_MS, Links
 from log_analyzer.incidents.grouping.trace_votes import TRACE_ONSET_MS
 
 CALLS = frozenset({("api-gateway", "order"), ("order", "payment"), ("api-gateway", "search")})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from firstcause.events.log_event import LogEvent
 from log_analyzer.episodes.error_names import names_of
 from log_analyzer.suspects.other_incidents import without_others
@@ -36,6 +39,49 @@ def test_a_trace_whose_errors_name_nobody_complains_of_whom_it_heard_last() -> N
     assert complaint_of(logs, SERVICES) == "payment"
     assert complaint_of([line("edge", "bad header", 1)], SERVICES) == "edge"
     assert complaint_of([line("edge", "fine", 1, "INFO")], SERVICES) is None
+
+
+@given(st.permutations(range(7)))
+def test_whom_it_heard_last_is_whom_it_called_and_not_whom_that_one_called(order) -> None:
+    """Lines of one millisecond come in any order."""
+    logs = [
+        line("edge", "GET /orders", 0, "INFO", span_id="a"),
+        line("order", "placing", 1, "INFO", span_id="b"),
+        line("payment", "begins", 4, "INFO", span_id="c"),
+        line("mail", "begins", 5, "INFO", span_id="d"),
+        line("mail", "done", 9, "INFO", span_id="d"),
+        line("payment", "done", 9, "INFO", span_id="c"),
+        line("order", "unexpected end of input", 9, span_id="b"),
+    ]
+    assert complaint_of([logs[place] for place in order], SERVICES) == "payment"
+
+
+def test_a_call_that_was_over_before_the_last_one_is_not_blamed() -> None:
+    logs = [
+        line("edge", "GET /orders", 0, "INFO", span_id="a"),
+        line("order", "placing", 1, "INFO", span_id="b"),
+        line("payment", "begins", 2, "INFO", span_id="c"),
+        line("payment", "done", 5, "INFO", span_id="c"),
+        line("order", "payment is made", 6, "INFO", span_id="b"),
+        line("mail", "begins", 7, "INFO", span_id="d"),
+        line("mail", "done", 8, "INFO", span_id="d"),
+        line("order", "unexpected end of input", 9, span_id="b"),
+    ]
+    assert complaint_of(logs, SERVICES) == "mail"
+
+
+def test_the_warning_that_a_failure_begins_with_is_no_step_of_its_own() -> None:
+    logs = [
+        line("edge", "GET /orders", 0, "INFO", span_id="a"),
+        line("order", "placing", 1, "INFO", span_id="b"),
+        line("payment", "done", 5, "INFO", span_id="c"),
+        line("order", "answers 500", 6, "WARN", span_id="b"),
+        line("order", "unexpected end of input", 7, span_id="b"),
+    ]
+    assert complaint_of(logs, SERVICES) == "payment"
+    # What it logs of its own work is one: then it fails by itself.
+    own = [*logs[:3], line("order", "adding up", 6, "INFO", span_id="b"), logs[-1]]
+    assert complaint_of(own, SERVICES) == "order"
 
 
 def test_names_are_services_hosts_and_resources_but_no_ids_and_not_its_own() -> None:

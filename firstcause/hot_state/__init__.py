@@ -1,0 +1,1 @@
+"""Hot state: copies of the newest window metrics in Redis, for those who ask each second."""
