@@ -1,6 +1,6 @@
 """Redaction beside detect-secrets: planted secrets that go, harmless lines that are touched.
 
-Both get the same lines of the tests' forty kinds. detect-secrets looks for credentials alone, so
+Both get the same lines of the tests' kinds. detect-secrets looks for credentials alone, so
 personal data are counted apart. It lives in an environment of its own below `.firstcause/bench`.
 
     python -m bench.redaction --lines 4000
@@ -27,7 +27,9 @@ from tests.secret_kinds import Planted, planted
 
 PEER: Final = "detect-secrets==1.5.0"
 HOME: Final = PROJECT_ROOT / ".firstcause" / "bench"
-PERSONAL: Final = frozenset(("email", "card", "iban", "address", "phone", "document"))
+PERSONAL: Final = frozenset(
+    ("email", "card", "iban", "address", "phone", "document", "national id")
+)
 
 
 @dataclass(frozen=True, slots=True)

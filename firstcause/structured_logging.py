@@ -37,5 +37,11 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     if console:
-        # What is tried again and then works is no news to a person; what fails in the end is told.
-        stamina.instrumentation.set_on_retry_hooks(())
+        tell_no_retries()
+    else:
+        stamina.instrumentation.set_on_retry_hooks(None)
+
+
+def tell_no_retries() -> None:
+    """Logs no repeated attempts: a person on a terminal is told what fails in the end."""
+    stamina.instrumentation.set_on_retry_hooks(())

@@ -24,8 +24,6 @@ import signal
 from collections.abc import Iterator
 
 os.environ["FIRSTCAUSE_ENV_FILE"] = os.devnull  # before the settings are imported
-# The JVMs of tests live for a minute: the optimizing compiler would take half of their CPU time.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 import hypothesis
 import pytest
@@ -38,6 +36,15 @@ from firstcause.storage import cassandra
 from firstcause.storage.migrations import migrate
 from tests.installation import Installation, new_installation
 from tests.keyspace import empty_keyspace
+
+# The JVMs of tests live for a minute: the optimizing compiler would take half of their CPU time.
+JAVA_OPTIONS = (
+    "-XX:TieredStopAtLevel=1",
+    # Cassandra would flush and link the files of each table that is emptied, for a restore.
+    "-Dcassandra.config.allow_system_properties=true",
+    "-Dcassandra.settings.auto_snapshot=false",
+)
+os.environ.setdefault("JAVA_TOOL_OPTIONS", " ".join(JAVA_OPTIONS))
 
 # How fast the machine is, is no property of what is tested.
 hypothesis.settings.register_profile(

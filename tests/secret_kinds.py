@@ -1,4 +1,4 @@
-"""Forty kinds of secrets and personal data in the shapes that logs show, made from a seed.
+"""Nearly fifty kinds of secrets and personal data in the shapes that logs show, made from a seed.
 
 The shapes stand in secret_shapes.yaml.
 """
@@ -144,6 +144,32 @@ def ssn(rng: random.Random) -> str:
     return f"{rng.randrange(100, 665)}-{rng.randrange(10, 99)}-{rng.randrange(1000, 9999)}"
 
 
+def national_id(rng: random.Random) -> str:
+    def d(count: int) -> str:
+        return some(rng, DIGITS, count)
+
+    return rng.choice(
+        [
+            d(11),
+            f"{d(3)} {d(3)} {d(3)}",
+            f"{d(8)}{rng.choice('TRWAGM')}",
+            f"{d(4)} {d(4)} {d(4)}",
+            f"{d(6)}-{d(4)}",
+            f"{some(rng, string.ascii_uppercase, 6)}80A01H{d(3)}X",
+        ]
+    )
+
+
+def authorization_code(rng: random.Random) -> str:
+    return rng.choice(
+        [
+            "4/0A" + sure(rng, 40),
+            f"0.A{sure(rng, 30)}-{sure(rng, 20)}",
+            some(rng, HEX, 19) + "a7",
+        ]
+    )
+
+
 OTHER_VENDORS: Final = (
     ("xoxb-123456789012-", ALNUM, 24),
     ("sk_live_", ALNUM, 24),
@@ -207,6 +233,14 @@ KINDS: Final[dict[str, Make]] = {
     "address": lambda rng: rng.choice([ipv4, ipv6])(rng),
     "phone": phone,
     "document": ssn,
+    "national id": national_id,
+    "authenticator seed": lambda rng: some(rng, string.ascii_uppercase + "234567", 31) + "7",
+    "session": lambda rng: rng.choice([sure(rng, 26), some(rng, HEX, 31).upper() + "7"]),
+    "authorization code": authorization_code,
+    "said key": lambda rng: rng.choice([sure(rng, 24), some(rng, HEX, 38) + "7b"]),
+    "statement password": password,
+    "argument password": password,
+    "wrapped password": password,
 }
 
 

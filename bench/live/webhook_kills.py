@@ -1,6 +1,6 @@
 """The analyzer killed again and again while a receiver of webhooks misbehaves.
 
-    python -m bench.live.webhook_kills --alerts 1000 --kills 50
+    python -m bench.live.webhook_kills --alerts 500 --kills 50
 
 The receiver answers 500, hangs, takes a request and loses the answer, and redirects inward, by
 chance. Afterwards each alert was taken at least once, always under one key, or a dead letter has
@@ -59,6 +59,7 @@ def an_alert(number: int) -> dict[str, Any]:
         "rule": "made",
         "severity": "low",
         "window_start": iso(now_ms - 60_000),
+        "window_end": iso(now_ms),
     }
 
 
@@ -182,7 +183,7 @@ def told(
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--alerts", type=int, default=1_000)
+    parser.add_argument("--alerts", type=int, default=500)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()

@@ -19,8 +19,14 @@ app = typer.Typer(
 
 
 @app.callback(help=app.info.help)
-def require_checkout() -> None:
-    """Every command needs folders beside the packages, such as `deploy`: a checkout."""
+def prepare() -> None:
+    """Every command needs folders beside the packages, such as `deploy`: a checkout.
+
+    Until a command configures its logs, a person is told of no retries.
+    """
+    from firstcause.structured_logging import tell_no_retries
+
+    tell_no_retries()
     if not (PROJECT_ROOT / "deploy").is_dir():
         raise FirstcauseError(
             f"{PROJECT_ROOT} is not a checkout of firstcause: clone the repository and run "

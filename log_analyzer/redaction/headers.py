@@ -10,8 +10,6 @@ from log_analyzer.redaction.rule import (
     Rule,
     by_pattern,
     is_mixed,
-    is_name,
-    looks_random,
     says_nothing,
 )
 
@@ -29,8 +27,9 @@ _NAMED_VALUE: Final = (
 _CREDENTIAL: Final = r"[^\s\"'`,;\]}<>\\)]{1,4000}"
 # Whatever stands before: `Private-Token`, `X-Vault-Token`, `Ocp-Apim-Subscription-Key`.
 _HEADER: Final = (
-    r"(?:(?:[a-z0-9]{1,20}-){1,5}(?:token|secret|api-?key|(?:functions|subscription|access|auth|account)-key"
-    r"|signature(?:-256)?|credentials?)|api-?key)"
+    r"(?:(?:[a-z0-9]{1,20}-){1,5}(?:token|secret|api-?key|(?:functions|subscription|access|auth"
+    r"|account)-key"
+    r"|signature(?:-256)?|credentials?|auth-key|insert-key|team)|api-?key)"
 )
 
 
@@ -57,11 +56,6 @@ def _is_header_value(_: re.Match[str], value: str) -> bool:
     return len(value) >= 5 and not says_nothing(value) and not _TIME.fullmatch(value)  # noqa: PLR2004
 
 
-def _is_said(_: re.Match[str], value: str) -> bool:
-    # `secret payments-tls-2024` is the name of one.
-    return looks_random(value) and not is_name(value)
-
-
 _TIME: Final = re.compile(r"[\d:.TZ-]+")
 _COOKIE_PAIR: Final = r"[\w.%-]{1,80}=[^\s;,\"']{1,2000}"
 
@@ -84,8 +78,11 @@ HEADER_RULES: Final = (
         "authorization",
         by_pattern(
             rf"authorization(?:{_NAMED_VALUE}|{_TO_VALUE})"
-            rf"(?!aws4-hmac)(?:{_SCHEME}\s{{1,3}}(?P<v>{_CREDENTIAL})"
-            r"|(?!digest|hawk)(?P<a>[^\s\"'`,;\]}<>\\)]{6,4000}))",
+            rf"(?!aws4-hmac)(?:{_SCHEME}\s{{1,3}}(?:token=)?[\"'\\]{{0,2}}(?P<v>{_CREDENTIAL})"
+            # A scheme of a vendor: `Splunk`, `GenieKey`, `DSN`.
+            rf"|(?!digest|hawk)(?:[a-z][\w-]{{1,24}}\s{{1,3}}(?=[^\s\d]{{0,60}}\d)"
+            rf"(?P<b>[^\s\"'`,;\]}}<>\\)]{{16,4000}})"
+            r"|(?P<a>[^\s\"'`,;\]}<>\\)]{6,4000})))",
             accepts=_is_credential,
         ),
         "('Authorization', 'Bearer «abcdef»'), {authorization=[Basic «YW5uOng=»]}",
@@ -113,7 +110,8 @@ HEADER_RULES: Final = (
         "cookie",
         by_pattern(
             rf"\b(?:set-)?cookie2?(?:{_NAMED_VALUE}|{_TO_VALUE})"
-            rf"(?P<v>{_COOKIE_PAIR}(?:;\s{{0,3}}[\w.%-]{{1,80}}=[^\s;,\"']{{1,2000}}){{0,40}})"
+            rf"(?P<v>{_COOKIE_PAIR}(?:;\s{{0,3}}[\w.%-]{{1,80}}=[^\s;,\"']{{1,2000}}){{0,40}})",
+            accepts=lambda _, value: not says_nothing(value.partition("=")[2]),
         ),
         '["Cookie", "«sid=abc; theme=dark»"]',
         "cookie policy: accepted, Cookie count=3",
@@ -134,8 +132,10 @@ HEADER_RULES: Final = (
         "TOKEN",
         "session cookie",
         by_pattern(
-            r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid|laravel_session"
-            r"|_session_id|csrftoken|xsrf-token|remember_token)[\"'\]]{0,2}\s{0,2}[=:]\s{0,2}[\"'\[]{0,2}"
+            r"(?<![\w])(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|sessionid"
+            r"|laravel_session"
+            r"|_session_id|csrftoken|xsrf-token"
+            r"|remember_token)[\"'\]]{0,2}\s{0,2}[=:]\s{0,2}[\"'\[]{0,2}"
             r"(?P<v>[^\s\"',;\])]{6,400})",
             r"\bcurl\b[^|;]{0,200}?\s(?:-b|--cookie)[\s=][\"']?(?P<v>[\w.%-]{1,80}=[^\"']{4,1000})",
             accepts=_is_session,
@@ -157,22 +157,11 @@ HEADER_RULES: Final = (
         "TOKEN",
         "key of AWS behind a blank",
         by_pattern(
-            r"aws_?(?:secret_?access_?key|session_?token|security_?token)[\"']?(?:\s{1,3}|[:=]\s{0,3})[\"']?"
+            r"aws_?(?:secret_?access_?key|session_?token|security_?token)[\"']?(?:\s{1,3}"
+            r"|[:=]\s{0,3})[\"']?"
             r"(?P<v>[A-Za-z0-9+/=%]{16,4000})",
         ),
         "aws_secret_access_key «qO0Im2QOpAe5jDjD5GG+tw6JpFBtsE85xIdLM1pj»",
         "aws_secret_access_key is not set",
-    ),
-    Rule(
-        "TOKEN",
-        "token behind its name",
-        by_pattern(
-            r"(?<![\w/\\.-])(?:x-)?"
-            r"(?:token|secret|(?:api|access|secret|account|client)[ _-]?(?:key|secret))\s{1,3}"
-            r"(?:(?:is|was|to|of|value):?\s{1,3})?[\"'`(\[]?(?P<v>[\w.+/=~-]{16,1000})",
-            accepts=_is_said,
-        ),
-        "token «8f14e45fceea167a5a36dedd4bea2543» bad",
-        "token for checkout-556455c97c-k8tdx, secret payments-tls-2024 is missing",
     ),
 )

@@ -15,14 +15,18 @@ from typing import Final, NewType
 
 from log_analyzer.redaction import vendor_tokens
 from log_analyzer.redaction.headers import HEADER_RULES
+from log_analyzer.redaction.identity_documents import DOCUMENT_RULES, SOCIAL_SECURITY_RULE
 from log_analyzer.redaction.numbers import BIRTH_RULE, NUMBER_RULES, PHONE_RULES
 from log_analyzer.redaction.passwords.behind_names import PASSWORD_RULES, TOKEN_RULES
+from log_analyzer.redaction.passwords.in_calls import CALL_RULES
 from log_analyzer.redaction.passwords.in_markup import (
     PASSWORD_MARKUP_RULES,
     TOKEN_MARKUP_RULES,
 )
 from log_analyzer.redaction.passwords.in_sentences import PROSE_RULES
 from log_analyzer.redaction.passwords.in_urls import URL_RULES
+from log_analyzer.redaction.passwords.of_clients import CLIENT_RULES
+from log_analyzer.redaction.passwords.tokens_in_sentences import SAID_TOKEN_RULES
 from log_analyzer.redaction.personal_data import ADDRESS_RULES, KEPT_RULES, NAMED_ID_RULES
 from log_analyzer.redaction.random_keys import KEY_RULES, RANDOM_RULES
 from log_analyzer.redaction.rule import Finder, Rule, Span
@@ -39,14 +43,19 @@ RULES: Final[tuple[Rule, ...]] = (
     *HEADER_RULES,
     *PASSWORD_MARKUP_RULES,
     *PASSWORD_RULES,
+    *CLIENT_RULES,
+    *CALL_RULES,
     *PROSE_RULES,
     *TOKEN_MARKUP_RULES,
     *TOKEN_RULES,
+    *SAID_TOKEN_RULES,
     *vendor_tokens.VENDOR_RULES,
     *RANDOM_RULES,
     *_EMAIL_RULES,
     *BIRTH_RULE,
+    *DOCUMENT_RULES,
     *KEPT_RULES,
+    *SOCIAL_SECURITY_RULE,
     *NUMBER_RULES,
     *NAMED_ID_RULES,
     *ADDRESS_RULES[1:],

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 Span = tuple[int, int]
 Finder = Callable[[str, int, int], Iterator[Span]]
@@ -79,15 +80,69 @@ _NO_SECRET: Final = frozenset(
         basic digest plain new old current enabled disabled same-origin include omit""",
     )
 )
-_MASKED: Final = re.compile(
-    r"[*•x.#_?-]+|\[?[A-Z_]+_?(?:PROTECTED|REDACTED|FILTERED|MASKED)\]?|\$[\w{(].*|%\w+%|\{\{.*"
-    r"|<[\w -]{1,40}>?|[*•x]{3,}.{0,4}"
+# What somebody has put in place of the value: `[REDACTED]`, `(hidden)`, `<sensitive>`, `****1234`.
+_MASK_WORD: Final = (
+    r"(?:redacted|masked|hidden|filtered|removed|secret|sensitive|omitted|scrubbed|protected"
+    r"|obfuscated|suppressed"
+    r"|stripped|censored|concealed|private|encrypted|confidential|classified|withheld"
+    r"|known after apply|not shown|snip)"
 )
+_MASKED: Final = re.compile(
+    rf"(?i:(?:[\[(<{{]{{1,3}}|\*{{1,4}}|_{{2}})(?:[a-z]{{1,12}}[ :._-]){{0,2}}{_MASK_WORD}"
+    rf"(?:[ :._-][a-z]{{1,12}}){{0,2}}[\])>}}*_]{{0,4}}"
+    rf"|{_MASK_WORD})|(?:[A-Z]+_)*(?:PROTECTED|REDACTED|FILTERED|MASKED)"
+    # Signs alone, or with the few that a mask leaves.
+    r"|[*•●x.#_?-]+|[\w./+-]{0,12}(?:[*•●]{3,}|[xX]{4,}|\.{3,}|…)[\w./+-]{0,6}"
+    r"|[*•●]{3,}\S*|\*{1,4} \w{3,12} \*{1,4}|<[\w -]{1,40}>|<[A-Za-z_ -]{1,40}|<?\|\w+\|>?"
+)
+# `[`, `<`, `*` and `(` in a URL.
+_ENCODED_MARKS: Final = frozenset(("%5B", "%3C", "%2A", "%28", "%7B"))
+# What names the way and not the key: `SHA256withRSA`, `hmac-sha256`, `AES/GCM/NoPadding`.
+_ALGORITHM: Final = re.compile(
+    r"(?i)(?:(?:hmac|sha|md|rsa|ecdsa|dsa|aes|ed|hs|rs|es|ps|with|and|mgf|pkcs|gcm|cbc|ecb"
+    r"|nopadding|pss|oaep|in|bcrypt"
+    r"|scrypt|argon|pbkdf|v)[-_/]?\d{0,5}[-_/]?){1,6}(?:padding)?"
+)
+# What a program is to put there: variables of shells, templates, statements and formats.
+_VARIABLE: Final = re.compile(
+    r"\$(?:\{[^}]*\}?|\(.*)+.{0,3}|\$\{\{.*|\$[A-Z_][A-Z0-9_]*|\$[a-z]+(?:_?[A-Za-z]+)*|\$\d{1,2}"
+    r"|%[A-Za-z_]\w*%|%(?:\(\w+\))?[-+0 #]?\d{0,3}[sdvrqxi@]|%\w{0,2}\{.*|\{\{.*"
+    r"|\{[\w.!:]{0,40}\}|\{[A-Za-z_.]{0,40}|<%.*|#\{.*"
+    r"|(?i:process\.env|system|os|env|var|data|local|module|config|settings|self|this|secrets"
+    r"|params|props|request|args"
+    r"|options|values|\.values)(?:\.[A-Za-z_]\w*){1,5}\(?|cat /.*"
+    r"|@\{?[\w.-]+\}?@|:[a-z_]\w*|__[A-Z0-9_]+__|(?i:your|insert|enter|replace)[_ -][A-Za-z_ -]*"
+)
+# Where the value is kept: a reference to a store of secrets, and the tags of YAML.
+_REFERENCE: Final = re.compile(
+    r"(?i:(?:ref\+)?(?:vault|op|bao|ssm|awssm|asm|gsm|gcpsm|sm|secrets?|secretsmanager|aws-\w+"
+    r"|gcp-\w+|keyvault|azurekv|akv"
+    r"|kms|env|file|doppler|sops|conjur|k8s|kubernetes)(?::/?/?|://)[\w./@#:+-]*"
+    r"|arn:aws[\w-]*:.*|projects/[\w-]+/secrets/.*|@Microsoft\.KeyVault\(.*|\{\{?resolve:.*|ENC\[.*"
+    r"|!(?:vault|secret|ref|sub|getatt|env|file|include|reference)\b.*)"
+)
+# The name of a class or an object.
+_CLASS: Final = re.compile(
+    r"(?:[a-z]\w*\.){2,}[A-Z][\w$.]*(?:@[0-9a-f]+)?|[A-Z]\w*(?:\$\w*)*@[0-9a-f]{4,8}|Optional\[\w+"
+    r"|(?:[A-Z]+[a-z]+){1,6}?(?:Encoder|Provider|Factory|Store|Filter|Service|Manager|Handler"
+    r"|Resolver|Impl|Exception|Config|Chain"
+    r"|Authenticator|Validator|Generator|Builder|Context|Proxy|Bean|Interceptor)(?:Chain)?"
+    r"(?:\$\$?\w*)*(?:[#@]\w+)?"
+)
+# What a search for secrets looks for: `(\S+)`, `[^&]*`, `.*`.
+_EXPRESSION: Final = re.compile(
+    r"[(\[]{0,2}(?:\?(?:P?<\w+>|[:=!]))?(?:\\{1,4}[SWDswd][+*{)\]]|\.[*+?]|\[\^|\\{1,4}[SWDswd]$).*"
+)
+_REST_OF_EXPRESSION: Final = re.compile(r"(?:[SWDswd][+*{)\]]|\^|\.[*+]).*")
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _SHORT_HASH: Final = re.compile(r"[0-9a-f]{6,10}|[bcdfghjklmnpqrstvwxz2456789]{5}")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_IDENTIFIER: Final = re.compile(
+    r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]+[a-z0-9]?(?:_[a-z]+[a-z0-9]?)+"
+)
 
 RANDOM_BITS_OF_A_CHAR: Final = 3.3
+RANDOM_BITS_OF_HEX: Final = 2.7
 RANDOM_SWITCHES: Final = 0.4
 KEY_VALUE_CHARS: Final = 16
 
@@ -99,8 +154,25 @@ def entropy_bits(text: str) -> float:
 
 
 def says_nothing(value: str) -> bool:
-    """True for a word about a secret (`expired`, `null`), and for an already masked value."""
-    return value.strip(".:!?,;").lower() in _NO_SECRET or bool(_MASKED.fullmatch(value))
+    """True for a word about a secret (`expired`), and for what stands in place of one."""
+    value = unquote(value) if value[:3].upper() in _ENCODED_MARKS else value
+    bare = value.strip(".:!?,;()[]{}<>\"'").lower()
+    return (
+        bare in _NO_SECRET
+        or bool(_MASKED.fullmatch(value))
+        or bool(_VARIABLE.fullmatch(value))
+        or bool(_REFERENCE.fullmatch(value))
+        or bool(_ALGORITHM.fullmatch(value))
+        or bool(_CLASS.fullmatch(value))
+        or bool(_EXPRESSION.fullmatch(value))
+    )
+
+
+def is_expression(match: re.Match[str], value: str) -> bool:
+    """True for the rest of a regular expression, the value's first signs being left out."""
+    place = match.string.rfind(value, match.start(), match.end())
+    before = match.string[max(0, place - 1) : place]
+    return before in ("\\", "(", "[") and bool(_REST_OF_EXPRESSION.fullmatch(value))
 
 
 def is_hex(value: str) -> bool:
@@ -110,11 +182,16 @@ def is_hex(value: str) -> bool:
 
 def looks_random(value: str) -> bool:
     """True for what no person would type, UUIDs aside."""
-    return (
-        any(one.isdigit() for one in value)
-        and entropy_bits(value) >= RANDOM_BITS_OF_A_CHAR
-        and not _UUID.fullmatch(value)
-    )
+    if not any(map(str.isdigit, value)) or _UUID.fullmatch(value):
+        return False
+    # Sixteen signs hold less: a short run of them repeats more often.
+    hexadecimal = is_hex(value) and not value.isdecimal() and len(value) >= KEY_VALUE_CHARS
+    return entropy_bits(value) >= (RANDOM_BITS_OF_HEX if hexadecimal else RANDOM_BITS_OF_A_CHAR)
+
+
+def is_identifier(value: str) -> bool:
+    """True for a constant or a name of a program: words joined by low lines, digits in them."""
+    return bool(_IDENTIFIER.fullmatch(value))
 
 
 def is_name(value: str) -> bool:

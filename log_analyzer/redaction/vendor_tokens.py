@@ -80,7 +80,10 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("github fine-grained", r"github_pat_\w{20,255}", "github_pat_" + _MIX[:22] + "_" + _MIX[:59]),
     (
         "gitlab",
-        r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-|_gitlab_session=)[\w=.-]{16,300}",
+        (
+            r"(?:gl(?:pat|ptt|rt|rtr|dt|cbt|ft|imt|agent|soat|ffct|oas|wt)-"
+            r"|_gitlab_session=)[\w=.-]{16,300}"
+        ),
         "glcbt-" + _MIX[:20],
     ),
     ("gitlab runner", r"GR1348941[\w-]{20}", "GR1348941" + _MIX[:20]),
@@ -160,7 +163,7 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("square", r"(?:sq0(?:atp|csp|idp)-[\w-]{22,43}|EAAA[\w-]{60})", "sq0atp-" + _MIX[:22]),
     (
         "stripe",
-        r"(?:sk|pk|rk)_(?:live|test|prod)_[A-Za-z0-9]{8,255}|whsec_[\w+/=]{16,255}",
+        r"(?:sk|pk|rk|ek)_(?:live|test|prod)_[A-Za-z0-9]{8,255}|whsec_[\w+/=]{16,255}",
         "rk_live_" + _MIX[:24],
     ),
     ("supabase", r"sb(?:p_[a-f0-9]{40}|_secret_[\w-]{20,60})", "sbp_" + _HEX[:40]),
@@ -175,6 +178,34 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
         r"hv[sbr]\.[\w-]{20,255}|(?<![\w.])s\.(?=[A-Z]*[a-z]+\d|[a-z]*[A-Z]+\d)[A-Za-z0-9]{24}",
         "hvs." + _MIX[:90],
     ),
+    ("asana", r"[12]/\d{10,20}(?:/\d{10,20})?:[a-f0-9]{32}", f"1/{_DIGITS[:16]}:{_HEX[:32]}"),
+    ("axiom", rf"xa[ap]t-{_UUID_FORM}", "xaat-" + _UUID),
+    ("clickup", r"pk_\d{6,10}_[A-Z0-9]{32}", f"pk_{_DIGITS[:8]}_{_UP[:32]}"),
+    ("elevenlabs", r"sk_[a-f0-9]{48}", "sk_" + _HEX[:48]),
+    ("firebase messaging", r"AAAA[\w-]{7}:[\w-]{100,180}", f"AAAA{_MIX[:7]}:APA91b{_MIX[:134]}"),
+    ("firecrawl", r"fc-[a-f0-9]{32}", "fc-" + _HEX[:32]),
+    ("honeycomb", r"hc[a-z]ik_[a-z0-9]{58}", "hcaik_" + _LOW[:58]),
+    ("klarna", r"klarna_(?:live|test)_api_[\w-]{20,200}", "klarna_live_api_" + _MIX[:60]),
+    ("mailersend", r"mlsn\.[a-f0-9]{64}", "mlsn." + _HEX[:64]),
+    ("mandrill", r"md-[A-Za-z0-9_-]{22}", "md-" + _MIX[:22]),
+    ("mollie and gocardless", r"(?:live|test|access)_[A-Za-z0-9]{30,60}", "live_" + _MIX[:30]),
+    (
+        "paypal",
+        r"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}",
+        f"access_token$production${_LOW[:16]}${_HEX[:32]}",
+    ),
+    ("render", r"rnd_[A-Za-z0-9]{24,40}", "rnd_" + _MIX[:32]),
+    ("resend", r"re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,30}", f"re_{_MIX[:8]}_{_MIX[:24]}"),
+    ("salesforce session", r"00D[A-Za-z0-9]{12,15}![\w.]{60,200}", f"00D{_MIX[:12]}!{_MIX[:96]}"),
+    (
+        "stripe client secret",
+        r"(?:pi|seti|cs)_[A-Za-z0-9]{14,80}_secret_[A-Za-z0-9]{16,80}",
+        f"pi_{_MIX[:24]}_secret_{_MIX[:25]}",
+    ),
+    ("tavily", r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{24,48}", "tvly-" + _MIX[:32]),
+    ("trello", r"ATTA[A-Za-z0-9]{60,80}", "ATTA" + _MIX[:72]),
+    ("vercel", r"vc[a-z]_[A-Za-z0-9]{24,60}", "vcp_" + _MIX[:56]),
+    ("voyage", r"pa-[\w-]{40,48}", "pa-" + _MIX[:43]),
     ("xai", r"xai-[A-Za-z0-9]{70,90}", "xai-" + _MIX[:80]),
     ("yandex", r"(?:AQVN[\w-]{35,38}|t1\.[\w-]{40,400}={0,2}|y0_[\w-]{40,80})", "AQVN" + _MIX[:36]),
 )

@@ -5,34 +5,51 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from log_analyzer.redaction.rule import (
-    KEY_VALUE_CHARS,
-    Rule,
-    by_pattern,
-    is_mixed,
-    is_name,
-    looks_random,
-    says_nothing,
+from log_analyzer.redaction.passwords.values import (
+    is_bare_key,
+    is_odd,
+    is_packed,
+    is_password,
+    is_token,
 )
+from log_analyzer.redaction.rule import Rule, by_pattern, says_nothing
 
 LOGIN_WORD: Final = (
-    r"(?:pass(?:word|wd|phrase|code)s?|passwort|kennwort|contrase(?:ñ|n)a|mot_?de_?passe|senha|pwd|passw"
-    r"|(?<![a-z])(?:(?:user|db|my|root|admin|bind|sudo|ftp|old|new)_?-?(?:pass|pw)|pass|pw|otp|cvv2?|cvc|pin_?code))"
+    r"(?:pass(?:word|wd|phrase|code)s?|passwort|kennwort|contrase(?:ñ|n)a|mot_?de_?passe|senha"
+    r"|pwd|passw"
+    r"|(?<![a-z])(?:(?:user|db|my|root|admin|bind|sudo|ftp|ssh|become|auth|old|new)_?-?(?:pass"
+    r"|pw)|pass|pw|otp|cvv2?|cvc|pin_?code))"
 )
 ACCESS_WORD: Final = (
-    r"(?:secret|token(?!iz|s\b)|(?:api|access|auth|account|private|encryption|signing|session|license"
-    r"|shared|master|aes|cipher|crypto|jwt|app|subscription|client|storage|consumer|deploy|webhook|ingest(?:ion)?|secret|ssh"
-    r"|sharedaccess)[_. -]?key(?:[_-]?id)?|apikey|credentials?"
+    r"(?:secret|token(?!iz|s\b)|(?:api|access|auth|account|private|encryption|signing|session"
+    r"|license"
+    r"|shared|master|aes|cipher|crypto|jwt|app(?:lication)?|subscription|client|storage|consumer"
+    r"|deploy|webhook|ingest(?:ion)?"
+    r"|secret|ssh|sharedaccess|activation|setup|server|otp|mfa|2fa)[_. -]?key(?:[_-]?id)?|apikey"
+    r"|credentials?"
+    r"|(?:otp|mfa|2fa|wallet|recovery|authenticator)[_ -]?seed|mnemonic|(?:code"
+    r"|pkce)[_ -]?verifier|(?<![a-z])samlresponse"
     r"|(?<![a-z])sig|signature|csrf|xsrf|hmac(?!-|_?sha)|bearer|passkey)"
 )
 SUFFIX: Final = (
-    r"(?:[_-]{0,2}(?:hash|value|key|text|string|id|base64|b64|plain|plaintext|encrypted|confirm(?:ation)?"
+    r"(?:[_-]{0,2}(?:hash|value|key|text|string|id|base64|b64|plain|plaintext|encrypted|confirm"
+    r"(?:ation)?"
     r"|repeat|access_?key|key_?base|token|\d{1,2}))?"
 )
-_OPERATOR: Final = r"[\"'`\\\])]{0,4}\s{0,4}(?:=>|->|:=|==?|:)\s{0,4}"
+# Between operator and value: tags of YAML, a string's type and length, a language's wrapper.
+_WRAPPER: Final = (
+    r"(?:!(?:!\w{1,10}|unsafe)\s|(?<=: )&\w{1,20}\s|[|>][+-]?\s*(?:\n|\\n)\s*|string\(\d{1,5}\)\s"
+    r"|(?:some|just|optional|string|secretstr|secret(?:string)?|redactable|\w{0,12}crypt|md5"
+    r"|sha\d{1,3}|hash)[(\[](?=\\?[\"'])"
+    r"|\{\\?[\"']?(?:value|plaintext|string_?value)\\?[\"']?\s?[:=]\s?)?"
+)
+_OPERATOR: Final = (
+    r"(?:[\"'`\\\])}]{0,4}\s{0,4}(?:=>|->|:=|==?|:|%3D)\s{0,4}|\\?[\"'];s:\d{1,5}:)" + _WRAPPER
+)
 # A quoted value ends at its quote; any other at a blank, or where the next field begins.
 _VALUE: Final = (
-    r"(?:b?\"(?P<a>(?:[^\"\\]|\\.){1,1000}+)\"|b?'(?P<b>(?:[^'\\]|\\.){1,1000}+)'"
+    r"(?:[bneruf]{0,2}\"(?P<a>(?:[^\"\\]|\\.){1,1000}+)\"|[bneruf]{0,2}'(?P<b>(?:[^'\\]"
+    r"|\\.){1,1000}+)'"
     r"|\\{1,3}\"(?P<c>[^\"]{1,1000}?)\\{1,3}\"|`(?P<d>[^`]{1,1000})`"
     # ODBC's braces.
     r"|(?<==)\{(?P<e>(?:[^{}\s]|\}\}){1,200})\}"
@@ -40,123 +57,6 @@ _VALUE: Final = (
     r"|[;,&)\]}\\<>](?!\s|$|[\"')\]};,]|/|[\w.-]{1,40}[=:]))"
     r"{1,1000}))"
 )
-# What a parser did not expect, and the like: `unexpected token: 'else'`.
-_PARSER: Final = re.compile(
-    r"(?:unexpected|invalid|illegal|expected|expecting|near|next|parse|syntax|page|continuation|missing"
-    r"|cancellation|fencing|lexer|current|last|first|eof)[ _-]$",
-    re.IGNORECASE,
-)
-COUNT: Final = re.compile(r"(?i:\d+(?:[.,]\d+)?(?:\s?(?:ms|s|%|[kmg]b?))?)")
-MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT?[\d:.,Z+-]*")
-_PLAIN: Final = re.compile(
-    rf"{COUNT.pattern}|{MOMENT.pattern}"
-    r"|/[\w./-]+|(?:file|arn|vault|env|ref|kms)[:+][\w:/.-]+|[\w-]+(?:\.[a-z]+){2,}"
-)
-# `get_password(user)`, `os.environ["X"]`: lines of source in a stack trace.
-_CALL: Final = re.compile(
-    r"\w+\(|[a-z]\w*(?:_[a-z]\w*|\.[a-z]\w*|[a-z][A-Z][a-z]\w*)\(?[\w., ]*"
-    r"|[a-z_]+(?:\.[a-z_]+)+[\[(].*"
-)
-_SENTENCE: Final = frozenset(
-    (
-        "is",
-        "must",
-        "required",
-        "cannot",
-        "not",
-        "should",
-        "was",
-        "has",
-        "field",
-        "invalid",
-        "missing",
-    )
-)
-# Secrets Manager's names of secrets.
-_ARN: Final = re.compile(r"\barn:[\w:-]*:$")
-_DIRECTORY: Final = re.compile(r"(?:[~/]|[A-Za-z]:\\)[\w./\\-]*")
-SHORTEST_TOKEN: Final = 6
-SHORTEST_WORD: Final = 8
-SHORTEST_CODE: Final = 3
-SHORTEST_QUOTED: Final = 4
-
-
-def _is_call(match: re.Match[str], value: str) -> bool:
-    followed = match.string[match.end() : match.end() + 1]
-    return bool(_CALL.fullmatch(value)) and ("(" in value or "[" in value or followed in ("(", "["))
-
-
-def _is_sentence(match: re.Match[str], value: str) -> bool:
-    """`["This field is required."]`, `"is required"`: what a validation says of the field."""
-    string = match.string
-    place = string.rfind(value, match.start(), match.end())
-    end = place + len(value)
-    if " " not in value:
-        quote = string[place - 1 : place]
-        if quote not in ('"', "'") or string[end : end + 1] != " ":
-            return False
-        value += string[end:].partition(quote)[0][:200]
-    return not _SENTENCE.isdisjoint(value.lower().strip(".!").split())
-
-
-def is_password(match: re.Match[str], value: str) -> bool:
-    """False for a value that is no password: a word about one, a count, a folder, a call."""
-    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
-        return False
-    # The working directory of a shell.
-    if match[0][:3].lower() == "pwd" and _DIRECTORY.fullmatch(value):
-        return False
-    # `updated password -> email sent`.
-    if "->" in match[0] and not is_odd(match, value):
-        return False
-    # "pass: 12, fail: 3" and `otp=35 tries` count something.
-    counts = match[0][:5].lower() in ("pass:", "pass=", "pass ") or len(value) < SHORTEST_CODE
-    return not (counts and value.isdecimal())
-
-
-def is_token(match: re.Match[str], value: str) -> bool:
-    """True unless it is a word, a figure, a place, or prose after a colon."""
-    if says_nothing(value) or _is_call(match, value) or _is_sentence(match, value):
-        return False
-    before = match.string[max(0, match.start() - 90) : match.start()]
-    if _PARSER.search(before) or _ARN.search(before) or _PLAIN.fullmatch(value):
-        return False
-    # What AWS calls a credential begins with its access key, which is found by its form.
-    if match[0][:10].lower() == "credential" and re.match(r"[A-Z0-9]{16,}(?:/|%2F)", value):
-        return False
-    quoted = match.end() > match.end("v") if match["v"] is not None else True
-    if len(value) < (SHORTEST_QUOTED if quoted else SHORTEST_TOKEN):
-        return False
-    if len(value) < SHORTEST_TOKEN or (len(value) < SHORTEST_WORD and value.islower()):
-        return not value.isalpha()
-    assigned = quoted or "=" in match[0][: -len(value)]
-    return assigned or not value.isalpha() or len(value) >= KEY_VALUE_CHARS
-
-
-def _is_bare_key(_: re.Match[str], value: str) -> bool:
-    return (
-        len(value) >= KEY_VALUE_CHARS
-        and looks_random(value)
-        and not is_name(value)
-        and not set(":/") & set(value[1:-1])
-    )
-
-
-def is_odd(_: re.Match[str], value: str) -> bool:
-    """A value that no name or path looks like: symbols, or letters of both sizes and digits."""
-    if says_nothing(value) or re.match(r"https?:|/|\w+/", value):
-        return False
-    odd = any(one in "!?$%&*#^~\\|" for one in value)
-    mixed = any(map(str.isdigit, value)) and not value.islower() and not value.isupper()
-    return len(value) >= 8 and (odd or mixed)  # noqa: PLR2004
-
-
-def _is_packed(match: re.Match[str], value: str) -> bool:
-    """What a registry's settings hold: Base64; any long word behind a variable of that name."""
-    bare = value.rstrip("=")
-    return "_AUTH=" in match[0] or (bare != value and not bare.islower()) or is_mixed(bare)
-
-
 PASSWORD_RULES: Final = (
     Rule(
         "PASSWORD",
@@ -165,22 +65,6 @@ PASSWORD_RULES: Final = (
         'Server=x;Password=«hun;ter2»;User=y {"password":"«a\\"b c»","n":1} pwd={«a;b»};x=1',
         "password=null, password: required, pass: 12, fail: 3, password -> email, otp=35 tries",
     ),
-    Rule(
-        "PASSWORD",
-        "flag of a client",
-        by_pattern(
-            r"\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|mongo\w{0,10}|cqlsh)\b[^|;]{0,100}?\s-p\s?"
-            r"|(?:curl|wget|https?)\b[^|;]{0,200}?\s(?:-u|-a|--user|--auth)[\s=][\"']?[^\s:\"']{1,100}:"
-            r"|redis-cli\b[^|;]{0,100}?\s(?:-a|--pass)\s|sqlcmd\b[^|;]{0,100}?\s-P\s?|ldap\w{1,10}\b[^|;]{0,200}?\s-w\s"
-            r"|(?:docker|podman|helm|skopeo|buildah|az|oc)\b[^|;]{0,40}?\slogin\b[^|;]{0,100}?\s-p[\s=]"
-            r"|smbclient\b[^|;]{0,100}?\s-U\s?[^\s%]{1,60}%|keytool\b[^|;]{0,200}?\s-(?:src|dest)?(?:store|key)pass\s|requirepass\s|masterauth\s"
-            r"|rabbitmqctl\s(?:change_password|add_user)\s\S{1,60}\s"
-            r"|net use[^|;]{0,100}?\s/user:\S{1,60}\s)[\"']?(?P<v>[^\s\"']{1,200})",
-            accepts=is_password,
-        ),
-        "mysql -u root -p«hunter» db; curl -u ann:«secret1» https://x",
-        "mysql --port 3306 up, curl -U x",
-    ),
 )
 
 TOKEN_RULES: Final = (
@@ -188,7 +72,8 @@ TOKEN_RULES: Final = (
         "TOKEN",
         "flag",
         by_pattern(
-            r"(?<!\w)--?[\w-]{0,30}(?:password|passwd|passphrase|pwd|secret|token(?!s\b)|api-?key|access-?key)"
+            r"(?<!\w)--?[\w-]{0,30}(?:password|passwd|passphrase|pwd|secret|token(?!s\b)|api-?key"
+            r"|access-?key)"
             r"(?![\w-]{0,8}-(?:file|path|dir|url|uri|name|type|ttl)\b)"
             r"[\w-]{0,10}(?:\s{1,3}|=|[\"'],\s{0,3}[\"'])[\"']?(?P<v>[^\s\"'-][^\s\"']{0,1000})",
             accepts=lambda _, value: not says_nothing(value),
@@ -206,7 +91,7 @@ TOKEN_RULES: Final = (
     Rule(
         "TOKEN",
         "assigned key",
-        by_pattern(r"(?<![a-z])key" + _OPERATOR + _VALUE, accepts=_is_bare_key),
+        by_pattern(r"(?<![a-z])(?:key|pat|salt)" + _OPERATOR + _VALUE, accepts=is_bare_key),
         'KEY="«1234zq5808s=>d!!?$»"',
         "cache key=order:123 key: user:1234567890:profile partition_key=inventory-146203",
     ),
@@ -214,9 +99,12 @@ TOKEN_RULES: Final = (
         "TOKEN",
         "credentials of a registry",
         by_pattern(
-            r"(?<![a-z.-])_?auth[\"'\\]{0,3}\s{0,2}[:=]\s{0,2}[\"'\\]{0,3}(?P<v>[A-Za-z0-9+/]{12,1000}={0,2})(?![\w.-])",
+            (
+                r"(?<![a-z.-])_?auth[\"'\\]{0,3}\s{0,2}[:=]\s{0,2}[\"'\\]{0,3}"
+                r"(?P<v>[A-Za-z0-9+/]{12,1000}={0,2})(?![\w.-])"
+            ),
             r"(?<![A-Za-z])[A-Z][A-Z0-9]{1,20}_AUTH=[\"']?(?P<v>[^\s\"',;]{12,200})",
-            accepts=_is_packed,
+            accepts=is_packed,
             flags=re.RegexFlag(0),
         ),
         '{"auth": "«YW5uOjdyTGdhbXVYMg==»"} _auth=«YW5uOkhvZHVkZ2JYNQ==» MQ_AUTH=«batterystaple»',

@@ -9,17 +9,16 @@ from log_analyzer.redaction.passwords.behind_names import (
     ACCESS_WORD,
     LOGIN_WORD,
     SUFFIX,
-    is_odd,
-    is_password,
-    is_token,
 )
+from log_analyzer.redaction.passwords.values import is_odd, is_password, is_token
 from log_analyzer.redaction.rule import Rule, by_pattern, says_nothing
 
 _ANY_WORD: Final = rf"(?:{LOGIN_WORD}|{ACCESS_WORD})"
 _OPEN: Final = r"(?:<|&lt;)"
 _CLOSE: Final = r"(?:>|&gt;)(?:<!\[CDATA\[)?"
 _ATTRIBUTE_VALUE: Final = (
-    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}value[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
+    r"[\"'\\]{1,3}\s{0,3}(?:,\s{0,3}[\"'\\]{1,3}(?:new_?|string_?|old_?)?val"
+    r"(?:ue)?[\"'\\]{1,3}\s{0,3}:|\svalue\s?=)\s{0,3}[\"'\\]{1,3}"
     r"(?P<v>[^\"'\\]{3,2000})"
 )
 # `name: DB_PASSWORD, value: x`, `- name: DB_PASSWORD` and `value: x` below it.
@@ -50,7 +49,7 @@ PASSWORD_MARKUP_RULES: Final = (
         "PASSWORD",
         "password in a list of names and values",
         by_pattern(
-            rf"[\w.-]{{0,40}}{LOGIN_WORD}{_ATTRIBUTE_VALUE}",
+            rf"{LOGIN_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
             rf"{_NAMED}{LOGIN_WORD}{SUFFIX}{_VALUE_BESIDE}",
             rf"{LOGIN_WORD}{SUFFIX}{_ELEMENTS}",
             rf"{LOGIN_WORD}{SUFFIX}{_PAIRED}",
@@ -63,7 +62,10 @@ PASSWORD_MARKUP_RULES: Final = (
         "PASSWORD",
         "password in encoded JSON",
         by_pattern(
-            rf"{LOGIN_WORD}{SUFFIX}{_MARK}\s?(?::|%3A)(?:\s|%20|\+)?{_MARK}(?P<v>.{{1,400}}?){_MARK}",
+            (
+                rf"{LOGIN_WORD}{SUFFIX}{_MARK}\s?(?::|%3A)(?:\s|%20|\+)?{_MARK}"
+                rf"(?P<v>.{{1,400}}?){_MARK}"
+            ),
             accepts=is_password,
         ),
         "body %7B%22password%22%3A%22«hunter%212»%22%7D {&quot;pwd&quot;: &quot;«a;b»&quot;}",
@@ -77,7 +79,8 @@ TOKEN_MARKUP_RULES: Final = (
         "XML element",
         by_pattern(
             rf"{_OPEN}[\w:.-]{{0,30}}{_ANY_WORD}[\w.-]{{0,20}}"
-            rf"(?:[^<>&]{{0,80}}{_CLOSE}(?P<v>[^<&\]]{{1,1000}})(?:\]\]>)?(?:</|&lt;/)"
+            rf"(?:[^<>&]{{0,80}}{_CLOSE}(?P<v>(?:[^<&\]]|\](?!\]>)){{1,1000}})(?:\]\]>)?(?:</"
+            rf"|&lt;/)"
             r"|\s[^<>]{0,80}?\bvalue=[\"'](?P<a>[^\"'<>]{1,1000})[\"'])",
             accepts=_is_told,
         ),
@@ -90,7 +93,7 @@ TOKEN_MARKUP_RULES: Final = (
         by_pattern(
             rf"{_OPEN}\w{{1,30}}\s[^<>&]{{0,80}}?\b(?:key|name|id)=[\"'][\w:. -]{{0,40}}"
             rf"{_ANY_WORD}{SUFFIX}[\"']"
-            rf"[^<>&]{{0,80}}{_CLOSE}(?P<v>[^<&\]]{{1,1000}})(?:\]\]>)?(?:</|&lt;/)",
+            rf"[^<>&]{{0,80}}{_CLOSE}(?P<v>(?:[^<&\]]|\](?!\]>)){{1,1000}})(?:\]\]>)?(?:</|&lt;/)",
             accepts=_is_told,
         ),
         '<entry key="db.password">«hunter»</entry>',
@@ -100,7 +103,7 @@ TOKEN_MARKUP_RULES: Final = (
         "TOKEN",
         "token in a list of names and values",
         by_pattern(
-            rf"[\w.-]{{0,40}}{ACCESS_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
+            rf"{ACCESS_WORD}{SUFFIX}{_ATTRIBUTE_VALUE}",
             rf"{_NAMED}{ACCESS_WORD}{SUFFIX}{_VALUE_BESIDE}",
             accepts=is_token,
         ),
@@ -111,7 +114,10 @@ TOKEN_MARKUP_RULES: Final = (
         "TOKEN",
         "token in encoded JSON",
         by_pattern(
-            rf"{ACCESS_WORD}{SUFFIX}{_MARK}\s?(?::|%3A)(?:\s|%20|\+)?{_MARK}(?P<v>.{{4,1000}}?){_MARK}",
+            (
+                rf"{ACCESS_WORD}{SUFFIX}{_MARK}\s?(?::|%3A)(?:\s|%20|\+)?{_MARK}"
+                rf"(?P<v>.{{4,1000}}?){_MARK}"
+            ),
             accepts=is_token,
         ),
         "%22client_secret%22%3A%22«SomeTokenXyz1»%22",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from log_analyzer.redaction.passwords.behind_names import COUNT, MOMENT, is_password
+from log_analyzer.redaction.passwords.values import COUNT, MOMENT, is_password
 from log_analyzer.redaction.rule import Rule, by_pattern, says_nothing
 
 _WORD: Final = r"(?:password|passphrase|passcode|passwd|pwd)"
@@ -13,7 +13,8 @@ _WORD: Final = r"(?:password|passphrase|passcode|passwd|pwd)"
 _CLASS_NAME: Final = re.compile(r"[A-Z][A-Za-z]*(?:\$\w+)*(?:@[0-9a-f]+)?")
 # Between the word and the password: `was reset to`, `has been changed to`, `is`.
 _SAYS: Final = (
-    r"(?:(?:(?:is|was|has\sbeen|now)\s{1,3}){0,2}(?:(?:re)?set|changed|updated|rotated)\s{1,3}to:?\s{1,3}"
+    r"(?:(?:(?:is|was|has\sbeen|now)\s{1,3}){0,2}(?:(?:re)?set|changed|updated"
+    r"|rotated)\s{1,3}to:?\s{1,3}"
     r"|(?:is|was|to|of|now):?\s{1,3})?"
 )
 
@@ -42,11 +43,11 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password in quotes",
         by_pattern(
-            rf"\b(?:password|passphrase|passcode|passwd|pwd|pin|identified\s{{1,3}}by)\s{{1,3}}{_SAYS}"
-            r"(?P<q1>[\"'`])(?P<v>[^\"'`]{1,200})(?P=q1)",
+            rf"\b(?:password|passphrase|passcode|passwd|pwd|pin)\s{{1,3}}{_SAYS}"
+            r"[bneru]?(?P<q1>\\?[\"'`])(?P<v>[^\"'`]{1,200}?)(?P=q1)",
             accepts=is_password,
         ),
-        "CREATE USER app IDENTIFIED BY '«hunter»'",
+        "ALTER ROLE app PASSWORD E'«hunter»'",
         "password was 'expired'",
     ),
     Rule(
@@ -74,7 +75,8 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password for somebody",
         by_pattern(
-            rf"\b{_WORD}\s{{1,3}}(?:for|of)\s{{1,3}}(?:user\s{{1,3}})?\S{{1,80}}?(?::|\s(?:is|=|was|to))\s{{1,3}}"
+            rf"\b{_WORD}\s{{1,3}}(?:for|of)\s{{1,3}}(?:user\s{{1,3}})?\S{{1,80}}?(?::|\s(?:is|="
+            rf"|was|to))\s{{1,3}}"
             r"[\"'`]?(?P<v>[^\s\"'`]{4,200})",
             accepts=_is_said,
         ),
@@ -85,7 +87,8 @@ PROSE_RULES: Final = (
         "PASSWORD",
         "password as the argument of a function",
         by_pattern(
-            rf"\b(?:{_WORD}|crypt|decrypt|encode_password)\(\s{{0,3}}(?P<q1>[\"'])(?P<v>[^\"']{{3,200}})(?P=q1)"
+            rf"\b(?:{_WORD}|crypt|decrypt|encode_password)\(\s{{0,3}}(?P<q1>[\"'])"
+            rf"(?P<v>[^\"']{{3,200}})(?P=q1)"
         ),
         "SET PASSWORD = PASSWORD('«hunter»')",
         "password() and passwd(2) failed",
@@ -95,7 +98,8 @@ PROSE_RULES: Final = (
         "code for one time",
         by_pattern(
             r"\b(?:otp|totp|(?:one[- ]time|verification|security|confirmation|2fa|mfa|login|sms)\s"
-            r"(?:pass(?:word|code)|code|pin|token))(?:\s{1,3}(?:is|was|=)|\s?[:=])?\s{1,3}(?P<v>\d{4,8})(?!\w|[.:-]\d)"
+            r"(?:pass(?:word|code)|code|pin|token))(?:\s{1,3}(?:is|was|=)|\s?[:=])?\s{1,3}"
+            r"(?P<v>\d{4,8})(?!\w|[.:-]\d)"
         ),
         "your OTP is «482913», verification code: «771204»",
         "otp 3 of 5, security code 12 missing, verification code expired",

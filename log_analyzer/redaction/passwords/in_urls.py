@@ -9,7 +9,10 @@ from urllib.parse import unquote
 
 from log_analyzer.redaction.rule import Rule, Span, by_pattern, says_nothing
 
-_START: Final = re.compile(r"(?<![A-Za-z0-9])(?P<scheme>[a-z][a-z0-9+.-]{1,30})://", re.IGNORECASE)
+_START: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?P<scheme>[a-z][a-z0-9+.-]{1,30}):(?:\\{1,3}/){0,2}(?://|(?<=/))",
+    re.IGNORECASE,
+)
 _END: Final = re.compile(r"[\s\"'`<>]|\\[\"'nrt]")
 _HOST: Final = re.compile(
     r"(?:\[[0-9a-fA-F:.%\w]{2,60}\]|(?:tcp|unix)\([^)\s]{1,200}\)|[\w.-]{1,253})?"
@@ -70,8 +73,10 @@ def _names_a_secret(match: re.Match[str], value: str) -> bool:
 
 
 _QUERY_KEY: Final = re.compile(
-    r"pass(?:word|wd|phrase|code)$|(?<![a-z])pass$|pwd$|secret$|(?<!page)(?<!page_)(?<!next)(?<!next_)(?<!continuation)token$|api_?key$"
-    r"|access_?key$|^(?:key|sig|sid|auth|code|otp|hmac|nonce|state|apikey|signature|ticket|assertion)$"
+    r"pass(?:word|wd|phrase|code)$|(?<![a-z])pass$|pwd$|secret$|(?<!page)(?<!page_)(?<!next)"
+    r"(?<!next_)(?<!continuation)token$|api_?key$"
+    r"|access_?key$|^(?:key|sig|sid|auth|code|otp|hmac|nonce|state|apikey|signature|ticket"
+    r"|assertion)$"
     r"|session_?(?:id|key)?$|^x-(?:amz|goog|ms)-(?:signature|security-token)$|credentials?$"
     r"|jsessionid$|client_?secret$|verifier$"
 )
@@ -94,8 +99,10 @@ def _is_query_password(match: re.Match[str], value: str) -> bool:
 
 _PASSWORD_KEY: Final = re.compile(r"pass(?:word|wd|phrase|code)$|(?<![a-z])pass$|pwd$")
 _PAIR: Final = (
-    r"[?&;](?P<key>[\w.%\[\]-]{1,60})=(?P<v>(?!\{)(?:[^\s\"'<>&;#)\]},\\]"
-    r"|[;,)\]}](?![\w.%-]{1,40}=|\s|$|[\"'])){1,4000})"
+    r"[?&;](?P<key>[\w.%\[\]-]{1,60})=(?P<v>(?!\{)(?:[^\s\"'<>&;#)\]},\\]|&(?![\w.%\[\]-]{1,60}="
+    r"|\s|$|[\"'&;,)])"
+    # A password of a `;` list may have a `#`; a URL's fragment begins with a name.
+    r"|[;,)\]}](?![\w.%-]{1,40}=|\s|$|[\"'])|#(?![\w/.-]{0,40}(?:\s|$|[=\"'])|/)){1,4000})"
 )
 
 
@@ -121,7 +128,9 @@ URL_RULES: Final = (
         "password before a host without a scheme",
         by_pattern(
             r"(?<![\w/@.:-])[a-z][\w.-]{0,60}:(?P<v>[^\s:@/\"'=]{3,100})@"
-            r"(?:(?:tcp|unix)\(|/\w|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)"
+            r"(?:(?:tcp|unix)\(|/\w|[\w.-]{1,100}:\d{2,5}(?!\w)|[\w.-]{1,100}/\w)",
+            r"(?<![\w/@.:-])[a-z][\w.-]{0,60}:(?P<v>[^\s\"']{3,100})@(?=(?:tcp|unix)\()",
+            accepts=lambda _, value: not says_nothing(value),
         ),
         "dial app:«hunter2»@tcp(db:3306)/orders",
         "pulled nginx:latest@sha256:4b7ce07002c69e8f3d704a9c5d6fd305, std::io@v1.2:3",
@@ -130,7 +139,8 @@ URL_RULES: Final = (
         "TOKEN",
         "token before a host",
         by_pattern(
-            r"[a-z][a-z0-9+.-]{1,20}://(?P<v>[\w.~%+-]{16,200})@",
+            # Redis takes a password alone.
+            r"[a-z][a-z0-9+.-]{1,20}://(?P<v>[\w.~%+-]{16,200})@|rediss?://(?P<a>[^\s:@/\"']{6,100})@",
             accepts=lambda _, value: any(map(str.isdigit, value)),
         ),
         "git clone https://«4f9a0c7be1d24586aa»@git.example/app",
@@ -155,10 +165,14 @@ URL_RULES: Final = (
         "webhook address",
         by_pattern(
             # Slack, also without its host and percent-encoded.
-            rf"(?:(?<![A-Za-z0-9])|(?<=%2F))(?:services|workflows|triggers){_SLASH}[TE][A-Z0-9]{{5,14}}{_SLASH}"
+            rf"(?:(?<![A-Za-z0-9])|(?<=%2F))(?:services|workflows"
+            rf"|triggers){_SLASH}[TE][A-Z0-9]{{5,14}}{_SLASH}"
             rf"(?P<v>[A-Z0-9]{{5,16}}(?:{_SLASH}[A-Za-z0-9]{{8,80}}){{1,2}})",
             r"/api/(?:v\d+/)?webhooks/\d{10,25}/(?P<v>[\w-]{30,100})",
-            r"(?:webhook\.office\.com|outlook\.office(?:365)?\.com)/webhook(?:b2)?/(?P<v>[\w@/-]{30,300})",
+            (
+                r"(?:webhook\.office\.com|outlook\.office(?:365)?\.com)/webhook(?:b2)?/"
+                r"(?P<v>[\w@/-]{30,300})"
+            ),
             r"hooks\.zapier\.com/hooks/catch/(?P<v>\d{4,12}/[\w/-]{4,60})",
             r"(?<=/)bot(?P<v>\d{6,12}:[\w-]{30,50})",
             r"/hooks/(?P<v>[a-z0-9]{26})(?!\w)",
@@ -171,7 +185,10 @@ URL_RULES: Final = (
     Rule(
         "PASSWORD",
         "Oracle's thin driver",
-        by_pattern(r"\bthin:[\w$#]{1,60}/(?P<v>[^\s@]{1,100})@"),
+        by_pattern(
+            r"\b(?:thin|oci8?):[^\s/:@\"']{1,60}/\"?(?P<v>[^\s@/\"]{1,100}(?:@[^\s@/\"]{1,60}"
+            r"(?=\"))?)\"?@"
+        ),
         "jdbc:oracle:thin:scott/«tiger»@host",
         "jdbc:oracle:thin:@host:1521/service",
     ),

@@ -58,10 +58,17 @@ class ReaderOfOne:
     def __init__(self, session: Session, service: str, clock_ms: Callable[[], int]) -> None:
         self._reader = IncidentReader(session, clock_ms=clock_ms)
         self._service = service
+        # An incident stays that of its service, and each pass asks for all of them again.
+        self._others: set[uuid.UUID] = set()
 
     def read(self, incident: uuid.UUID) -> IncidentView | None:
+        if incident in self._others:
+            return None
         view = self._reader.read(incident)
-        return view if view is not None and view.service_name == self._service else None
+        if view is not None and view.service_name != self._service:
+            self._others.add(incident)
+            return None
+        return view
 
     def read_all(
         self, incidents: Collection[uuid.UUID]

@@ -36,8 +36,7 @@ from firstcause.events.log_event import LogEvent, UnreadableLogEvent, read_log_e
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import PROJECT_ROOT, Settings
-from firstcause.storage import cassandra, log_history
-from firstcause.storage.migrations import migrate
+from firstcause.storage import log_history
 from firstcause.streams.progress import Progress
 from spark.records.log_events import SHARDS
 from tests.command_line import firstcause
@@ -115,20 +114,12 @@ def unreadable() -> list[Message]:
 
 @pytest.fixture(scope="module")
 def own(
-    services: Installation, kafka: AdminClient, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, kafka: AdminClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """Topics, keyspace and checkpoints of this module alone."""
-    home = {"firstcause_home": tmp_path_factory.mktemp("store")}
-    settings = services.fresh_names().model_copy(update=home)
-    make_topic(kafka, settings)
-    migrate(settings)
-    return settings
-
-
-@pytest.fixture(scope="module")
-def session(own: Settings) -> Iterator[Session]:
-    with cassandra.session(own) as opened:
-        yield opened
+    """Topics, rows and checkpoints of this module alone."""
+    own = settings.model_copy(update={"firstcause_home": tmp_path_factory.mktemp("store")})
+    make_topic(kafka, own)
+    return own
 
 
 @pytest.fixture(scope="module")

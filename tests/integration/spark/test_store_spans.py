@@ -21,11 +21,8 @@ from confluent_kafka import Producer
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.events.span import Span
 from firstcause.events.span_event import read_span_message
-from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
 from firstcause.settings import Settings
-from firstcause.storage import cassandra
-from firstcause.storage.migrations import migrate
 from firstcause.storage.span_history import spans_of_traces
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from tests.e2e.accounting import dead_letters, end_offsets, source_position
@@ -93,19 +90,9 @@ OTLP = generated(2)
 
 
 @pytest.fixture(scope="module")
-def own(services: Installation, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Topics, keyspace and checkpoints of this module alone."""
-    home = {"firstcause_home": tmp_path_factory.mktemp("spans")}
-    settings = services.fresh_names().model_copy(update=home)
-    ensure_topics(settings)
-    migrate(settings)
-    return settings
-
-
-@pytest.fixture(scope="module")
-def cql(own: Settings) -> Iterator[Session]:
-    with cassandra.session(own) as opened:
-        yield opened
+def own(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Topics, rows and checkpoints of this module alone."""
+    return settings.model_copy(update={"firstcause_home": tmp_path_factory.mktemp("spans")})
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +134,12 @@ def readable(values: Iterable[bytes | None]) -> list[Span]:
 
 
 def test_each_span_is_a_row_and_unreadable_messages_are_dead_letters(
-    own: Settings, cql: Session, driver: StoreDriver
+    own: Settings, session: Session, driver: StoreDriver
 ) -> None:
     send(own, [*FLAT, *as_requests(OTLP, 40), *HOSTILE])
     driver.start()
     await_all_done(driver)
-    stored = rows(cql)
+    stored = rows(session)
     sent = readable([*FLAT, *OTLP])
     assert stored.keys() == {identity(span) for span in [*sent, *readable(HOSTILE)]}
     for span in sent:
@@ -173,17 +160,17 @@ def value_of(letter: Any) -> bytes:
 
 
 def test_the_spans_of_a_trace_are_found(
-    own: Settings, cql: Session, services: Installation
+    own: Settings, session: Session, services: Installation
 ) -> None:
     sent = readable(FLAT)
     traces = list(dict.fromkeys(span.trace_id for span in sent))[:20]
-    found = spans_of_traces(cql, [*traces, "ab" * 16, traces[0]], 10.0)
+    found = spans_of_traces(session, [*traces, "ab" * 16, traces[0]], 10.0)
     assert {span for span in sent if span.trace_id in traces} == set(found)
     assert len(found) == len(set(found))
     assert [span.trace_id for span in found] == sorted(
         (span.trace_id for span in found), key=traces.index
     )
-    assert spans_of_traces(cql, traces, 0.0) == []
+    assert spans_of_traces(session, traces, 0.0) == []
     told = services.run("spans", "--trace", traces[0], "--json", env=settings_environment(own))
     shown = [Span(**json.loads(line)) for line in told.stdout.splitlines()]
     assert shown[0].parent_span_id is None
@@ -191,10 +178,10 @@ def test_the_spans_of_a_trace_are_found(
 
 
 def test_after_a_crash_and_sent_again_each_span_is_there_once(
-    own: Settings, cql: Session, driver: StoreDriver
+    own: Settings, session: Session, driver: StoreDriver
 ) -> None:
     """As after a crash between the writes and the checkpoint."""
-    before = rows(cql)
+    before = rows(session)
     driver.stop_gracefully()
     commits = driver.checkpoint / "commits"
     newest = max(int(path.name) for path in commits.iterdir() if path.name.isdigit())
@@ -204,6 +191,6 @@ def test_after_a_crash_and_sent_again_each_span_is_there_once(
     driver.start()
     await_all_done(driver)
     driver.stop_gracefully()
-    assert rows(cql).keys() == before.keys()
+    assert rows(session).keys() == before.keys()
     letters = [source_position(letter) for letter in dead_letters(own)]
     assert len(letters) == len(set(letters)) == len(UNREADABLE)

@@ -5,6 +5,7 @@ import json
 import sys
 
 import pytest
+import stamina
 import structlog
 
 from firstcause.settings import Settings
@@ -38,3 +39,21 @@ def test_a_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
         "probe_stored",
     ]
     assert all(text.endswith("\n") for text in stream.writes)
+
+
+@pytest.mark.parametrize(("log_format", "told"), [("json", True), ("console", False)])
+def test_attempts_are_logged_for_machines_alone(
+    monkeypatch: pytest.MonkeyPatch, log_format: str, told: bool
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    try:
+        configure_logging(Settings(log_format=log_format))
+        for attempt in stamina.retry_context(on=KeyError, wait_initial=0, wait_jitter=0):
+            with attempt:
+                if attempt.num == 1:
+                    raise KeyError
+    finally:
+        structlog.reset_defaults()
+        stamina.instrumentation.set_on_retry_hooks(None)
+    assert ("retry_scheduled" in stream.getvalue()) is told
