@@ -52,8 +52,8 @@ def blames_of(
     """
     failing = _failing(complaints, weights)
     calls = {call for trace in traces.values() for call in _calls(trace)}
-    callers = {caller for caller, _ in calls}
-    first = [_blame(one, failing, traces, callers) for one in complaints]
+    leaves = _leaves(traces, {caller for caller, _ in calls})
+    first = [_blame(one, failing, traces, leaves) for one in complaints]
     levels = _levels(complaints, weights, first, calls)
     spread_out = [
         blame if one.is_own else _spread(one.service_name, blame, levels)
@@ -85,7 +85,7 @@ def _blame(
     one: Complaint,
     failing: Mapping[str, Mapping[str, int]],
     traces: Traces,
-    callers: Collection[str],
+    leaves: Collection[str],
 ) -> Blame:
     relays = one.not_reached or one.told
     blame: dict[str, float] = defaultdict(float)
@@ -102,7 +102,7 @@ def _blame(
     unknown = 0.0
     # Who calls no other service means its database or the like; an address of nobody's is a
     # partner outside. What a service alone uses is its own.
-    has_peers = one.service_name in callers and not one.outside
+    has_peers = not (one.service_name in leaves or one.outside or one.resource)
     part = (_WAITED_FOR if relays else _MENTIONED) / len(looked_at)
     for event in looked_at:
         before = failing.get(event.trace_id or "", {})
@@ -115,12 +115,24 @@ def _blame(
             blame[min(deeper, key=lambda name: (before[name], name))] += part
         elif relays:
             spoke = _spoke_meanwhile(traces.get(event.trace_id or "", ()), event)
-            for name in spoke:
-                blame[name] += part / len(spoke)
-            if not spoke and has_peers:
+            # A word of a peer says less than its lines in the request.
+            meant = spoke or one.hinted
+            for name in meant:
+                blame[name] += part / len(meant)
+            if not meant and has_peers:
                 unknown += part
     blame[one.service_name] = 1 - unknown - math.fsum(blame.values())
     return blame
+
+
+def _leaves(traces: Traces, callers: Collection[str]) -> set[str]:
+    """The services that call no other, as far as requests can be followed through services."""
+    followed: set[str] = set()
+    for trace in traces.values():
+        names = {event.service_name for event in trace}
+        if len(names) > 1:
+            followed |= names
+    return followed.difference(callers)
 
 
 def _spoke_meanwhile(trace: Sequence[LogEvent], complaint: LogEvent) -> list[str]:

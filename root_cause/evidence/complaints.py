@@ -32,6 +32,14 @@ NOT_REACHED: Final = re.compile(
     r"\W+(?:\w+\W+)?certificate",
     re.IGNORECASE,
 )
+# What a service keeps its data in, in the words of drivers: without a name of its own it is a part
+# of who uses it.
+RESOURCE: Final = re.compile(
+    r"\b(?:sql\w*|jdbc\w*|database|statement|quer(?:y|ies)|transaction|deadlock|lock wait|pool\w*"
+    r"|hikari\w*|disk|no space|postgres\w*|psql\w*|mysql\w*|mongo\w*|redis\w*|jedis\w*|cassandra"
+    r"|memcached?)\b",
+    re.IGNORECASE,
+)
 # An answer of another that was no good: the failure is told, not made here.
 TOLD: Final = re.compile(
     r"\b(?:status|http|code|answered|returned|error|response|with)\W{1,3}"
@@ -59,9 +67,11 @@ class Complaint:
         text: the first of them, for people; may hold anything.
         not_reached: it says that a peer was not reached or did not answer in time.
         told: it reports that a peer's answer was an error.
+        resource: it speaks of a database, a pool or a disk.
         outside: it contains an address, and names no service.
         own_code: it holds a stack trace.
         named: how many of its lines name each other service.
+        hinted: the other services that it speaks of, if it tells of a peer and names none.
         events: its lines, in order of time.
     """
 
@@ -73,8 +83,10 @@ class Complaint:
     not_reached: bool
     told: bool
     own_code: bool = False
+    resource: bool = False
     outside: bool = False
     named: Counter[str] = field(default_factory=Counter)
+    hinted: frozenset[str] = frozenset()
     events: list[LogEvent] = field(default_factory=list)
 
     @property
@@ -123,7 +135,10 @@ def complaints_of(events: Iterable[LogEvent], names: PeerNames) -> list[Complain
                 text=head,
                 not_reached=bool(NOT_REACHED.search(head)),
                 told=bool(TOLD.search(head)),
+                resource=bool(RESOURCE.search(head)),
             )
+            if complaint.not_reached or complaint.told:
+                complaint.hinted = names.hinted(head) - {event.service_name}
         complaint.events.append(event)
         complaint.named.update(names.named(head) - {event.service_name})
         complaint.outside = complaint.outside or "://" in head

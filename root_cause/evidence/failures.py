@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from root_cause.evidence.complaint_blame import Blame, Traces, blames_of
+from root_cause.evidence.complaint_news import Control, news_weights, weights_of_itself
 from root_cause.evidence.complaints import ERROR_WEIGHT, Complaint
 from root_cause.evidence.peer_names import PeerNames
-from root_cause.evidence.piece import Failure, Piece, significance, surprise
-from root_cause.normal.learned_counts import Normal
-from root_cause.normal.learner import DEBUG_LEVELS
-from root_cause.traces.event_key import kind_of, level_of
+from root_cause.evidence.piece import Failure, Piece
 
 # The weight of an error that is certainly new, on the scale of structure and time: about that of an
 # event that always came and is missing in three of four requests.
@@ -28,48 +25,9 @@ _LATER: Final = 0.5
 _BEGINS: Final = 0.1
 # Lines of one millisecond have no order between hosts.
 _SAME_MS: Final = 1
-_SLOT_MS: Final = 10_000
-_LEAST_SPREAD: Final = 3
-# The window's first part is a fifth of it: a quarter of the rest.
-_LEAST_EARLY: Final = 0.25
 _LOG_IDS: Final = 3
 # What a service writes within that time, in one request, is of one failure.
 _BREATH_MS: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What fault-free time knows of complaints.
-
-    Attributes:
-        keys: how many lines came of each kind of event.
-        kinds: the same over all services, with the names of peers masked: one code, one complaint.
-        lines: of how many lines in all.
-        early: in how many requests of the window's first part each complaint came, by key.
-        early_lines: of how many lines of that part.
-    """
-
-    keys: Mapping[str, int]
-    kinds: Mapping[str, int]
-    lines: float
-    early: Mapping[str, int] = field(default_factory=dict)
-    early_lines: int = 0
-
-
-def control_of(normal: Normal, names: PeerNames) -> Control:
-    """What normal knows of complaints."""
-    keys: dict[str, int] = {}
-    kinds: Counter[str] = Counter()
-    lines = 0
-    for part in normal.services.values():
-        for key, count in part.events.items():
-            level = level_of(key)
-            if level not in DEBUG_LEVELS:
-                lines += count
-                keys[key] = count
-                if level != "INFO":
-                    kinds[names.masked(kind_of(key))] += count
-    return Control(keys, kinds, lines)
 
 
 def failure_evidence(
@@ -84,9 +42,14 @@ def failure_evidence(
         names: of all services.
         lines: of the window, as `control` counts them.
     """
-    weights = _told_once(complaints, _weights(complaints, control, names, lines))
+    if control.of_itself:
+        weights, risen = weights_of_itself(complaints, control, names, lines)
+    else:
+        weights, risen = news_weights(complaints, control, names, lines), [1.0] * len(complaints)
+    weights = _told_once(complaints, weights)
     blames = blames_of(complaints, weights, traces)
-    onsets = _onsets(complaints, weights, blames)
+    begun = [weight * share for weight, share in zip(weights, risen, strict=True)]
+    onsets = _onsets(complaints, begun, blames)
     return [
         Piece(
             _SCALE * weight * (_OWN_CODE if one.is_own else 1) * _early(one, blame, onsets),
@@ -102,29 +65,12 @@ def failure_evidence(
                 own_code=one.own_code,
                 first_ms=one.first_ms,
                 log_ids=tuple(event.log_id for event in one.events[:_LOG_IDS]),
+                risen=share,
             ),
         )
-        for one, weight, blame in zip(complaints, weights, blames, strict=True)
+        for one, weight, blame, share in zip(complaints, weights, blames, risen, strict=True)
         if weight > 0
     ]
-
-
-def _weights(
-    complaints: Sequence[Complaint], control: Control, names: PeerNames, lines: int
-) -> list[float]:
-    kinds = [names.masked(kind_of(one.key)) for one in complaints]
-    now: Counter[str] = Counter()
-    for one, kind in zip(complaints, kinds, strict=True):
-        now[kind] += one.traces
-    found = []
-    for one, kind in zip(complaints, kinds, strict=True):
-        nats = surprise(one.traces, lines, control.keys.get(one.key, 0), control.lines)
-        if known := control.kinds.get(kind, 0):
-            of_kind = surprise(now[kind], lines, known, control.lines)
-            nats = min(nats, of_kind * one.traces / now[kind])
-        news = significance(nats / _dispersion(one)) * _begun(one, control, lines)
-        found.append(one.weight * news)
-    return found
 
 
 def _told_once(complaints: Sequence[Complaint], weights: Sequence[float]) -> list[float]:
@@ -158,31 +104,6 @@ def _is_near(moments: Sequence[int], at_ms: int) -> bool:
     """True if one of these moments, in order, is within a breath of another one."""
     at = bisect_left(moments, at_ms - _BREATH_MS)
     return at < len(moments) and moments[at] <= at_ms + _BREATH_MS
-
-
-def _begun(one: Complaint, control: Control, lines: int) -> float:
-    """Which share of a complaint is more than the window's first part has of it, by its rate."""
-    early = control.early.get(one.key, 0)
-    # A rate is of no less than that many lines: the first of a fault may lie before its start.
-    of_early = max(control.early_lines, _LEAST_EARLY * lines)
-    return max(0.0, 1 - early * lines / (of_early * one.traces)) if early else 1.0
-
-
-def _dispersion(one: Complaint) -> float:
-    """How much more unevenly a complaint comes than chance has it: its index of dispersion, or 1.
-
-    What comes in bursts varies more from time to time (quasi-likelihood).
-    """
-    first: dict[str, int] = {}
-    for event in one.events:
-        first.setdefault(event.trace_id or event.log_id, event.timestamp_ms // _SLOT_MS)
-    if len(first) < _LEAST_SPREAD:
-        return 1.0
-    slots = Counter(first.values())
-    span = max(slots) - min(slots) + 1
-    mean = len(first) / span
-    variance = math.fsum(count * count for count in slots.values()) / span - mean * mean
-    return max(1.0, variance / mean)
 
 
 def _onsets(

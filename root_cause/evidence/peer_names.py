@@ -66,6 +66,9 @@ class PeerNames:
         self._by_host = _any_of(
             self._stems, r"(?<=//)(?:{})(?=[:/.\s]|$)|(?<![\w\-./])(?:{})(?=:\d)"
         )
+        # As a word of an operation, a name may be all that a service has: `check_ledger`.
+        self._words = {**{name: self._names[name] for name in self._names}, **self._stems}
+        self._by_word = _any_of(map(_loose, self._words), r"(?<![a-z0-9])(?:{})s?(?![a-z0-9])")
         self._known: dict[str, frozenset[str]] = {}
 
     def named(self, text: str) -> frozenset[str]:
@@ -76,6 +79,17 @@ class PeerNames:
             if len(self._known) < _REMEMBERED:
                 self._known[text] = found
         return found
+
+    def hinted(self, text: str) -> frozenset[str]:
+        """The services whose distinguishing word stands anywhere in a text: `getLedger failed`.
+
+        That is weaker than a name: people speak of orders without meaning the order service.
+        """
+        if self._by_word is None:
+            return frozenset()
+        found = (match.group() for match in self._by_word.finditer(_spaced(text)))
+        stems = (_stem_in(one, self._words) for one in found)
+        return frozenset(self._words[stem] for stem in stems if stem is not None)
 
     def masked(self, text: str) -> str:
         """The text with each whole name as one variable: the same complaint about another peer."""

@@ -83,6 +83,7 @@ class Failure:
         own_code: it holds a stack trace.
         first_ms: when it came first (event time).
         log_ids: lines of it, at most three.
+        risen: the share of its weight that came after the window's first part, 0 to 1.
     """
 
     service_name: str
@@ -95,6 +96,7 @@ class Failure:
     own_code: bool
     first_ms: int
     log_ids: tuple[str, ...]
+    risen: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class FirstPart:
             early, cases = sum(bin_of(one.ms) > limit for one in samples), len(samples)
             usual, now = finding.slow_normal, finding.slow_now
         else:
-            # Complaints are compared with the first part before they are weighed (failures.py).
-            return 1.0
+            # Complaints are compared with the first part as they are weighed (failures.py).
+            return finding.risen
         return _OLDER + (1 - _OLDER) * _risen(early / (cases + _DOUBT), usual, now)
 
 

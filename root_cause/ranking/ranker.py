@@ -13,8 +13,9 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from firstcause.events.span import Span
+from root_cause.evidence.complaint_news import control_of, control_of_first_part
 from root_cause.evidence.complaints import complaints_of
-from root_cause.evidence.failures import control_of, failure_evidence
+from root_cause.evidence.failures import failure_evidence
 from root_cause.evidence.lost_lines import Losses
 from root_cause.evidence.peer_names import PeerNames
 from root_cause.evidence.piece import Piece
@@ -22,7 +23,7 @@ from root_cause.evidence.structure import Regularity, structural_evidence
 from root_cause.evidence.timing import UsualTimes, slow_evidence, ways
 from root_cause.evidence.unheard_peers import with_unheard
 from root_cause.normal.learned_counts import Normal
-from root_cause.normal.learner import DEBUG_LEVELS, learn
+from root_cause.normal.learner import DEBUG_LEVELS
 from root_cause.normal.neighbours import Neighbours
 from root_cause.ranking.begun import FirstPart
 from root_cause.ranking.early_part import EARLY, LEARNED, Window, learned_from_itself, share_ms
@@ -201,25 +202,24 @@ def noise_of(normal: Normal) -> float:
 def _failures(
     events: Sequence[LogEvent], normal: Normal | None, names: PeerNames, begin_ms: int
 ) -> list[Piece]:
-    late = [event for event in events if event.timestamp_ms >= begin_ms]
-    lines = sum(event.level not in DEBUG_LEVELS for event in late)
+    before = [event for event in events if event.timestamp_ms < begin_ms]
+    first_part, early_lines = complaints_of(before, names), _lines(before)
     if normal is not None:
-        before = [event for event in events if event.timestamp_ms < begin_ms]
-        control = replace(
-            control_of(normal, names),
-            early={one.key: one.traces for one in complaints_of(before, names)},
-            early_lines=sum(event.level not in DEBUG_LEVELS for event in before),
-        )
+        ranked = [event for event in events if event.timestamp_ms >= begin_ms]
+        early = {one.key: one.traces for one in first_part}
+        control = replace(control_of(normal, names), early=early, early_lines=early_lines)
     else:
-        early = learn((event for event in events if event.timestamp_ms < begin_ms), ())
-        control = control_of(early, names)
-        # What is not there from the start is taken for as rare before the window as in it.
-        control = replace(control, lines=max(control.lines, float(lines)))
+        ranked = list(events)
+        control = control_of_first_part(first_part, early_lines, names)
     traces: dict[str, list[LogEvent]] = defaultdict(list)
-    for event in sorted(late, key=_when):
+    for event in sorted(ranked, key=_when):
         if event.trace_id is not None:
             traces[event.trace_id].append(event)
-    return failure_evidence(complaints_of(late, names), traces, control, names, lines)
+    return failure_evidence(complaints_of(ranked, names), traces, control, names, _lines(ranked))
+
+
+def _lines(events: Iterable[LogEvent]) -> int:
+    return sum(event.level not in DEBUG_LEVELS for event in events)
 
 
 def _when(event: LogEvent) -> tuple[int, str, str]:

@@ -196,6 +196,52 @@ def test_what_becomes_more_frequent_than_at_the_window_s_start_is_evidence() -> 
     assert first_of(ranking) == ["api"]
 
 
+def test_without_a_normal_what_starts_outweighs_what_was_there_before() -> None:
+    ambient = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 200_000, 4_000)]
+    fault = [line("store", at_ms, "disk full") for at_ms in range(100_000, 200_000, 5_000)]
+    assert first_of(rank([*quiet_window(), *ambient, *fault], [], None)) == ["store"]
+
+
+def test_without_a_normal_a_fault_that_is_older_than_the_window_is_suspected_not_named() -> None:
+    errors = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 200_000, 4_000)]
+    crash = [line("store", at_ms, CRASH) for at_ms in range(500, 200_000, 2_000)]
+    ranking = rank([*quiet_window(), *errors, *crash], [], None)
+    assert first_of(ranking) == ["store"]
+    assert ranking.inconclusive
+
+
+def test_a_failure_of_a_peer_without_its_name_hardly_blames_who_tells_it() -> None:
+    """No request can be followed here, so nobody knows whom the worker calls."""
+    told = [line("worker", at_ms, "read timed out") for at_ms in range(100_000, 200_000, 5_000)]
+    named = [
+        line("scheduler", at_ms, "store did not answer within 500 ms")
+        for at_ms in range(102_000, 200_000, 20_000)
+    ]
+    for normal in (normal_of_heartbeats(), None):
+        assert first_of(rank([*quiet_window(), *told, *named], [], normal)) == ["store"]
+
+
+def test_who_fails_over_its_own_database_is_blamed_itself() -> None:
+    times = range(100_000, 200_000, 5_000)
+    of_peer = [line("worker", at_ms, "read timed out") for at_ms in times]
+    of_data = [line("scheduler", at_ms, "statement timed out") for at_ms in times]
+    ranking = rank([*quiet_window(), *of_peer, *of_data], [], normal_of_heartbeats())
+    assert first_of(ranking) == ["scheduler"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hinted"),
+    [
+        ("could not reserve seats: deadline exceeded", {"ts-seat-service"}),
+        ("get_seat: read timed out", {"ts-seat-service"}),
+        ("findSeat failed with 503", {"ts-seat-service"}),
+        ("the seating timed out", set()),
+    ],
+)
+def test_an_operation_hints_at_the_service_that_it_is_about(text: str, hinted: set[str]) -> None:
+    assert NAMES.hinted(text) == hinted
+
+
 def test_one_line_before_the_known_start_takes_no_fault_away() -> None:
     errors = [line("api", at_ms, "quota exceeded") for at_ms in range(0, 200_000, 10_000)]
     start_ms = LATER_MS + 5_000
