@@ -17,7 +17,7 @@ _SSN: Final = re.compile(
 )
 _NAMED_NUMBER: Final = re.compile(
     r"(?<![a-z])(?:ssn|(?:social[ _-]?security|passport)(?:[ _-]?(?:no|number))?"
-    r"|tax[ _-]?id|national[ _-]?id|nin|driver'?s?[ _-]?licen[cs]e)"
+    r"|tax[ _-]?id|national[ _-]?id|nin|driver'?s?[ _-]?licen[cs]e)(?![^\W_])"
     r"[\"'\]]{0,2}\s{0,2}[=:#]?\s{0,2}[\"']?"
     r"(?P<v>(?=[A-Z-]{0,4}\d)[A-Z0-9][A-Z0-9 -]{4,14}[A-Z0-9])(?!\w)",
     re.IGNORECASE,
