@@ -35,7 +35,10 @@ from generators.output.kafka_producer import connect_producer, produce
 from generators.output.message_batch import MessageBatch
 from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
+from log_analyzer.context.schedule import LATE_MS
 from log_analyzer.report.sections import suspect_names
+from log_analyzer.suspects.onset import onset_ms
+from log_analyzer.suspects.window import AFTER_MS
 from tests.command_line import firstcause
 from tests.e2e.accounting import (
     AnalyzerProcess,
@@ -56,6 +59,8 @@ SECONDS: Final = 45.0
 FAULT_AFTER_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 600.0
 SETTLED_SECONDS: Final = 400.0
+# Longer than an incident's window is open, so that the last ranking is of all of it.
+QUIET_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
     with running_installation(
-        "kafka,cassandra", analyzer_quiet_seconds=60, analyzer_reopen_seconds=60
+        "kafka,cassandra", analyzer_quiet_seconds=QUIET_SECONDS, analyzer_reopen_seconds=1
     ) as made:
         settings = made.settings
         ensure_topics(settings)
@@ -236,7 +241,10 @@ def told(
 
 
 def _is_ranked(view: IncidentView) -> bool:
-    return view.context is not None and view.context.ranking is not None
+    """True once the ranking is of the whole window: until then it may lack errors of others."""
+    context = view.context
+    over_ms = onset_ms(view) + AFTER_MS + LATE_MS
+    return context is not None and context.ranking is not None and context.gathered_ms >= over_ms
 
 
 if __name__ == "__main__":
