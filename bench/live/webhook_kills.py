@@ -98,8 +98,8 @@ def put_aside(settings: Settings) -> set[str]:
     )
     found = set()
     for letter in letters:
-        told = dict(letter.headers() or [])
-        if told.get(dead_letter.REASON) == dead_letter.NOT_DELIVERED:
+        reason = dict(letter.headers() or []).get(dead_letter.REASON) or b""
+        if reason == dead_letter.NOT_DELIVERED.encode():
             found.add(str(orjson.loads(letter.value() or b"")["alert_id"]))
     return found
 
