@@ -242,9 +242,8 @@ def told(
 
 def _is_ranked(view: IncidentView) -> bool:
     """True once the ranking is of the whole window: until then it may lack errors of others."""
-    context = view.context
-    over_ms = onset_ms(view) + AFTER_MS + LATE_MS
-    return context is not None and context.ranking is not None and context.gathered_ms >= over_ms
+    known, over_ms = view.context, onset_ms(view) + AFTER_MS + LATE_MS
+    return known is not None and known.ranking is not None and known.gathered_ms >= over_ms
 
 
 if __name__ == "__main__":
