@@ -12,14 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,11 +29,11 @@ from firstcause.dead_letters import headers as dead_letter
 from firstcause.kafka.topic_snapshot import read_to_current_end
 from firstcause.kafka.topics import ensure_topics
 from firstcause.local.daemons.environment import settings_environment
-from firstcause.settings import PROJECT_ROOT, Settings
+from firstcause.settings import Settings
 from firstcause.storage.migrations import migrate
 from firstcause.text.event_time import iso
+from tests.e2e.accounting import AnalyzerProcess
 from tests.integration.log_analyzer.analyzer_parts import (
-    NO_OLD_NEWS,
     eventually,
     webhooks_have_a_position,
 )
@@ -68,25 +66,6 @@ def misbehaving(hooks: Webhooks, inward: Webhooks, chance: random.Random, count:
     kinds: list[int | tuple[int, str] | str] = [500, "drop", "hang", (307, inward.url), 200]
     weights = [SERVER_ERROR, DROP, HANG, INWARD, 100 - SERVER_ERROR - DROP - HANG - INWARD]
     hooks.answers.extend(chance.choices(kinds, weights, k=count))
-
-
-@contextmanager
-def analyzer(env: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The analyzer as a process; killed at the end."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.apps.guarded_analyzer", str(port)],
-            env=env | NO_OLD_NEWS,
-            cwd=PROJECT_ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(30)
 
 
 def put_aside(settings: Settings) -> set[str]:
@@ -127,12 +106,15 @@ def run(alerts: int, kills: int, seed: int, folder: Path) -> bool:
         sent = [an_alert(number) for number in range(alerts)]
         wanted = {str(one["alert_id"]) for one in sent}
         shares = [sent[at :: kills + 1] for at in range(kills + 1)]
+        process = AnalyzerProcess(
+            env, folder / "analyzer.log", ("bench.apps.guarded_analyzer", str(hooks.port))
+        )
         for share in shares[:-1]:
-            with analyzer(env, hooks.port, folder / "analyzer.log"):
+            with process:
                 tell(settings, share)
                 await_a_request(hooks)
                 time.sleep(chance.uniform(LEAST_SECONDS, MOST_SECONDS))
-        with analyzer(env, hooks.port, folder / "analyzer.log"):
+        with process:
             tell(settings, shares[-1])
             eventually(
                 lambda: wanted - set(taken(hooks)) - put_aside(settings),

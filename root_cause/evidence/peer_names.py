@@ -67,7 +67,7 @@ class PeerNames:
             self._stems, r"(?<=//)(?:{})(?=[:/.\s]|$)|(?<![\w\-./])(?:{})(?=:\d)"
         )
         # As a word of an operation, a name may be all that a service has: `check_ledger`.
-        self._words = {**{name: self._names[name] for name in self._names}, **self._stems}
+        self._words = self._names | self._stems
         self._by_word = _any_of(map(_loose, self._words), r"(?<![a-z0-9])(?:{})s?(?![a-z0-9])")
         self._known: dict[str, frozenset[str]] = {}
 

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -258,9 +258,15 @@ def slack_process() -> Iterator[SlackProcess]:
 
 
 class AnalyzerProcess:
-    """`firstcause analyzer`; `start` again after a kill."""
+    """`firstcause analyzer`, or another module that runs it; `start` again after a kill."""
 
-    def __init__(self, env: dict[str, str], log_file: Path) -> None:
+    def __init__(
+        self,
+        env: dict[str, str],
+        log_file: Path,
+        module: Sequence[str] = ("firstcause.cli.app", "analyzer"),
+    ) -> None:
+        self._module = module
         self._env = env | NO_OLD_NEWS
         self._log_file = log_file
         self.process: subprocess.Popen[bytes] | None = None
@@ -268,7 +274,7 @@ class AnalyzerProcess:
     def start(self) -> None:
         with self._log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "firstcause.cli.app", "analyzer"],
+                [sys.executable, "-m", *self._module],
                 env=self._env,
                 cwd=PROJECT_ROOT,
                 stdin=subprocess.DEVNULL,

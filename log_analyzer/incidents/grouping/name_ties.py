@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from log_analyzer.incidents.grouping.blame import Blame
-from log_analyzer.incidents.grouping.trace_votes import Failing, TraceVotes
+from log_analyzer.incidents.grouping.trace_votes import Failing, TraceVotes, in_order
 
 NAMED_ONSET_MS: Final = 120_000
 
@@ -47,7 +47,7 @@ class NameTies:
                 for one in self._by_service.get(name, ())
                 if id(one) in own and self._may_fail(one)
             ]
-            marked.sort(key=lambda item: (item[0].opened_ms, item[0].episode_id))
+            marked.sort(key=lambda item: in_order(item[0]))
             last: dict[bool, Failing] = {}
             for one, names in marked:
                 for others_name in (True, False) if names else (True,):

@@ -22,6 +22,7 @@ from log_analyzer.incidents.grouping.placement import (
     join_origin,
 )
 from log_analyzer.incidents.grouping.ties import Links, Ties
+from log_analyzer.incidents.grouping.trace_votes import in_order
 
 # Fewer show a common cause, but do not prove that there are two.
 LEAST_TRACES: Final = 8
@@ -56,7 +57,7 @@ def parted(board: Board, links: Links, known_in_part: Container[UUID] = ()) -> l
         causes = [one for one in parts if ties.traces_from(one) >= LEAST_TRACES]
         if len(causes) == 1 or not causes:
             continue
-        causes.sort(key=lambda part: min(map(_began, part)))
+        causes.sort(key=lambda part: min(map(in_order, part)))
         parting = _with_followers(causes, parts, ties)[1:]
         changed = [row for part in parting for row in _leaving(part, incident, board)]
         if changed:
@@ -118,7 +119,7 @@ def _stragglers(part: Part, board: Board, known_in_part: Container[UUID]) -> lis
             continue
         stayed = [row for row in board.rows.values() if row.incident_id == incident]
         left = sum(row.placed_in == one.placed_in for row in board.rows.values())
-        if not stayed or left < PLACED_AT_ONCE or min(stayed, key=_began) in part:
+        if not stayed or left < PLACED_AT_ONCE or min(stayed, key=in_order) in part:
             continue
         found += [
             _moved(row, one.incident_id, one.placed_in, one.placed_at_revision, incident)
@@ -126,10 +127,6 @@ def _stragglers(part: Part, board: Board, known_in_part: Container[UUID]) -> lis
             if row.incident_id == incident and row.placed_at_revision < one.placed_at_revision
         ]
     return found
-
-
-def _began(row: BoardRow) -> tuple[int, UUID]:
-    return row.opened_ms, row.episode_id
 
 
 def _moved(row: BoardRow, to: UUID, placed_in: UUID, revision: int, left: UUID) -> BoardRow:
@@ -178,6 +175,6 @@ def _leaving(part: Sequence[BoardRow], incident: UUID, board: Board) -> list[Boa
 
 def _own_incident(part: Sequence[BoardRow], board: Board) -> UUID | None:
     """The incident that a part becomes, named by its earliest episode; None if it was one."""
-    target = split_incident_id(min(part, key=_began).episode_id)
+    target = split_incident_id(min(part, key=in_order).episode_id)
     known = (place for row in board.rows.values() for place in (row.placed_in, row.incident_id))
     return None if target in known else target

@@ -15,6 +15,7 @@ from uuid import UUID
 from log_analyzer.episodes.episode import incident_id, split_incident_id
 from log_analyzer.incidents.grouping.components import Components
 from log_analyzer.incidents.grouping.ties import ORIGIN_SHARE, Links, Origin, Ties
+from log_analyzer.incidents.grouping.trace_votes import in_order
 
 # A place that an episode surfaced from once or twice is forgotten for one that it does from often.
 FEW_TRACES: Final = 2
@@ -167,7 +168,7 @@ def _standing(newcomers: Sequence[Newcomer], board: Board) -> list[Newcomer]:
         else one
         for one in newcomers
     ]
-    return sorted(standing, key=lambda one: (one.opened_ms, one.episode_id))
+    return sorted(standing, key=in_order)
 
 
 def _row(newcomer: Newcomer, target: UUID, revision: int, origin: UUID | None) -> BoardRow:

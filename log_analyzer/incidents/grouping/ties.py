@@ -28,12 +28,17 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from log_analyzer.episodes.trace_links import TracePattern
-from log_analyzer.incidents.grouping.alert_owner import AlertOwners, in_order
+from log_analyzer.incidents.grouping.alert_owner import owners_of_alerts
 from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.common_beginning import NEAR_ONSET_MS, begun_together
 from log_analyzer.incidents.grouping.name_ties import NameTies
 from log_analyzer.incidents.grouping.same_words import ties_of_words
-from log_analyzer.incidents.grouping.trace_votes import Failing, Surroundings, votes_of
+from log_analyzer.incidents.grouping.trace_votes import (
+    Failing,
+    Surroundings,
+    in_order,
+    votes_of,
+)
 
 AT_ONCE_MS: Final = 5_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
@@ -65,7 +70,7 @@ class Ties:
         self._by_service: dict[str, list[Failing]] = defaultdict(list)
         for one in self._episodes:
             self._by_service[one.service_name].append(one)
-        self._owners = AlertOwners(self._by_service)
+        self._owner_of_alert = owners_of_alerts(self._by_service)
         self._around = Surroundings((*self._by_service, *links.services), links.calls)
         self._votes = votes_of(self._by_id, links.patterns, self._around)
         self._blame = Blame(self._by_id, self._votes, self._around)
@@ -83,7 +88,7 @@ class Ties:
         roots = [
             one
             for one in self._episodes
-            if self._votes.is_root(one.episode_id) and self._owners.owner_of(one) is None
+            if self._votes.is_root(one.episode_id) and one.episode_id not in self._owner_of_alert
         ]
         yield from self._named.ties(roots)
         yield from ties_of_words(roots, self._blame)
@@ -117,7 +122,7 @@ class Ties:
 
     def _of_calls(self, one: Failing) -> list[Origin]:
         """The callees that began to fail near it, the nearest first."""
-        if self._owners.owner_of(one) is not None:
+        if one.episode_id in self._owner_of_alert:
             return []
         near: list[tuple[int, Failing]] = []
         for callee in self._around.callees.get(one.service_name, ()):
@@ -125,11 +130,10 @@ class Ties:
                 gap_ms = abs(other.opened_ms - one.opened_ms)
                 both_traced = self._has_traces(one) and self._has_traces(other)
                 mutual = self._calls(other, one) and other.opened_ms > one.opened_ms
-                if self._owners.owner_of(other) is not None:
-                    continue
-                if gap_ms <= NEAR_ONSET_MS and not both_traced and not mutual:
+                owned = other.episode_id in self._owner_of_alert
+                if gap_ms <= NEAR_ONSET_MS and not (both_traced or mutual or owned):
                     near.append((gap_ms, other))
-        near.sort(key=lambda item: (item[0], item[1].opened_ms, item[1].episode_id))
+        near.sort(key=lambda item: (item[0], in_order(item[1])))
         return [Origin(other.episode_id, 0) for _, other in near]
 
     @staticmethod
@@ -139,9 +143,9 @@ class Ties:
 
     def _of_alerts(self) -> Iterator[tuple[UUID, UUID]]:
         for one in self._episodes:
-            other = self._owners.owner_of(one)
-            if other is not None:
-                yield other.episode_id, one.episode_id
+            owner = self._owner_of_alert.get(one.episode_id)
+            if owner is not None:
+                yield owner.episode_id, one.episode_id
 
     def _calls(self, caller: Failing, callee: Failing) -> bool:
         return (caller.service_name, callee.service_name) in self._around.calls

@@ -49,6 +49,11 @@ class Failing(Protocol):
         """The services, hosts and resources that its errors name."""
 
 
+def in_order(one: Failing) -> tuple[int, UUID]:
+    """The key that orders episodes by their beginning."""
+    return one.opened_ms, one.episode_id
+
+
 class Surroundings:
     """The services that are known, and which of them call which."""
 
