@@ -293,6 +293,12 @@ def test_the_command_line_shows_them(own: Settings) -> None:
     assert {one["log_id"] for one in fatal} == {
         one.log_id for one in own_day if one.level == "FATAL"
     }
+    odd = command_line(own, "--service", "payment", "--anomaly", "high", *span)
+    assert odd
+    assert {one["anomaly"] for one in odd} <= {"high", "critical"}
+    assert {one["log_id"] for one in odd} == {
+        one["log_id"] for one in shown if one.get("anomaly") in ("high", "critical")
+    }
     trace = command_line(own, "--trace", GOOD["trace_id"], "--limit", "1000000")
     assert {one["trace_id"] for one in trace} == {GOOD["trace_id"]}
     assert len(trace) == sum(one.trace_id == GOOD["trace_id"] for one in day)
