@@ -50,6 +50,7 @@ DAGS = {
     "learn_normal",
     "metrics_backfill",
     "rules_backtest",
+    "search_rebuild",
     "housekeeping",
 }
 
