@@ -42,6 +42,11 @@ class RecordedIncident:
         """Event time of its first error."""
         return min(one.first_ms for one in self.groups)
 
+    @property
+    def last_ms(self) -> int:
+        """Event time of its last error."""
+        return max(one.last_ms for one in self.groups)
+
 
 class _NoOutbox:
     """Nobody is told anything."""
@@ -85,7 +90,12 @@ class _TraceReader:
 
 
 def incidents_of(
-    events: Sequence[LogEvent], graph: CallGraph, miner: TemplateMiner | None = None
+    events: Sequence[LogEvent],
+    graph: CallGraph,
+    miner: TemplateMiner | None = None,
+    *,
+    quiet_ms: int = QUIET_MS,
+    reopen_ms: int = REOPEN_MS,
 ) -> tuple[RecordedIncident, ...]:
     """The final incidents of the errors among some events, oldest first.
 
@@ -93,6 +103,8 @@ def incidents_of(
         events: of any level, in any order.
         graph: the calls that are known from before.
         miner: knows the templates of before, and learns; a new one without it.
+        quiet_ms: an episode ends when its group was quiet for so long.
+        reopen_ms: beyond that, a group that returns within this time reopens its incident.
     """
     errors = sorted(
         (one for one in events if one.is_error), key=lambda one: (one.timestamp_ms, one.log_id)
@@ -106,8 +118,8 @@ def incidents_of(
         escalations=cast(Any, None),
         outbox=_NoOutbox(),
         load_graph=lambda: graph,
-        quiet_ms=QUIET_MS,
-        reopen_ms=REOPEN_MS,
+        quiet_ms=quiet_ms,
+        reopen_ms=reopen_ms,
         gather_ms=0,
         load_services=lambda: services,
         new_complaints=lambda: reader.blames(store.evidence, now[0]),
