@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,8 @@ from generators.output.message_batch import MessageBatch
 from generators.scenario import failing_scenario_names
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.incidents.call_graph import CallGraph
-from log_analyzer.trial.incidents import RecordedIncident, incidents_of
+from log_analyzer.suspects.trace_spans import calls_of
+from log_analyzer.trial.incidents import RecordedIncident, incidents_of, traces_of
 from log_analyzer.trial.suspects import suspects_of
 from root_cause.normal.learned_counts import Normal
 from root_cause.normal.learner import learn
@@ -62,14 +63,23 @@ class DrillOutcome:
         return self.is_alone and self.suspects[:1] == (self.culprit,)
 
 
-def healthy_normal(seconds: float = HEALTHY_SECONDS) -> Normal:
-    """What is normal of some healthy time, two hours before the drills."""
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    """What is learned of healthy time: what is normal, and which service calls which."""
+
+    normal: Normal
+    graph: CallGraph
+
+
+def learned(seconds: float = HEALTHY_SECONDS) -> Healthy:
+    """What is learned of so much healthy time, two hours before the drills."""
     start = START - timedelta(hours=2)
     stream = EventStream(GeneratorParameters(RATE, seconds, seed=HEALTHY_SEED, start=start))
-    return learn(_events(stream.batches()), ())
+    events = _events(stream.batches())
+    return Healthy(learn(events, ()), CallGraph(calls_of(traces_of(events).values())))
 
 
-def drilled(scenarios: Sequence[str], seed: int, normal: Normal) -> list[DrillOutcome]:
+def drilled(scenarios: Sequence[str], seed: int, healthy: Healthy) -> list[DrillOutcome]:
     """What becomes of these scenarios, each a minute after the one before. Takes a second each."""
     events: list[LogEvent] = []
     errors: list[set[str]] = []
@@ -90,11 +100,8 @@ def drilled(scenarios: Sequence[str], seed: int, normal: Normal) -> list[DrillOu
         events += own
         errors.append({one.log_id for one in own if one.is_error})
         culprits.append(drill.culprit)
-    traces: dict[str, list[LogEvent]] = defaultdict(list)
-    for event in events:
-        if event.trace_id is not None:
-            traces[event.trace_id].append(event)
-    incidents = incidents_of(events, CallGraph(), quiet_ms=QUIET_MS, reopen_ms=0)
+    traces = traces_of(events)
+    incidents = incidents_of(events, healthy.graph, quiet_ms=QUIET_MS, reopen_ms=0)
     largest = [_largest(incidents, one) for one in errors]
     shared = Counter(one.incident_id for one in largest if one is not None)
     return [
@@ -102,7 +109,7 @@ def drilled(scenarios: Sequence[str], seed: int, normal: Normal) -> list[DrillOu
             scenario,
             culprit,
             incident is not None and shared[incident.incident_id] == 1,
-            suspects_of(incident, incidents, events, traces, normal) if incident else (),
+            suspects_of(incident, incidents, events, traces, healthy.normal) if incident else (),
         )
         for scenario, culprit, incident in zip(scenarios, culprits, largest, strict=True)
     ]
@@ -116,12 +123,12 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", default=[1])
     given = options.parse_args()
     names = failing_scenario_names()
-    normal = healthy_normal()
+    healthy = learned()
     right = 0
     print("| seed | drill | culprit | first suspects | |")
     print("|---:|---|---|---|---|")
     for seed in given.seeds:
-        for one in drilled([names[at % len(names)] for at in range(given.drills)], seed, normal):
+        for one in drilled([names[at % len(names)] for at in range(given.drills)], seed, healthy):
             right += one.is_right
             verdict = "right" if one.is_right else "wrong" if one.is_alone else "shared"
             first = ", ".join(one.suspects[:3])

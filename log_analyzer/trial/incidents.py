@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -62,10 +63,7 @@ class _TraceReader:
     """Blames as the gathering of contexts finds them: of evidence, once its traces are stored."""
 
     def __init__(self, events: Sequence[LogEvent]) -> None:
-        self._logs: dict[str, list[LogEvent]] = {}
-        for event in events:
-            if event.trace_id is not None:
-                self._logs.setdefault(event.trace_id, []).append(event)
+        self._logs = traces_of(events)
         self._services = {event.service_name for event in events}
         self._read: set[str] = set()
 
@@ -87,6 +85,15 @@ class _TraceReader:
                 if complaint is not None:
                     found[trace_id] = complaint
         return found
+
+
+def traces_of(events: Iterable[LogEvent]) -> dict[str, list[LogEvent]]:
+    """The events by trace id; without those that have none."""
+    found: dict[str, list[LogEvent]] = defaultdict(list)
+    for event in events:
+        if event.trace_id is not None:
+            found[event.trace_id].append(event)
+    return found
 
 
 def incidents_of(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench.quality.neighbouring_drills import drilled, healthy_normal
-from root_cause.normal.learned_counts import Normal
+from bench.quality.neighbouring_drills import Healthy, drilled, learned
 
 
 @pytest.fixture(scope="module")
-def normal() -> Normal:
-    return healthy_normal(300.0)
+def healthy() -> Healthy:
+    return learned(300.0)
 
 
 @pytest.mark.parametrize(
@@ -23,9 +22,9 @@ def normal() -> Normal:
     ],
 )
 def test_each_of_two_drills_has_an_incident_with_its_culprit_first(
-    normal: Normal, scenarios: tuple[str, ...]
+    healthy: Healthy, scenarios: tuple[str, ...]
 ) -> None:
-    found = drilled(scenarios, seed=401, normal=normal)
+    found = drilled(scenarios, seed=401, healthy=healthy)
     assert [(one.is_alone, one.suspects[0]) for one in found] == [
         (True, one.culprit) for one in found
     ]
