@@ -33,7 +33,6 @@ from log_analyzer.incidents.tracker import IncidentTracker
 from log_analyzer.intake.consumer import LogConsumer
 from log_analyzer.intake.dead_letter_writer import DeadLetterWriter
 from log_analyzer.model.analysis_store import AnalysisStore
-from log_analyzer.model.wiring import questioner
 from log_analyzer.notify.channel_wiring import Messaging
 from log_analyzer.notify.outbox import MessageOutbox
 from log_analyzer.stream_metrics import StreamCollector
@@ -41,7 +40,6 @@ from log_analyzer.suspects.ranking_process import RankingProcess
 from log_analyzer.webhooks.wiring import webhook_consumer
 from log_analyzer.worker_passes import run_passes
 from log_analyzer.workers.alert_wiring import alert_workers
-from log_analyzer.workers.analysis import AnalysisWorker
 from log_analyzer.workers.context import ContextWorker
 from log_analyzer.workers.hot_state_wiring import hot_state_copier
 
@@ -130,6 +128,10 @@ class Analyzer:
         )
         self._start("context", partial(run_passes, "context", contexts.run_once))
         if with_model:
+            # The SDK takes a third of the start, and is used with a key alone.
+            from log_analyzer.model.wiring import questioner
+            from log_analyzer.workers.analysis import AnalysisWorker
+
             analysis = AnalysisWorker(
                 store=AnalysisStore(session),
                 outbox=outbox,

@@ -27,7 +27,6 @@ from log_analyzer.notify.messages.content import Note
 from log_analyzer.notify.messages.digest import PAGE_REPLY, render_page
 from log_analyzer.notify.messages.incident_parts import split_buttons
 from log_analyzer.notify.messages.thread import DETAIL, PICTURE, render_reply
-from log_analyzer.notify.picture import draw_picture
 from log_analyzer.notify.send_rules import LEASE_MS, backoff_ms
 from log_analyzer.notify.threads.late_reply import settle_late_reply
 from log_analyzer.notify.threads.outbox import ReplyRow, ThreadOutbox
@@ -139,6 +138,9 @@ class ThreadDelivery:
         """The request, all that is laborious about it done."""
         key = MessageKey(row.incident_id)
         if view is not None and row.reply == PICTURE:
+            # Not needed at the start: the imaging library is imported with the first picture.
+            from log_analyzer.notify.picture import draw_picture
+
             return partial(self._channel.upload, row.thread, key, draw_picture(view))
         reply = Reply(row.reply, self._note(row, view), row.broadcast)
         return partial(self._channel.reply, row.thread, key, reply)
