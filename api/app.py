@@ -29,7 +29,7 @@ from api.pages import patterns as pattern_page
 from api.pages import tail as tail_page
 from api.pages.rendering import FOLDER, problem_page
 from api.reading.stores import StoreAccess
-from api.routes import alerts, incidents, logs, patterns, state, windows
+from api.routes import alerts, anomalies, incidents, logs, patterns, state, windows
 from api.routes.context import Context
 from firstcause.access.keys import KeyFile
 from firstcause.local.daemons.secret_file import secret_file
@@ -91,7 +91,7 @@ def create_app(
     app.state.context = context
     app.state.problem_page = problem_page
     pages = (incident_pages, log_pages, pattern_page, tail_page, login_page)
-    for module in (state, logs, patterns, incidents, alerts, windows, *pages):
+    for module in (state, logs, anomalies, patterns, incidents, alerts, windows, *pages):
         app.include_router(module.routes)
     app.mount("/ui/static", StaticFiles(directory=FOLDER / "static"))
     describe(app)

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from firstcause.settings import Settings
+from spark.records import log_anomaly
 from spark.records.log_events import ODD_FIELDS, LogEventReader
 from spark.store.batch import PROBE_SERVICE, Content
 from spark.store.job import StoreJob, run_until_stopped
@@ -39,6 +40,8 @@ class LogContent:
     def __init__(self, activity: ServiceActivityTable) -> None:
         self._activity = activity
         self._reader = LogEventReader()
+        # Null, and so unset, where nothing is odd.
+        self._anomaly = log_anomaly.severity(F.col("event")).alias("anomaly")
 
     def read(self, records: DataFrame) -> DataFrame:
         """See `Content`."""
@@ -46,7 +49,7 @@ class LogContent:
 
     def rows(self, read: DataFrame) -> DataFrame:
         """See `Content`."""
-        return read.where(F.col("reason").isNull()).select("event.*")
+        return read.where(F.col("reason").isNull()).select("event.*", self._anomaly)
 
     def observed(self) -> Mapping[str, Column]:
         """The services that logged in each second; the count of invalid values of each field."""

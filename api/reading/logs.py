@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -24,12 +24,16 @@ AROUND: Final = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which logs: of these services (all when empty) in [start, end], of one level or all."""
+    """Which logs: of these services (all when empty) in [start, end], of one level or all.
+
+    With `anomalies` only those with one of these severities in the column `anomaly`.
+    """
 
     services: tuple[str, ...]
     start: datetime
     end: datetime
     level: str | None = None
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,9 @@ class LogReader:
         if after is not None:
             end = min(end, datetime_from_ms(after.at_ms))
         days = self._history.stored_days(wanted.start, end)
+        asked = LogQuery("", wanted.start, end, wanted.level, anomalies=wanted.anomalies)
         streams = [
-            self._history.of_service(LogQuery(name, wanted.start, end, wanted.level), step, days)
+            self._history.of_service(replace(asked, service_name=name), step, days)
             for name in names
         ]
         merged = heapq.merge(*streams, key=lambda row: row["timestamp"], reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from firstcause.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from firstcause.incidents.states import Severity
     from firstcause.storage.log_history import LogHistory, LogQuery, LogRow
 
 _DEFAULT_SPAN = timedelta(hours=1)
@@ -35,6 +37,10 @@ def register(app: typer.Typer) -> None:
         ] = None,
         level: Annotated[str | None, typer.Option(help="Only this level.")] = None,
         status_code: Annotated[int | None, typer.Option(help="Only this status code.")] = None,
+        anomaly: Annotated[
+            str | None,
+            typer.Option(help="Only of this severity at least: low, medium, high, critical."),
+        ] = None,
         limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     ) -> None:
@@ -49,13 +55,15 @@ def register(app: typer.Typer) -> None:
 
         if (service is None) == (trace is None):
             raise typer.BadParameter("name either --service or --trace")
+        severities = _severities(anomaly)
         with cassandra.session(load_settings()) as session:
             history = LogHistory(session)
             if trace is not None:
                 rows: Iterable[LogRow] = history.of_trace(trace_id_of(trace) or trace, limit)
                 _show(rows, as_json=as_json)
             elif service is not None:
-                query = _query(service, start, end, level, status_code)
+                wanted = _query(service, start, end, level, status_code)
+                query = replace(wanted, anomalies=severities)
                 if not _show(islice(history.of_service(query), limit), as_json=as_json):
                     _hint(history, service)
 
@@ -76,6 +84,18 @@ def _query(
     if level is not None and known_level is None:
         raise typer.BadParameter(f"{level!r} is no level: say ERROR, WARN, INFO ...")
     return LogQuery(service, since, until, known_level, status_code)
+
+
+def _severities(least: str | None) -> tuple[Severity, ...]:
+    from alerting.log_anomaly import at_least
+    from firstcause.incidents.states import SEVERITIES
+
+    if least is None:
+        return ()
+    known = next((one for one in SEVERITIES if one == least.lower()), None)
+    if known is None:
+        raise typer.BadParameter(f"{least!r} is no severity: say {', '.join(SEVERITIES)}.")
+    return at_least(known)
 
 
 def _show(rows: Iterable[LogRow], *, as_json: bool) -> int:

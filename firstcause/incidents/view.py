@@ -115,6 +115,7 @@ class NormalRanking:
         clocks_moved: True when clocks were set right by logs alone: suspects are a hint then.
         path: services from the first suspect to the last that complains; empty if nobody is.
         hops: a sentence for each step of it, with the log or span ids that show it.
+        onset_ms: the first error of the fault that it is of (event time); None if unknown.
     """
 
     culprit: str | None
@@ -131,6 +132,7 @@ class NormalRanking:
     clocks_moved: bool = False
     path: tuple[str, ...] = ()
     hops: tuple[str, ...] = ()
+    onset_ms: int | None = None
 
     @property
     def has_normal(self) -> bool:

@@ -47,12 +47,20 @@ COLUMNS: Final = (
 
 LogRow = dict[str, Any]
 
+_CONDITIONS: Final = {
+    "": "",
+    "level": "level = ?",
+    "status_code": "status_code = ?",
+    "anomaly": "anomaly IN ?",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
     """Logs of one service in [start, end], both aware datetimes.
 
-    Optionally only those of one level, one status code or one anomaly.
+    Optionally only those of one level, of one status code, or of any of `anomalies`: severities,
+    as the column `anomaly` has them.
     """
 
     service_name: str
@@ -60,7 +68,7 @@ class LogQuery:
     end: datetime
     level: str | None = None
     status_code: int | None = None
-    anomaly: str | None = None
+    anomalies: tuple[str, ...] = ()
 
 
 class LogHistory:
@@ -81,9 +89,9 @@ class LogHistory:
         self._by_filter = {
             column: session.prepare(
                 f"SELECT {names} FROM logs WHERE {partition} AND {times}"  # noqa: S608
-                + (f" AND {column} = ? ALLOW FILTERING" if column else "")
+                + (f" AND {condition} ALLOW FILTERING" if condition else "")
             )
-            for column in ("", "level", "status_code", "anomaly")
+            for column, condition in _CONDITIONS.items()
         }
         self._trace = session.prepare(
             f"SELECT {names} FROM logs WHERE trace_id = ? LIMIT ?"  # noqa: S608
@@ -147,15 +155,7 @@ class LogHistory:
                 yield row.minute
 
     def _of_minute(self, query: LogQuery, minute: datetime) -> Iterator[LogRow]:
-        column, value = next(
-            (
-                (name, wanted)
-                for name in ("level", "status_code", "anomaly")
-                if (wanted := getattr(query, name)) is not None
-            ),
-            ("", None),
-        )
-        tail = () if value is None else (value,)
+        column, tail = _filter_of(query)
         arguments = [
             (query.service_name, minute, shard, query.start, query.end, *tail)
             for shard in range(SHARDS)
@@ -191,15 +191,21 @@ def _days_back(start: datetime, end: datetime) -> Iterator[date]:
         yield day
 
 
+def _filter_of(query: LogQuery) -> tuple[str, tuple[object, ...]]:
+    """The column that Cassandra filters by, and what is bound to its condition."""
+    if query.level is not None:
+        return "level", (query.level,)
+    if query.status_code is not None:
+        return "status_code", (query.status_code,)
+    return ("anomaly", (query.anomalies,)) if query.anomalies else ("", ())
+
+
 def _fits(query: LogQuery, row: LogRow) -> bool:
     """Cassandra filters by one column; the others are checked here."""
-    return all(
-        wanted is None or row.get(name) == wanted
-        for name, wanted in (
-            ("level", query.level),
-            ("status_code", query.status_code),
-            ("anomaly", query.anomaly),
-        )
+    return (
+        query.level in (None, row.get("level"))
+        and query.status_code in (None, row.get("status_code"))
+        and (not query.anomalies or row.get("anomaly") in query.anomalies)
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.episodes.trace_links import TraceSpan
 from log_analyzer.incidents.board_log import tell_of, tell_of_split
 from log_analyzer.incidents.grouping.parting import carried_on, parted, split_out
@@ -24,7 +25,7 @@ from log_analyzer.incidents.grouping.placement import (
     place,
 )
 from log_analyzer.incidents.known_links import KnownLinks
-from log_analyzer.incidents.stores.board_access import BoardAccess, Calls
+from log_analyzer.incidents.stores.board_access import TRACES_BACK_MS, BoardAccess, Calls
 from log_analyzer.incidents.stores.writes import LostRaceError
 
 # A younger incident and the older one that it has become a part of.
@@ -45,6 +46,7 @@ class BoardWriter:
         new_complaints: of which service the stored logs of a trace (by its id) complain, as far as
             that was told since it was asked last.
         monotonic: seconds of a clock that never goes back.
+        clock_ms: the wall clock.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class BoardWriter:
         load_services: Callable[[], Collection[str]] = tuple,
         new_complaints: Callable[[], Mapping[str, str]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
+        self._clock_ms = clock_ms
         self._links = KnownLinks(store, load_graph, load_services, new_complaints, monotonic)
         self._monotonic = monotonic
         self._board = Board()
@@ -63,7 +67,7 @@ class BoardWriter:
         self._ties_due = float("-inf")
         # Merges that `refresh` has found and not returned, because it raised.
         self._untold: set[Merge] = set()
-        # Incidents from before this process: what tied their episodes may be forgotten by now.
+        # Incidents from long before this process: what tied their episodes is forgotten by now.
         self._inherited: frozenset[UUID] | None = None
 
     def incident_of(self, episode: UUID) -> UUID | None:
@@ -125,8 +129,13 @@ class BoardWriter:
 
     def _listen(self) -> None:
         if self._inherited is None:
-            rows = self._store.read().rows.values()
-            self._inherited = frozenset(row.incident_id for row in rows)
+            now_ms = self._clock_ms()
+            self._inherited = frozenset(
+                row.incident_id
+                for row in self._store.read().rows.values()
+                # Of what claims to be of the future, nobody knows the age.
+                if not 0 <= now_ms + MINUTE_MS - row.opened_ms < TRACES_BACK_MS
+            )
         self._links.listen(self._board)
 
     def split(self, incident: UUID, service_name: str) -> set[UUID]:

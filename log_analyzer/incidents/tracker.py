@@ -77,7 +77,9 @@ class IncidentTracker:
         self._gather_ms = gather_ms
         self._changed = changed
         self._clock_ms = clock_ms
-        self._placer = BoardWriter(board, load_graph, load_services, new_complaints, monotonic)
+        self._placer = BoardWriter(
+            board, load_graph, load_services, new_complaints, monotonic, clock_ms
+        )
         self._lifecycle = IncidentLifecycle(
             store, self._placer, outbox, quiet_ms, reopen_ms, gather_ms, changed, clock_ms
         )

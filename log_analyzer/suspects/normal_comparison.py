@@ -12,7 +12,15 @@ from typing import Final
 from firstcause.events.span import Span
 from firstcause.incidents.view import NormalRanking, Suspect
 from firstcause.normal.composed_normal_store import LearnedNormal
-from log_analyzer.suspects.window import RankingWindow, is_near, settled, start_of_fault
+from log_analyzer.suspects.neighbours import begun_within, is_short
+from log_analyzer.suspects.window import (
+    LEAD_MS,
+    RankingWindow,
+    is_near,
+    settled,
+    start_of_fault,
+    window_around,
+)
 from log_analyzer.suspects.window_logs import LogReading
 from root_cause.causal_path.finding import path_of
 from root_cause.causal_path.path import hop_sentence
@@ -37,21 +45,24 @@ def ranked(
     """What all evidence in the window's events says.
 
     Args:
-        reading: the events of the window.
+        reading: the events of the whole window around the first error.
         spans: those of the same traces; may be empty.
         learned: the normal in force at that time; None if nothing was learned yet.
-        window: what was read.
+        window: the part of it that is compared: in the rest, other incidents run.
         first_ms: the incident's first error (event time).
         now_ms: the wall clock; what claims to be later has a clock that is ahead.
     """
-    events = settled(reading.events, window, now_ms)
+    whole = window_around(first_ms)
+    known = settled(reading.events, whole, now_ms)
+    events = known if window == whole else begun_within(known, window)
     traces = {event.trace_id for event in events}
     spans = tuple(
         one
         for one in spans
         if one.trace_id in traces and is_near(one.start_ns // NS_PER_MS, window)
     )
-    start_ms = start_of_fault(first_ms, events, now_ms)
+    young = start_of_fault(first_ms, known, now_ms) is not None
+    start_ms = first_ms - LEAD_MS if young or is_short(window, first_ms) else None
     normal = learned.normal if learned is not None else None
     found = ranker.rank(events, spans, normal, start_ms)
     path = path_of(found, events, spans, normal)
@@ -66,7 +77,8 @@ def ranked(
         events=len(events),
         spans=len(spans),
         whole=reading.whole,
-        young=start_ms is not None,
+        young=young,
+        onset_ms=first_ms,
         clocks_moved=found.clocks_moved,
         path=path.services if path else (),
         hops=tuple(map(hop_sentence, path.hops)) if path else (),

@@ -45,6 +45,8 @@ def onset_ms(view: IncidentView) -> int:
 
 def ranked_onset_ms(ranking: NormalRanking) -> int:
     """The onset that a ranking is based on."""
+    if ranking.onset_ms is not None:
+        return ranking.onset_ms
     return ranking.start_ms + BEFORE_MS
 
 

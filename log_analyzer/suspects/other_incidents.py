@@ -1,8 +1,10 @@
-"""Excludes traces of other incidents from the ranking of this one."""
+"""Reads what belongs to other incidents, and excludes it from the ranking of this one."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from firstcause.storage.cassandra import prepare_all, rows_of_each
 from firstcause.storage.stored_time import optional_ms
 from log_analyzer.incidents.stores.board import BOARD
 from log_analyzer.incidents.stores.episodes import log_ids_of
+from log_analyzer.suspects.neighbours import Neighbour, joined, part_within
 from log_analyzer.suspects.window import RankingWindow
 from log_analyzer.suspects.window_logs import LogReading
 
@@ -20,7 +23,7 @@ EPISODES_READ: Final = 200
 
 _CQL: Final = {
     "board": "SELECT episode_id, incident_id, opened_at FROM incident_board WHERE board = ?",
-    "tallies": "SELECT episode_id, kafka_partition, last_seen FROM episode_tallies "
+    "tallies": "SELECT episode_id, kafka_partition, first_seen, last_seen FROM episode_tallies "
     "WHERE episode_id = ?",
     "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
 }
@@ -46,31 +49,56 @@ def without_others(reading: LogReading, others: Collection[bytes]) -> LogReading
     return LogReading(events, reading.whole)
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What is known near a window of an incident and of the others.
+
+    Attributes:
+        log_ids: the errors of the others, 16 bytes each.
+        neighbours: the others that have errors there.
+        own_errors: how many errors the incident has there.
+    """
+
+    log_ids: frozenset[bytes]
+    neighbours: tuple[Neighbour, ...]
+    own_errors: int
+
+
 class OtherIncidents:
-    """The errors of the other incidents on the board. Blocks."""
+    """The errors of the incidents on the board. Blocks."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._statements = prepare_all(session, _CQL)
 
-    def log_ids(self, incident: UUID, window: RankingWindow) -> frozenset[bytes]:
-        """The log ids that others have counted near a window; raises the driver's errors."""
+    def near(self, incident: UUID, window: RankingWindow) -> Others:
+        """What the incidents have counted near a window; raises the driver's errors."""
         rows = [
             row
             for row in self._session.execute(self._statements["board"], (BOARD,))
-            if row.incident_id not in (None, incident)
-            and (optional_ms(row.opened_at) or 0) < window.end_ms
+            if row.incident_id is not None and (optional_ms(row.opened_at) or 0) < window.end_ms
         ]
         rows.sort(key=lambda row: row.opened_at, reverse=True)
-        episodes = [(row.episode_id,) for row in rows[:EPISODES_READ]]
-        tallies = rows_of_each(self._session, self._statements["tallies"], episodes)
-        places = [
-            (one.episode_id, one.kafka_partition)
-            for found in tallies
+        of_episode = {row.episode_id: row.incident_id for row in rows[:EPISODES_READ]}
+        episodes = [(one,) for one in of_episode]
+        tallies = [
+            one
+            for found in rows_of_each(self._session, self._statements["tallies"], episodes)
             for one in found
             if (optional_ms(one.last_seen) or 0) >= window.start_ms
         ]
+        places = [(one.episode_id, one.kafka_partition) for one in tallies]
         errors = rows_of_each(self._session, self._statements["errors"], places)
-        return frozenset(
-            key for found in errors for row in found for key in log_ids_of(row.log_ids)
-        )
+        log_ids: set[bytes] = set()
+        counted: dict[UUID, list[Neighbour]] = defaultdict(list)
+        for tally, found in zip(tallies, errors, strict=True):
+            minutes = {key: at for row in found for key, at in log_ids_of(row.log_ids).items()}
+            owner = of_episode[tally.episode_id]
+            if owner != incident:
+                log_ids |= minutes.keys()
+            times = optional_ms(tally.first_seen) or 0, optional_ms(tally.last_seen) or 0
+            one = part_within(window, times, minutes.values())
+            if one is not None:
+                counted[owner].append(one)
+        own = sum(one.errors for one in counted.pop(incident, ()))
+        return Others(frozenset(log_ids), tuple(map(joined, counted.values())), own)

@@ -27,6 +27,7 @@ from firstcause.settings import Settings
 from firstcause.storage import cassandra
 from firstcause.storage.span_history import spans_of_traces
 from firstcause.structured_logging import configure_logging
+from log_analyzer.suspects.neighbours import own_window
 from log_analyzer.suspects.normal_comparison import ranked
 from log_analyzer.suspects.onset import onset_ms
 from log_analyzer.suspects.other_incidents import OtherIncidents, without_others
@@ -152,13 +153,20 @@ def _ranked(reader: _Reader, request: RankingRequest) -> NormalRanking:
     began = time.monotonic()
     window = window_around(request.first_ms)
     reading = reader.logs.read(window, request.services, LOGS_SECONDS)
+    own = window
     if request.incident_id is not None:
-        others = reader.others.log_ids(request.incident_id, window)
-        reading = without_others(reading, others)
+        others = reader.others.near(request.incident_id, window)
+        reading = without_others(reading, others.log_ids)
+        own = own_window(
+            request.first_ms,
+            others.own_errors,
+            others.neighbours,
+            has_normal=learned is not None,
+        )
     traces = sample_of_traces(reading.events, SPANS_OF_TRACES)
     spans = spans_of_traces(reader.session, traces, SPANS_SECONDS)
     read = time.monotonic()
-    found = ranked(reading, spans, learned, window, request.first_ms, time.time_ns() // 1_000_000)
+    found = ranked(reading, spans, learned, own, request.first_ms, time.time_ns() // 1_000_000)
     _log.info(
         "ranked",
         culprit=found.culprit,

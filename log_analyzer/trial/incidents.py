@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -42,6 +43,11 @@ class RecordedIncident:
         """Event time of its first error."""
         return min(one.first_ms for one in self.groups)
 
+    @property
+    def last_ms(self) -> int:
+        """Event time of its last error."""
+        return max(one.last_ms for one in self.groups)
+
 
 class _NoOutbox:
     """Nobody is told anything."""
@@ -57,10 +63,7 @@ class _TraceReader:
     """Blames as the gathering of contexts finds them: of evidence, once its traces are stored."""
 
     def __init__(self, events: Sequence[LogEvent]) -> None:
-        self._logs: dict[str, list[LogEvent]] = {}
-        for event in events:
-            if event.trace_id is not None:
-                self._logs.setdefault(event.trace_id, []).append(event)
+        self._logs = traces_of(events)
         self._services = {event.service_name for event in events}
         self._read: set[str] = set()
 
@@ -84,8 +87,22 @@ class _TraceReader:
         return found
 
 
+def traces_of(events: Iterable[LogEvent]) -> dict[str, list[LogEvent]]:
+    """The events by trace id; without those that have none."""
+    found: dict[str, list[LogEvent]] = defaultdict(list)
+    for event in events:
+        if event.trace_id is not None:
+            found[event.trace_id].append(event)
+    return found
+
+
 def incidents_of(
-    events: Sequence[LogEvent], graph: CallGraph, miner: TemplateMiner | None = None
+    events: Sequence[LogEvent],
+    graph: CallGraph,
+    miner: TemplateMiner | None = None,
+    *,
+    quiet_ms: int = QUIET_MS,
+    reopen_ms: int = REOPEN_MS,
 ) -> tuple[RecordedIncident, ...]:
     """The final incidents of the errors among some events, oldest first.
 
@@ -93,6 +110,8 @@ def incidents_of(
         events: of any level, in any order.
         graph: the calls that are known from before.
         miner: knows the templates of before, and learns; a new one without it.
+        quiet_ms: an episode ends when its group was quiet for so long.
+        reopen_ms: beyond that, a group that returns within this time reopens its incident.
     """
     errors = sorted(
         (one for one in events if one.is_error), key=lambda one: (one.timestamp_ms, one.log_id)
@@ -106,8 +125,8 @@ def incidents_of(
         escalations=cast(Any, None),
         outbox=_NoOutbox(),
         load_graph=lambda: graph,
-        quiet_ms=QUIET_MS,
-        reopen_ms=REOPEN_MS,
+        quiet_ms=quiet_ms,
+        reopen_ms=reopen_ms,
         gather_ms=0,
         load_services=lambda: services,
         new_complaints=lambda: reader.blames(store.evidence, now[0]),

@@ -9,6 +9,7 @@ from firstcause.incidents.view import NormalRanking
 from firstcause.normal.composed_normal_store import LearnedNormal
 from log_analyzer.context.selection import choose_traces, with_evidence
 from log_analyzer.incidents.call_graph import CallGraph
+from log_analyzer.suspects.neighbours import Neighbour, own_window
 from log_analyzer.suspects.normal_comparison import joined_suspects, ranked
 from log_analyzer.suspects.other_incidents import without_others
 from log_analyzer.suspects.trace_spans import calls_of
@@ -49,6 +50,11 @@ def ranking_of(
     normal: Normal,
 ) -> NormalRanking | None:
     """What the comparison with normal says of an incident at last; arguments as `suspects_of`."""
+    neighbours = [
+        Neighbour(one.first_ms, one.last_ms, len(one.log_ids))
+        for one in incidents
+        if one.incident_id != incident.incident_id
+    ]
     window = window_around(incident.first_ms)
     inside = tuple(one for one in events if window.start_ms <= one.timestamp_ms < window.end_ms)
     ended_ms = max(one.timestamp_ms for one in events) + 60_000
@@ -62,7 +68,7 @@ def ranking_of(
         without_others(LogReading(inside, whole=True), others),
         (),
         LearnedNormal(normal, "recorded", ended_ms),
-        window,
+        own_window(incident.first_ms, len(incident.log_ids), neighbours, has_normal=True),
         incident.first_ms,
         ended_ms,
     )

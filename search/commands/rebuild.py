@@ -10,6 +10,8 @@ import typer
 from search.commands.times import typed_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firstcause.settings import Settings
 
 
@@ -31,20 +33,32 @@ def search_rebuild(
     settings = load_settings()
     span = timedelta(days=settings.search_keep_days)
     from_ms, to_ms = typed_times(start, end, datetime.now(UTC), span)
-    count = _rebuild(settings, from_ms, to_ms)
+
+    def told(hour: datetime, count: int) -> None:
+        typer.echo(f"{hour:%Y-%m-%d %H:00} UTC: {count:,} logs so far", err=True)
+
+    count = rebuild_from_cassandra(settings, from_ms, to_ms, told)
     typer.echo(f"{count:,} logs are findable.")
 
 
-def _rebuild(settings: Settings, from_ms: int, to_ms: int) -> int:
+def rebuild_from_cassandra(
+    settings: Settings, from_ms: int, to_ms: int, told: Callable[[datetime, int], None]
+) -> int:
+    """Puts the stored logs of [from, to) into the index of this machine; how many there were.
+
+    Blocks for as long as the reading takes; `told` is called after each hour with its beginning
+    and the count so far. A repetition changes nothing.
+
+    Raises:
+        FirstcauseError: another process writes the index, it takes no writes, or Cassandra does not
+            answer.
+    """
     from firstcause.errors import FirstcauseError
     from firstcause.storage import cassandra
     from firstcause.storage.log_history import LogHistory
     from firstcause.storage.stored_time import datetime_from_ms
     from search.embedded.rebuild import rebuild
     from search.embedded.writer import HourWriters, IndexWriteError
-
-    def told(hour: datetime, count: int) -> None:
-        typer.echo(f"{hour:%Y-%m-%d %H:00} UTC: {count:,} logs so far", err=True)
 
     writers = HourWriters(settings.search_dir)
     try:

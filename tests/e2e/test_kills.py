@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 # Another round by hand: `KILL_SEED=7 pytest tests/e2e/test_kills.py`.
 SEED = int(os.environ.get("KILL_SEED", "20261"))
-RATE, SECONDS = 2_250.0, 45.0
+RATE, SECONDS = 2_400.0, 45.0
 PROGRESS_SECONDS = 400.0
 
 

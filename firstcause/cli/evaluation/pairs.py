@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from firstcause.events.log_event import LogEvent
     from generators.cases.pairs import FaultyStretch, PairedFault
     from generators.cases.simulation.records import Records
+    from log_analyzer.incidents.call_graph import CallGraph
     from log_analyzer.trial.incidents import RecordedIncident
     from root_cause.normal.learned_counts import Normal
 
@@ -116,26 +117,28 @@ def _silence_logging() -> None:
 def _judged(count: int, seed: int, *, singles: bool) -> Iterator[Judged]:
     from generators.cases.files import baseline, system_with_rate
     from generators.cases.pairs import PairMaker
+    from log_analyzer.incidents.call_graph import CallGraph
+    from log_analyzer.suspects.trace_spans import calls_of
+    from log_analyzer.trial.incidents import traces_of
     from root_cause.normal.learner import learn
 
     systems = [system_with_rate(seed, number) for number in range(SYSTEMS)]
-    normals = [learn(_events(baseline(system, rate, seed)), ()) for system, rate in systems]
+    healthy = [_events(baseline(system, rate, seed)) for system, rate in systems]
+    normals = [learn(events, ()) for events in healthy]
+    graphs = [calls_of(traces_of(events).values()) for events in healthy]
     maker = PairMaker(systems, seed)
     for stretch in maker.singles(count) if singles else maker.pairs(count):
-        yield _judge(stretch, normals[stretch.number % SYSTEMS])
+        place = stretch.number % SYSTEMS
+        yield _judge(stretch, normals[place], CallGraph(graphs[place]))
 
 
-def _judge(stretch: FaultyStretch, normal: Normal) -> Judged:
-    from log_analyzer.incidents.call_graph import CallGraph
-    from log_analyzer.trial.incidents import incidents_of
+def _judge(stretch: FaultyStretch, normal: Normal, graph: CallGraph) -> Judged:
+    from log_analyzer.trial.incidents import incidents_of, traces_of
     from log_analyzer.trial.suspects import suspects_of
 
     events = _events(stretch.records)
-    traces: dict[str, list[LogEvent]] = {}
-    for event in events:
-        if event.trace_id is not None:
-            traces.setdefault(event.trace_id, []).append(event)
-    incidents = incidents_of(events, CallGraph())
+    traces = traces_of(events)
+    incidents = incidents_of(events, graph)
     found = []
     for fault in stretch.faults:
         holding = [one for one in incidents if one.log_ids & fault.log_ids]

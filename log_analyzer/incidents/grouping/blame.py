@@ -51,6 +51,18 @@ class Blame:
             return None
         return name
 
+    def is_own_fault(self, one: Failing) -> bool:
+        """True when most of its traces, and not too few of them, blame its own service."""
+        name, count, total = self._blamed(one)
+        return name == one.service_name and count >= LEAST_BLAMES and 2 * count >= total
+
+    def are_of_two_kinds(self, one: Failing, other: Failing) -> bool:
+        """True for a service's own fault, and one where it complains of another service."""
+        return any(
+            self.is_own_fault(own) and self.peer_of(peers) is not None
+            for own, peers in ((one, other), (other, one))
+        )
+
     def is_apart(self, peer: str | None, other: str | None) -> bool:
         """True for two services of which neither calls the other, directly or through others."""
         if peer is None or other is None or peer == other:

@@ -12,6 +12,7 @@ from log_analyzer.incidents.grouping.blame import Blame
 from log_analyzer.incidents.grouping.trace_votes import Failing
 
 NEAR_ONSET_MS: Final = 60_000
+AT_ONCE_MS: Final = 5_000
 
 
 def begun_together(
@@ -21,6 +22,7 @@ def begun_together(
 
     The episodes are given in the order of their beginning. Which tie counts must not depend on the
     order in which they become known. So what blames nobody ties what began just before and after.
+    A service's own fault and one of a service that it calls are tied only if they begin at once.
     """
     by_peer: dict[str, list[Failing]] = defaultdict(list)
     for one in episodes:
@@ -28,8 +30,10 @@ def begun_together(
         if peer is not None:
             by_peer[peer].append(one)
     for one, other in itertools.pairwise(episodes):
-        is_near = other.opened_ms - one.opened_ms <= window_ms
-        if is_near and not blame.is_apart(blame.peer_of(one), blame.peer_of(other)):
+        gap_ms = other.opened_ms - one.opened_ms
+        if gap_ms > min(window_ms, AT_ONCE_MS) and blame.are_of_two_kinds(one, other):
+            continue
+        if gap_ms <= window_ms and not blame.is_apart(blame.peer_of(one), blame.peer_of(other)):
             yield one.episode_id, other.episode_id
     for alike in by_peer.values():
         yield from chained(alike, window_ms)

@@ -77,6 +77,8 @@ class NameTies:
         return naming, unsure
 
     def _may_fail(self, one: Failing) -> bool:
-        """True unless traces show that nobody else minds its errors."""
+        """True unless traces show that nobody minds its errors, or that another is to blame."""
         has_traces = one.episode_id in self._votes.origins
-        return one.episode_id in self._votes.spread or not has_traces
+        if not has_traces:
+            return True
+        return one.episode_id in self._votes.spread and self._blame.peer_of(one) is None

@@ -30,7 +30,11 @@ from uuid import UUID
 from log_analyzer.episodes.trace_links import TracePattern
 from log_analyzer.incidents.grouping.alert_owner import owners_of_alerts
 from log_analyzer.incidents.grouping.blame import Blame
-from log_analyzer.incidents.grouping.common_beginning import NEAR_ONSET_MS, begun_together
+from log_analyzer.incidents.grouping.common_beginning import (
+    AT_ONCE_MS,
+    NEAR_ONSET_MS,
+    begun_together,
+)
 from log_analyzer.incidents.grouping.name_ties import NameTies
 from log_analyzer.incidents.grouping.same_words import ties_of_words
 from log_analyzer.incidents.grouping.trace_votes import (
@@ -40,7 +44,6 @@ from log_analyzer.incidents.grouping.trace_votes import (
     votes_of,
 )
 
-AT_ONCE_MS: Final = 5_000
 # Of an episode's traces, the least share of those of its most frequent origin that counts.
 ORIGIN_SHARE: Final = 0.2
 
@@ -162,7 +165,8 @@ class Ties:
                     above[root].add(key)
         for one in roots:
             if not self._has_traces(one):
-                # Others fail for this service: what it says beside its requests belongs to that.
+                # Others fail for this service: what it says beside its requests belongs to that,
+                # unless it fails for yet another service.
                 near = self._nearest(
                     [
                         other
@@ -175,6 +179,7 @@ class Ties:
                     (other.episode_id, one.episode_id)
                     for other in near
                     if abs(other.opened_ms - one.opened_ms) <= NEAR_ONSET_MS
+                    and self._blame.peer_of(other) is None
                 )
             found[one.service_name, None].append(one)
             for key in above.get(one.episode_id, ()):

@@ -2,7 +2,8 @@
 
 A trace contains errors of several episodes. Its leaves are the episodes that no other explains:
 
-- episodes that name a callee which logs no error in the trace: the callee fell silent;
+- episodes that name a callee, if neither that one nor any that it calls logs an error in the
+  trace: the callee fell silent;
 - the episode of the service that the trace's stored logs complain of;
 - the deepest ones, if the spans of the errors form a tree;
 - without any of these, the first one that neither calls nor names another of them.
@@ -163,16 +164,18 @@ class _Trace:
     def _found_leaves(self) -> list[Failing]:
         if len(self._known) == 1:
             return self._known
-        found = [
-            one
-            for one in self._known
-            if self._named[one.episode_id] and not self._named[one.episode_id] & self._services
-        ]
+        found = [one for one in self._known if self._names_whom_nobody_below_explains(one)]
         complained_of = [one for one in self._known if one.service_name == self._pattern.blamed]
         found += complained_of[:1]
         if self._pattern.is_tree:
             found += [one for one in self._unexplained() if one.episode_id in self._pattern.deepest]
         return found or (self._unexplained() or self._known)[:1]
+
+    def _names_whom_nobody_below_explains(self, one: Failing) -> bool:
+        """True if it names services that log no error in the trace, nor does any that they call."""
+        named = self._named[one.episode_id]
+        below = named.union(*map(self._around.reach, named)) - {one.service_name}
+        return bool(named) and not below & self._services
 
     def _unexplained(self) -> list[Failing]:
         """The episodes that neither call nor name another of them."""

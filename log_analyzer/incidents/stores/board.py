@@ -20,12 +20,11 @@ from firstcause.storage.stored_time import datetime_from_ms, optional_ms
 from log_analyzer.episodes.episode import title
 from log_analyzer.episodes.tally import MINUTE_MS
 from log_analyzer.incidents.grouping.placement import Board, BoardRow
+from log_analyzer.incidents.stores.board_access import TRACES_BACK_MS
 from log_analyzer.incidents.stores.writes import Write, write_all
 
 # One board for all: opening an episode is rare, and one revision leaves no border to mind.
 BOARD: Final = "all"
-# Trace rows are read from so long ago at the most; they live for ten minutes.
-TRACES_BACK_MS: Final = 300_000
 TRACES_OVERLAP_MS: Final = 5_000
 
 _CQL: Final = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from log_analyzer.incidents.grouping.placement import Board, BoardRow
+
+# Trace rows are read from so long ago at the most; they live for ten minutes.
+TRACES_BACK_MS: Final = 540_000
 
 # A row told: its id, the episode, packed spans.
 ToldTraces = tuple[UUID, UUID, bytes]

@@ -18,10 +18,9 @@ from cassandra.util import min_uuid_from_time
 from firstcause.storage.cassandra import prepare_all
 from firstcause.storage.stored_time import datetime_from_ms
 from log_analyzer.episodes.tally import MINUTE_MS
+from log_analyzer.incidents.stores.board_access import TRACES_BACK_MS
 
-# Rows are read from so long ago at the most, and the last seconds again: a row may become readable
-# late, and clocks differ a little.
-BACK_MS: Final = 300_000
+# The last seconds are read again: a row may become readable late, and clocks differ a little.
 OVERLAP_MS: Final = 5_000
 ROWS_KEPT: Final = 5_000
 
@@ -52,7 +51,7 @@ class TraceComplaints:
     def new(self) -> dict[str, str]:
         """The complaints published since the last call: the service, by trace id."""
         now_ms = time.time_ns() // 1_000_000
-        start_ms = max(self._since_ms, now_ms - BACK_MS)
+        start_ms = max(self._since_ms, now_ms - TRACES_BACK_MS)
         after = min_uuid_from_time(start_ms / 1_000)
         found: dict[str, str] = {}
         for minute_ms in range(start_ms - start_ms % MINUTE_MS, now_ms + MINUTE_MS, MINUTE_MS):

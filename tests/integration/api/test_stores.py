@@ -67,11 +67,12 @@ def put_log(session: Session, number: int) -> None:
     minute = at.replace(second=0)
     session.execute(
         "INSERT INTO logs (service_name, minute, shard, timestamp, log_id, level, message, "
-        "trace_id, attributes) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "trace_id, attributes, anomaly) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             service, minute, shard_of(str(log_id)), at, log_id,
             "ERROR" if number % 5 == 0 else "INFO", f"line {number}",
             TRACE if number % 10 == 0 else None, {"n": str(number)},
+            "medium" if number % 5 == 0 else "low" if number % 7 == 0 else None,
         ),
     )  # fmt: skip
     session.execute(
@@ -124,6 +125,20 @@ def numbers(client: TestClient, **params: object) -> list[int]:
         params["cursor"] = answer["next_cursor"]
 
 
+def anomalies(client: TestClient, **params: object) -> list[tuple[int, str, int]]:
+    """Number, severity and score of all odd lines, over as many pages as there are."""
+    found: list[tuple[int, str, int]] = []
+    while True:
+        answer = client.get("/logs/anomalies", params={"from": "all", **params}).json()
+        found += [
+            (uuid.UUID(one["log"]["log_id"]).int, one["severity"], one["score"])
+            for one in answer["anomalies"]
+        ]
+        if "next_cursor" not in answer:
+            return found
+        params["cursor"] = answer["next_cursor"]
+
+
 def newest_first(found: range) -> list[int]:
     return sorted(found, key=lambda number: (-(number // 3), number))
 
@@ -143,6 +158,17 @@ def test_lines_are_filtered(client: TestClient) -> None:
     assert numbers(client, level="ERROR", limit=3) == newest_first(range(0, 60, 5))
     named = [one["service_name"] for one in client.get("/services").json()["services"]]
     assert named == sorted(SERVICES)
+
+
+@pytest.mark.parametrize("limit", [3, 1_000])
+def test_odd_lines_are_found_by_their_severity(client: TestClient, limit: int) -> None:
+    errors = newest_first(range(0, 60, 5))
+    assert anomalies(client, severity="medium", limit=limit) == [
+        (number, "medium", 40) for number in errors
+    ]
+    found = [number for number, _, _ in anomalies(client, limit=limit)]
+    assert found == [one for one in newest_first(range(60)) if one % 5 == 0 or one % 7 == 0]
+    assert anomalies(client, severity="high") == []
 
 
 def test_a_line_has_its_neighbours(client: TestClient) -> None:

@@ -51,6 +51,7 @@ DAGS = {
     "learn_normal",
     "metrics_backfill",
     "rules_backtest",
+    "search_rebuild",
     "housekeeping",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
+from alerting.log_anomaly import log_anomaly
 from firstcause.events.log_event import (
+    LEVELS,
     LogEvent,
     UnreadableLogEvent,
     UnreadableReason,
     read_log_event,
 )
+from spark.records import log_anomaly as scored
 from spark.records.log_events import LogEventReader
 from tests.hostile import HOSTILE
 from tests.integration.spark.hostile_values import HOSTILE_VALUES
@@ -83,3 +87,33 @@ def test_each_kind_of_rubbish_ends_with_its_reason(spark: SparkSession) -> None:
 @given(values=st.lists(HOSTILE_VALUES, min_size=150, max_size=300))
 def test_both_readers_decide_alike(spark: SparkSession, values: list[bytes]) -> None:
     assert_all_agree(values, spark_reads(spark, values), assert_agree)
+
+
+SCORED = "level string, status_code int, latency_ms double, error_code string"
+BOUNDS = (3_000.0, 6_000.0, 12_000.0)
+SCORED_FIELDS = st.tuples(
+    st.sampled_from([*LEVELS, "error", "WARNING", ""]),
+    st.none() | st.integers(390, 510) | st.integers(-(2**31), 2**31 - 1),
+    st.none()
+    | st.sampled_from([*BOUNDS, *(math.nextafter(one, math.inf) for one in BOUNDS), math.nan])
+    | st.floats(0, 20_000)
+    | st.floats(),
+    st.none() | st.sampled_from(["", "0", " ", "00", "E-1"]) | st.text(max_size=5),
+)
+
+
+@WITHOUT_SHRINKING
+@given(events=st.lists(SCORED_FIELDS, min_size=150, max_size=300))
+def test_both_score_an_event_alike(
+    spark: SparkSession, events: list[tuple[str, int | None, float | None, str | None]]
+) -> None:
+    event = F.struct("*")
+    rows = (
+        # One partition keeps the order.
+        spark.createDataFrame(events, SCORED)
+        .coalesce(1)
+        .select(scored.score(event).alias("score"), scored.severity(event).alias("severity"))
+        .collect()
+    )
+    expected = [log_anomaly(*one) for one in events]
+    assert [(one.score, one.severity) for one in expected] == [tuple(row) for row in rows]

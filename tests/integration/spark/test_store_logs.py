@@ -30,6 +30,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from alerting.log_anomaly import log_anomaly
 from firstcause.dead_letters import headers as dead_letter
 from firstcause.dead_letters.fill import read_fill
 from firstcause.events.log_event import LogEvent, UnreadableLogEvent, read_log_event
@@ -236,6 +237,8 @@ def check_row(row: dict, event: LogEvent) -> None:
     assert row["shard"] in range(SHARDS)
     for name in ("service_name", "level", "status_code", "latency_ms", "trace_id", "instance"):
         assert row[name] == getattr(event, name), (name, event.log_id)
+    odd = log_anomaly(event.level, event.status_code, event.latency_ms, row["error_code"])
+    assert row["anomaly"] == odd.severity, event.log_id
     assert same_json(row["message"], event.message)
     assert (row["attributes"] or {}).keys() == event.attributes.keys()
 
@@ -289,6 +292,12 @@ def test_the_command_line_shows_them(own: Settings) -> None:
     fatal = command_line(own, "--service", "payment", "--level", "critical", *span)
     assert {one["log_id"] for one in fatal} == {
         one.log_id for one in own_day if one.level == "FATAL"
+    }
+    odd = command_line(own, "--service", "payment", "--anomaly", "high", *span)
+    assert odd
+    assert {one["anomaly"] for one in odd} <= {"high", "critical"}
+    assert {one["log_id"] for one in odd} == {
+        one["log_id"] for one in shown if one.get("anomaly") in ("high", "critical")
     }
     trace = command_line(own, "--trace", GOOD["trace_id"], "--limit", "1000000")
     assert {one["trace_id"] for one in trace} == {GOOD["trace_id"]}

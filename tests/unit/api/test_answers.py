@@ -46,6 +46,38 @@ def test_logs_are_filtered_by_service_level_and_trace(tmp_path) -> None:
     assert numbers(trace=("AB" * 16)) == [2]
 
 
+def test_odd_lines_come_with_score_severity_and_reasons(tmp_path) -> None:
+    rows = [
+        a_row(1, level="ERROR", status_code=503, error_code="PAY-1", anomaly="high"),
+        a_row(2, "order", seconds=-1, level="WARN", anomaly="low"),
+        a_row(3, "order", seconds=-2, level="FATAL", anomaly="critical"),
+        a_row(4, "order", seconds=-3),
+    ]
+    client = a_client(tmp_path, rows=rows)
+
+    def found(**params: object) -> list[dict]:
+        return client.get("/logs/anomalies", params={**TIMES, **params}).json()["anomalies"]
+
+    told = [(one["log"]["message"], one["score"], one["severity"]) for one in found()]
+    assert told == [("line 1", 85, "high"), ("line 2", 10, "low"), ("line 3", 90, "critical")]
+    assert [(one["field"], one["points"]) for one in found()[0]["reasons"]] == [
+        ("level", 40), ("status_code", 40), ("error_code", 5),
+    ]  # fmt: skip
+    assert [one["score"] for one in found(severity="high")] == [85, 90]
+    assert [one["score"] for one in found(severity="high", service="order")] == [90]
+    page = client.get("/logs/anomalies", params={**TIMES, "limit": 1}).json()
+    following = {**TIMES, "cursor": page["next_cursor"]}
+    rest = client.get("/logs/anomalies", params=following).json()
+    assert [one["score"] for one in rest["anomalies"]] == [10, 90]
+    assert "next_cursor" not in rest
+    # A cursor is good for its own question alone.
+    for route, others in (("/logs", {}), ("/logs/anomalies", {"severity": "high"})):
+        refused = client.get(route, params={**following, **others})
+        assert refused.status_code == 400
+        assert refused.headers["content-type"] == "application/problem+json"
+    assert client.get("/logs/anomalies", params={"severity": "odd"}).status_code == 422
+
+
 def test_the_pages_of_an_answer_follow_their_cursor(tmp_path) -> None:
     rows = [a_row(number, seconds=-(number // 3)) for number in range(1, 12)]
     client = a_client(tmp_path, rows=rows)

@@ -130,6 +130,7 @@ class LogsInMemory:
             if row["service_name"] == query.service_name
             and query.start <= row["timestamp"] <= query.end
             and query.level in (None, row["level"])
+            and (not query.anomalies or row.get("anomaly") in query.anomalies)
         ]
         yield from sorted(
             found, key=lambda row: (-row["timestamp"].timestamp(), str(row["log_id"]))

@@ -85,20 +85,23 @@ def test_requests_of_their_own_show_two_faults_that_one_request_had_met() -> Non
     assert {row.service_name: row.incident_id for row in board.read().rows.values()} == found
 
 
-def test_an_incident_of_which_only_the_end_is_known_is_not_split() -> None:
+@pytest.mark.parametrize(("age_ms", "count"), [(60_000, 2), (3_600_000, 1), (-3_600_000, 1)])
+def test_a_new_process_splits_only_incidents_whose_first_traces_it_still_hears(
+    age_ms: int, count: int
+) -> None:
     store, board, outbox = EpisodesInMemory(), BoardInMemory(), Outbox()
     numbers = itertools.count()
     before = a_tracker(store, board, outbox)
     before.record(errors(numbers, "payment", "search"))
-    after = a_tracker(store, board, outbox)
+    after = a_tracker(store, board, outbox, lambda: DAY_MS + age_ms)
     after.merge()
     for service in ["payment", "search"] * LEAST_TRACES:
         before.record(errors(numbers, service))
         after.record(errors(numbers, service))
     after.merge()
-    assert len({row.incident_id for row in board.read().rows.values()}) == 1
+    assert len({row.incident_id for row in board.read().rows.values()}) == count
     before.merge()
-    assert len({row.incident_id for row in board.read().rows.values()}) == 1 + 1
+    assert len({row.incident_id for row in board.read().rows.values()}) == 2
 
 
 STORM = [f"client-{number}" for number in range(250)]

@@ -140,3 +140,41 @@ def test_one_odd_trace_joins_others_and_starts_no_tie() -> None:
         )
     both = [episode("c", "order"), episode("d", "edge", AT_ONCE_MS)]
     assert len(incidents(both, links(dict.fromkeys([(each, "payment") for each in both], 1)))) == 2
+
+
+def surfacing(one: Newcomer, above: Newcomer, blamed: str) -> TracePattern:
+    """A trace in which an episode is the deepest, and another one surfaces from it."""
+    keys = frozenset({one.episode_id, above.episode_id})
+    return TracePattern(
+        keys, frozenset({one.episode_id}), one.episode_id, is_tree=True, blamed=blamed
+    )
+
+
+@pytest.mark.parametrize(("at_ms", "count"), [(AT_ONCE_MS, 1), (AT_ONCE_MS + 1, 2)])
+def test_a_services_own_fault_and_a_later_one_of_its_callee_are_two(at_ms: int, count: int) -> None:
+    own, callee = episode("a", "order"), episode("b", "order", at_ms)
+    # The gateway says the same of both.
+    gateway = episode("c", "edge", names=["order"])
+    known = Links(
+        {surfacing(own, gateway, "order"): 5, surfacing(callee, gateway, "mail"): 5},
+        services={"edge", "order", "mail"},
+    )
+    board = Board().with_rows(place([own, callee, gateway], Board(), known))
+    assert len({row.incident_id for row in board.rows.values()}) == count
+
+
+def test_what_names_a_service_is_not_tied_to_where_that_one_complains_of_another() -> None:
+    edge = episode("a", "edge", names=["order"])
+    order = episode("b", "order", NAMED_ONSET_MS - 1, names=["mail"])
+    fails = {surfacing(order, episode("c", "edge", NAMED_ONSET_MS), "mail"): 5}
+    known = Links({blaming(edge, "edge"): 5, **fails}, services={"edge", "order", "mail"})
+    assert len(incidents([edge, order], known)) == 2
+
+
+def test_what_a_service_says_beside_requests_is_not_tied_to_where_it_complains_of_another() -> None:
+    beside = episode("a", "order")
+    other = episode("b", "order", AT_ONCE_MS + 1, names=["mail"])
+    above = episode("c", "edge", AT_ONCE_MS + 2)
+    for blamed, count in (("order", 1), ("mail", 2)):
+        known = Links({surfacing(other, above, blamed): 5}, services={"edge", "order", "mail"})
+        assert len(incidents([beside, other, above], known)) == count
