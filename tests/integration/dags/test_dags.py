@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -138,6 +139,9 @@ def runs(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     without_inherited_airflow()
     own = settings.model_copy(update={"firstcause_home": tmp_path_factory.mktemp("dags")})
     yield DagRuns.prepared(own)
+    # A run that a failed test has left.
+    for process in multiprocessing.active_children():
+        process.kill()
     for job in ("store_logs", "rate_stream"):
         stop_driver(DriverFiles.of(own, job), grace_seconds=0.5)
 
@@ -168,7 +172,7 @@ def kafka(settings: Settings) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def told(runs: DagRuns) -> Any:
     """What Airflow finds in the folder of the DAGs."""
-    return json.loads(runs.call(["-c", INSPECT]).rpartition("RESULT ")[2])
+    return json.loads(runs.call_fresh(["-c", INSPECT]).rpartition("RESULT ")[2])
 
 
 def test_every_dag_and_task_says_what_to_do_when_it_fails(told: Any) -> None:
@@ -234,17 +238,9 @@ def test_kafka_stream_sends_readable_events_of_its_minute(
 
 def test_kafka_stream_fails_when_kafka_does_not_take_the_events(runs: DagRuns) -> None:
     nowhere = json.dumps({"conn_type": "kafka", "extra": {"bootstrap.servers": "127.0.0.1:1"}})
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", "tasks", "test", "kafka_stream", "send_events"],
-        env={**runs.env, "AIRFLOW_CONN_KAFKA_DEFAULT": nowhere},
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    told = done.stdout + done.stderr
+    test = ["-m", "airflow", "tasks", "test", "kafka_stream", "send_events"]
+    _, *streams = runs.with_env(AIRFLOW_CONN_KAFKA_DEFAULT=nowhere).outcome(test)
+    told = "".join(streams)
     assert "up_for_retry" in told.lower()
     assert "Kafka does not answer through Airflow's connection kafka_default" in told
 
@@ -266,7 +262,7 @@ def test_fault_drill_finds_the_incident_and_its_culprit(runs: DagRuns, settings:
 
 def test_fault_drill_fails_when_no_incident_is_opened(runs: DagRuns) -> None:
     # Nobody analyses this topic.
-    deaf = DagRuns(runs.settings, {**runs.env, "KAFKA_LOGS_TOPIC": "logs_nobody_reads"})
+    deaf = runs.with_env(KAFKA_LOGS_TOPIC="logs_nobody_reads")
     conf = {"scenario": "db_pool_exhausted", "seconds": 12, "rate": 200, "timeout_seconds": 1}
     result = deaf.run("fault_drill", **conf)
     tasks = {"inject_fault": "success", "await_incident": "failed"}
@@ -343,7 +339,8 @@ def test_stream_jobs_stores_logs_and_stops_gracefully(
     others = "store_spans|window_metrics|escalations"
     run = runs.start("stream_jobs", log=log, untried=others, run_for_seconds=75)
     runs.run("kafka_stream", seconds=2, rate=40)
-    run.wait(240)
+    run.join(240)
+    assert run.exitcode is not None
     files = DriverFiles.of(runs.settings, "store_logs")
     _, _, told = log.read_text().rpartition("\nRESULT ")
     assert told, log.read_text()[-3000:]
@@ -387,8 +384,7 @@ def test_a_batch_job_that_takes_too_long_is_ended_and_leaves_nothing(
     folder = tmp_path / "dags"
     folder.mkdir()
     (folder / "endless.py").write_text(ENDLESS.replace("APPLICATION", str(application)))
-    env = {**runs.env, "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
-    result = DagRuns(runs.settings, env).run("endless")
+    result = runs.with_env(AIRFLOW__CORE__DAGS_FOLDER=str(folder)).run("endless")
     assert result["tasks"] == {"endless": "failed"}
     files = DriverFiles.of(runs.settings, "endless")
     assert "begun" in "".join(last_log_lines(files.log, 20))
@@ -402,8 +398,7 @@ def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(
     (tmp_path / "rate_jobs.py").write_text(RATE_JOBS)
     files = DriverFiles.of(runs.settings, "rate_stream")
     log = tmp_path / "run.log"
-    env = {**runs.env, "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path)}
-    run = DagRuns(runs.settings, env).start("rate_jobs", log=log)
+    run = runs.with_env(AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path)).start("rate_jobs", log=log)
 
     def driver_other_than(*known: int) -> Progress | None:
         progress = Progress.read(files.progress)
@@ -418,7 +413,8 @@ def test_a_dead_and_a_stalled_driver_are_replaced_until_the_budget_is_spent(
     third = wait_for(lambda: driver_other_than(first.pid, second.pid))
     assert second.pid not in {process.pid for process in driver_processes(files)}
     os.kill(third.pid, signal.SIGKILL)
-    run.wait(120)
+    run.join(120)
+    assert run.exitcode is not None
     told = log.read_text()
     assert '"state": "failed"' in told
     assert f"failed again (its process ended). Read {files.log}" in told
