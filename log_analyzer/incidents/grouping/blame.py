@@ -56,10 +56,16 @@ class Blame:
         name, count, total = self._blamed(one)
         return name == one.service_name and count >= LEAST_BLAMES and 2 * count >= total
 
+    def is_of_another(self, one: Failing) -> bool:
+        """True when its traces blame another service; until they are read, when its errors do."""
+        if self.peer_of(one) is not None:
+            return True
+        return not self.is_own_fault(one) and bool(self._around.named_by(one))
+
     def are_of_two_kinds(self, one: Failing, other: Failing) -> bool:
         """True for a service's own fault, and one where it complains of another service."""
         return any(
-            self.is_own_fault(own) and self.peer_of(peers) is not None
+            self.is_own_fault(own) and self.is_of_another(peers)
             for own, peers in ((one, other), (other, one))
         )
 
@@ -75,7 +81,11 @@ class Blame:
         A trace blames a service that it complains of, or from whose errors it surfaces.
         """
         key = one.episode_id
-        blamed = Counter(self._votes.complaints.get(key, Counter()))
+        blamed: Counter[str] = Counter()
+        for name, count in self._votes.complaints.get(key, Counter()).items():
+            # A caller logs before it calls: that is no sign that it failed first.
+            is_above = self._around.is_caller(name, one.service_name)
+            blamed[one.service_name if is_above else name] += count
         if not blamed:
             # Its traces were not read: what few of them share with others says nothing of the rest.
             return one.service_name, 0, 0

@@ -81,4 +81,4 @@ class NameTies:
         has_traces = one.episode_id in self._votes.origins
         if not has_traces:
             return True
-        return one.episode_id in self._votes.spread and self._blame.peer_of(one) is None
+        return one.episode_id in self._votes.spread and not self._blame.is_of_another(one)

@@ -179,7 +179,7 @@ class Ties:
                     (other.episode_id, one.episode_id)
                     for other in near
                     if abs(other.opened_ms - one.opened_ms) <= NEAR_ONSET_MS
-                    and self._blame.peer_of(other) is None
+                    and not self._blame.is_of_another(other)
                 )
             found[one.service_name, None].append(one)
             for key in above.get(one.episode_id, ()):

@@ -76,6 +76,10 @@ class Surroundings:
             and (name, one.service_name) not in self.calls
         }
 
+    def is_caller(self, name: str, service: str) -> bool:
+        """True for a service that calls another one, and is not called by it."""
+        return (name, service) in self.calls and (service, name) not in self.calls
+
     def reach(self, service: str) -> set[str]:
         """The services that it calls, directly or through others."""
         known = self._reached.get(service)

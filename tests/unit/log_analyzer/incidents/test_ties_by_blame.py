@@ -178,3 +178,16 @@ def test_what_a_service_says_beside_requests_is_not_tied_to_where_it_complains_o
     for blamed, count in (("order", 1), ("mail", 2)):
         known = Links({surfacing(other, above, blamed): 5}, services={"edge", "order", "mail"})
         assert len(incidents([beside, other, above], known)) == count
+
+
+def test_a_trace_that_complains_of_a_caller_shows_a_services_own_fault() -> None:
+    own, callee = episode("a", "order"), episode("b", "order", AT_ONCE_MS + 1, names=["mail"])
+    gateway = episode("c", "edge", names=["order"])
+    calls = {("edge", "order"), ("order", "mail")}
+    known = Links(
+        {surfacing(own, gateway, "edge"): 5, surfacing(callee, gateway, "mail"): 5},
+        calls=calls,
+        services={"edge", "order", "mail"},
+    )
+    board = Board().with_rows(place([own, callee, gateway], Board(), known))
+    assert len({row.incident_id for row in board.rows.values()}) == 2
