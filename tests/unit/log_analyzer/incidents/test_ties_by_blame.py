@@ -185,7 +185,11 @@ def test_a_trace_that_complains_of_a_caller_shows_a_services_own_fault() -> None
     gateway = episode("c", "edge", names=["order"])
     calls = {("edge", "order"), ("order", "mail")}
     known = Links(
-        {surfacing(own, gateway, "edge"): 5, surfacing(callee, gateway, "mail"): 5},
+        {
+            blaming(own, "edge"): 5,
+            surfacing(own, gateway, "order"): 5,
+            surfacing(callee, gateway, "mail"): 5,
+        },
         calls=calls,
         services={"edge", "order", "mail"},
     )
