@@ -127,6 +127,8 @@ def rows_of_each(
     for first in range(0, len(values), QUERIES_AT_ONCE):
         profile: Any = EXEC_PROFILE_DEFAULT
         if ends_at is not None:
+            if time.monotonic() >= ends_at:
+                raise OperationTimedOut(f"{len(values) - first} queries were not begun")
             # What is left of the time is asked anew, so that all of them together keep to it.
             profile = session.execution_profile_clone_update(
                 EXEC_PROFILE_DEFAULT, request_timeout=max(0.01, ends_at - time.monotonic())

@@ -1,13 +1,13 @@
-"""Cuts the ranking's window of an incident to the time that it shares with no other one. Pure.
+"""Cuts the ranking's window of an incident to the time in which no other incident runs. Pure.
 
 What another incident shows is no evidence for this one. Requests with its errors are left out
 (`other_incidents`). Those that it only slows down, and what it logs beside requests, are told apart
-by time alone.
+by time alone. Incidents that begin at about the same time cannot be told apart so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,13 +20,20 @@ from root_cause.ranking.early_part import EARLY
 LEAST_OWN_MS: Final = 30_000
 # So much before the first error is compared in any case.
 LEAST_EARLY_MS: Final = 15_000
-# An incident with a smaller share of the errors cuts nothing: some errors come at any time.
+# Few errors, and a small share of the errors, cut nothing: some errors come at any time.
+LEAST_ERRORS: Final = 10
 LEAST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another incident: the event times of its first and last error, and how many it has."""
+    """Another incident that has errors in a window.
+
+    Attributes:
+        first_ms: its first error (event time), which may lie before the window.
+        last_ms: its last error, or the end of its last minute in the window if that is earlier.
+        errors: how many it has in the window.
+    """
 
     first_ms: int
     last_ms: int
@@ -34,24 +41,24 @@ class Neighbour:
 
 
 def part_within(
-    window: RankingWindow, times: tuple[int, int], minutes: Iterable[int]
+    window: RankingWindow, times: tuple[int, int], minutes: Mapping[int, int]
 ) -> Neighbour | None:
-    """The part of some errors that a window holds; None without any.
+    """What a window holds of some errors; None without any.
 
     Args:
         window: event time.
         times: the first and the last of all the errors (event time, ms).
-        minutes: the minute of each that is known, counted since the epoch.
+        minutes: how many there are in each minute since the epoch.
     """
-    inside = [
-        one * MINUTE_MS
-        for one in minutes
+    inside = {
+        one * MINUTE_MS: count
+        for one, count in minutes.items()
         if window.start_ms - MINUTE_MS < one * MINUTE_MS < window.end_ms
-    ]
+    }
     if not inside:
         return None
-    first_ms = max(times[0], min(inside))
-    return Neighbour(first_ms, max(first_ms, min(times[1], max(inside) + MINUTE_MS)), len(inside))
+    last_ms = min(times[1], max(inside) + MINUTE_MS)
+    return Neighbour(times[0], max(times[0], last_ms), sum(inside.values()))
 
 
 def joined(parts: Sequence[Neighbour]) -> Neighbour:
@@ -70,20 +77,25 @@ def own_window(
 
     Args:
         first_ms: the incident's first error (event time).
-        errors: how many it has.
-        neighbours: other incidents of about that time.
+        errors: how many it has in the window.
+        neighbours: other incidents with errors in the window.
         has_normal: without one, the time before the incident is what it is compared with: then all
             of that is kept.
+
+    A neighbour that runs since before the window cuts nothing: what it shows is in the window's
+    first part as well, which is a control.
     """
     whole = window_around(first_ms)
     start_ms, end_ms = whole.start_ms, whole.end_ms
     for one in neighbours:
-        if one.errors < LEAST_SHARE * errors:
+        if one.errors < max(LEAST_ERRORS, LEAST_SHARE * errors):
             continue
         if one.first_ms >= first_ms + LEAST_OWN_MS:
             end_ms = min(end_ms, one.first_ms - LEAD_MS)
-        elif one.first_ms < first_ms and has_normal:
+        elif has_normal and one.last_ms < first_ms:
             start_ms = max(start_ms, min(one.last_ms + 1, first_ms - LEAST_EARLY_MS))
+        elif has_normal and whole.start_ms <= one.first_ms < first_ms:
+            start_ms = max(start_ms, first_ms - LEAST_EARLY_MS)
     return RankingWindow(start_ms, end_ms)
 
 
@@ -94,14 +106,27 @@ def is_short(window: RankingWindow, first_ms: int) -> bool:
 
 
 def begun_within(events: Sequence[LogEvent], window: RankingWindow) -> tuple[LogEvent, ...]:
-    """The events of the traces that begin in a window, and the events without a trace in it."""
+    """The events of the traces that belong to a window, and the events without a trace in it.
+
+    A trace belongs to the window in which it begins. One that began before and fails in the window
+    belongs to it too: it may have waited for long.
+    """
     began: dict[str, int] = {}
+    failing: set[str] = set()
     for event in events:
         if event.trace_id is not None:
             at_ms = event.timestamp_ms
             began[event.trace_id] = min(at_ms, began.get(event.trace_id, at_ms))
+            if event.is_error and window.start_ms <= at_ms < window.end_ms:
+                failing.add(event.trace_id)
+    kept = {
+        trace
+        for trace, at_ms in began.items()
+        if at_ms < window.end_ms and (at_ms >= window.start_ms or trace in failing)
+    }
     return tuple(
         event
         for event in events
-        if window.start_ms <= began.get(event.trace_id or "", event.timestamp_ms) < window.end_ms
+        if event.trace_id in kept
+        or (event.trace_id is None and window.start_ms <= event.timestamp_ms < window.end_ms)
     )

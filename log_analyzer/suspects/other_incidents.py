@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from cassandra.cluster import Session
@@ -23,8 +23,8 @@ EPISODES_READ: Final = 200
 
 _CQL: Final = {
     "board": "SELECT episode_id, incident_id, opened_at FROM incident_board WHERE board = ?",
-    "tallies": "SELECT episode_id, kafka_partition, first_seen, last_seen FROM episode_tallies "
-    "WHERE episode_id = ?",
+    "tallies": "SELECT episode_id, kafka_partition, first_seen, last_seen, minutes, "
+    "overflow_minutes FROM episode_tallies WHERE episode_id = ?",
     "errors": "SELECT log_ids FROM episode_errors WHERE episode_id = ? AND kafka_partition = ?",
 }
 
@@ -79,26 +79,38 @@ class OtherIncidents:
             if row.incident_id is not None and (optional_ms(row.opened_at) or 0) < window.end_ms
         ]
         rows.sort(key=lambda row: row.opened_at, reverse=True)
-        of_episode = {row.episode_id: row.incident_id for row in rows[:EPISODES_READ]}
-        episodes = [(one,) for one in of_episode]
-        tallies = [
-            one
-            for found in rows_of_each(self._session, self._statements["tallies"], episodes)
-            for one in found
-            if (optional_ms(one.last_seen) or 0) >= window.start_ms
-        ]
+        own = [row.episode_id for row in rows if row.incident_id == incident]
+        of_others = {row.episode_id: row.incident_id for row in rows if row.incident_id != incident}
+        latest = list(of_others)[:EPISODES_READ]
+        tallies = self._tallies(latest, window)
         places = [(one.episode_id, one.kafka_partition) for one in tallies]
         errors = rows_of_each(self._session, self._statements["errors"], places)
-        log_ids: set[bytes] = set()
         counted: dict[UUID, list[Neighbour]] = defaultdict(list)
-        for tally, found in zip(tallies, errors, strict=True):
-            minutes = {key: at for row in found for key, at in log_ids_of(row.log_ids).items()}
-            owner = of_episode[tally.episode_id]
-            if owner != incident:
-                log_ids |= minutes.keys()
-            times = optional_ms(tally.first_seen) or 0, optional_ms(tally.last_seen) or 0
-            one = part_within(window, times, minutes.values())
-            if one is not None:
-                counted[owner].append(one)
-        own = sum(one.errors for one in counted.pop(incident, ()))
-        return Others(frozenset(log_ids), tuple(map(joined, counted.values())), own)
+        for tally in tallies:
+            part = _part_within(window, tally)
+            if part is not None:
+                counted[of_others[tally.episode_id]].append(part)
+        parts = [_part_within(window, one) for one in self._tallies(own[:EPISODES_READ], window)]
+        return Others(
+            frozenset(key for found in errors for row in found for key in log_ids_of(row.log_ids)),
+            tuple(map(joined, counted.values())),
+            sum(part.errors for part in parts if part is not None),
+        )
+
+    def _tallies(self, episodes: Sequence[UUID], window: RankingWindow) -> list[Any]:
+        """The tallies of some episodes that have an error since the window's start."""
+        found = rows_of_each(
+            self._session, self._statements["tallies"], [(one,) for one in episodes]
+        )
+        return [
+            row
+            for rows in found
+            for row in rows
+            if (optional_ms(row.last_seen) or 0) >= window.start_ms
+        ]
+
+
+def _part_within(window: RankingWindow, tally: Any) -> Neighbour | None:
+    minutes = Counter(dict(tally.minutes or {})) + Counter(dict(tally.overflow_minutes or {}))
+    times = optional_ms(tally.first_seen) or 0, optional_ms(tally.last_seen) or 0
+    return part_within(window, times, minutes)

@@ -50,13 +50,15 @@ def ranking_of(
     normal: Normal,
 ) -> NormalRanking | None:
     """What the comparison with normal says of an incident at last; arguments as `suspects_of`."""
-    neighbours = [
-        Neighbour(one.first_ms, one.last_ms, len(one.log_ids))
-        for one in incidents
-        if one.incident_id != incident.incident_id
-    ]
     window = window_around(incident.first_ms)
     inside = tuple(one for one in events if window.start_ms <= one.timestamp_ms < window.end_ms)
+    ids = {one.log_id for one in inside}
+    neighbours = [
+        Neighbour(one.first_ms, min(one.last_ms, window.end_ms), len(one.log_ids & ids))
+        for one in incidents
+        if one.incident_id != incident.incident_id and one.log_ids & ids
+    ]
+    own = own_window(incident.first_ms, len(incident.log_ids & ids), neighbours, has_normal=True)
     ended_ms = max(one.timestamp_ms for one in events) + 60_000
     others = {
         bytes.fromhex(log_id.replace("-", ""))
@@ -68,7 +70,7 @@ def ranking_of(
         without_others(LogReading(inside, whole=True), others),
         (),
         LearnedNormal(normal, "recorded", ended_ms),
-        own_window(incident.first_ms, len(incident.log_ids), neighbours, has_normal=True),
+        own,
         incident.first_ms,
         ended_ms,
     )

@@ -57,7 +57,7 @@ class Blame:
         return name == one.service_name and count >= LEAST_BLAMES and 2 * count >= total
 
     def is_of_another(self, one: Failing) -> bool:
-        """True when its traces blame another service; until they are read, when its errors do."""
+        """True when its traces blame another service; if they blame nobody, when its errors do."""
         if self.peer_of(one) is not None:
             return True
         return not self.is_own_fault(one) and bool(self._around.named_by(one))
@@ -81,11 +81,7 @@ class Blame:
         A trace blames a service that it complains of, or from whose errors it surfaces.
         """
         key = one.episode_id
-        blamed: Counter[str] = Counter()
-        for name, count in self._votes.complaints.get(key, Counter()).items():
-            # A caller logs before it calls: that is no sign that it failed first.
-            is_above = self._around.is_caller(name, one.service_name)
-            blamed[one.service_name if is_above else name] += count
+        blamed = self._complaints_of(one)
         if not blamed:
             # Its traces were not read: what few of them share with others says nothing of the rest.
             return one.service_name, 0, 0
@@ -95,12 +91,21 @@ class Blame:
         name = max(blamed, key=lambda each: (blamed[each], each != one.service_name, each))
         return name, blamed[name], blamed.total()
 
+    def _complaints_of(self, one: Failing) -> Counter[str]:
+        """The services that its traces complain of, with how many do."""
+        found: Counter[str] = Counter()
+        for name, count in self._votes.complaints.get(one.episode_id, Counter()).items():
+            # A caller logs before it calls: that is no sign that it failed first.
+            is_above = self._around.is_above(name, one.service_name)
+            found[one.service_name if is_above else name] += count
+        return found
+
     def is_on_itself(self, one: Failing) -> bool:
         """True when a fair share of an episode's traces complain of its own service.
 
         Also when one trace alone was read, which may be odd.
         """
-        blamed = self._votes.complaints.get(one.episode_id, Counter())
+        blamed = self._complaints_of(one)
         own = blamed[one.service_name]
         is_odd = blamed.total() == 1
         return is_odd or own >= max(LEAST_BLAMES, OWN_BLAME_SHARE * blamed.total())

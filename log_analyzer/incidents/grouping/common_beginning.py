@@ -31,11 +31,13 @@ def begun_together(
             by_peer[peer].append(one)
     for one, other in itertools.pairwise(episodes):
         gap_ms = other.opened_ms - one.opened_ms
-        if gap_ms > min(window_ms, AT_ONCE_MS) and blame.are_of_two_kinds(one, other):
+        if gap_ms > AT_ONCE_MS and blame.are_of_two_kinds(one, other):
             continue
         if gap_ms <= window_ms and not blame.is_apart(blame.peer_of(one), blame.peer_of(other)):
             yield one.episode_id, other.episode_id
-    for alike in by_peer.values():
+    # One of another kind between two does not part them.
+    own_faults = [one for one in episodes if blame.is_own_fault(one)]
+    for alike in (own_faults, *by_peer.values()):
         yield from chained(alike, window_ms)
 
 

@@ -171,7 +171,9 @@ class Ties:
                     [
                         other
                         for other in self._by_service[one.service_name]
-                        if other.episode_id in self._votes.spread and above.get(other.episode_id)
+                        if other.episode_id in self._votes.spread
+                        and above.get(other.episode_id)
+                        and not self._blame.is_of_another(other)
                     ],
                     one.opened_ms,
                 )
@@ -179,7 +181,6 @@ class Ties:
                     (other.episode_id, one.episode_id)
                     for other in near
                     if abs(other.opened_ms - one.opened_ms) <= NEAR_ONSET_MS
-                    and not self._blame.is_of_another(other)
                 )
             found[one.service_name, None].append(one)
             for key in above.get(one.episode_id, ()):

@@ -76,9 +76,9 @@ class Surroundings:
             and (name, one.service_name) not in self.calls
         }
 
-    def is_caller(self, name: str, service: str) -> bool:
-        """True for a service that calls another one, and is not called by it."""
-        return (name, service) in self.calls and (service, name) not in self.calls
+    def is_above(self, name: str, service: str) -> bool:
+        """True for a service that calls another one, directly or through others, but not back."""
+        return service in self.reach(name) and name not in self.reach(service)
 
     def reach(self, service: str) -> set[str]:
         """The services that it calls, directly or through others."""

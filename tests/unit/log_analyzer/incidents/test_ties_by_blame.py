@@ -195,3 +195,40 @@ def test_a_trace_that_complains_of_a_caller_shows_a_services_own_fault() -> None
     )
     board = Board().with_rows(place([own, callee, gateway], Board(), known))
     assert len({row.incident_id for row in board.rows.values()}) == 2
+
+
+def test_a_complaint_of_another_between_two_own_faults_does_not_part_them() -> None:
+    first, last = episode("a", "order"), episode("b", "order", NEAR_ONSET_MS - 10_000)
+    between = episode("c", "order", 20_000, names=["mail"])
+    gateway = episode("d", "edge", names=["order"])
+    known = Links(
+        {
+            surfacing(first, gateway, "order"): 5,
+            surfacing(last, gateway, "order"): 5,
+            surfacing(between, gateway, "mail"): 5,
+        },
+        services={"edge", "order", "mail"},
+    )
+    board = Board().with_rows(place([first, between, last, gateway], Board(), known))
+    assert board.incident_of(first.episode_id) == board.incident_of(last.episode_id)
+    assert board.incident_of(first.episode_id) != board.incident_of(between.episode_id)
+
+
+def test_a_line_beside_requests_belongs_to_the_own_fault_before_a_complaint_of_another() -> None:
+    own, beside = episode("a", "order"), episode("b", "order", 40_000)
+    between = episode("c", "order", 20_000, names=["mail"])
+    above, higher = episode("d", "edge", names=["order"]), episode("e", "web", 20_001)
+    known = Links(
+        {surfacing(own, above, "order"): 5, surfacing(between, higher, "mail"): 5},
+        services={"edge", "web", "order", "mail"},
+    )
+    board = Board().with_rows(place([own, between, beside, above, higher], Board(), known))
+    assert board.incident_of(own.episode_id) == board.incident_of(beside.episode_id)
+
+
+def test_who_names_a_service_without_traces_is_tied_to_where_that_one_names_another() -> None:
+    edge = episode("a", "edge", names=["order"])
+    order = episode("b", "order", NEAR_ONSET_MS + 10_000, names=["mail"])
+    above = episode("c", "edge", NAMED_ONSET_MS)
+    known = Links({surfacing(order, above, "order"): 1}, services={"edge", "order", "mail"})
+    assert len(incidents([edge, order, above], known)) == 1
