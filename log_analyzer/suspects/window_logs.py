@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from cassandra.cluster import Session
+from cassandra.cluster import OperationTimedOut, Session
 
 from firstcause.events.log_event import LogEvent
 from firstcause.storage.cassandra import prepare_all, rows_of_each
@@ -109,5 +109,9 @@ class RankingLogs:
 
 
 def _left(ends_at: float) -> float:
-    """Seconds until then, a moment at least: the driver takes 0 for no bound."""
-    return max(0.01, ends_at - time.monotonic())
+    """Seconds until then; raises OperationTimedOut when none are left."""
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise OperationTimedOut("no time is left to read a ranking's window")
+    # A moment at least: the driver takes 0 for no bound.
+    return max(0.01, left)

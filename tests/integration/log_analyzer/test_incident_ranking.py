@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -23,11 +24,20 @@ from firstcause.normal.file_learning import learn_files
 from firstcause.settings import PROJECT_ROOT, Settings
 from generators.stream.event_stream import EventStream, GeneratorParameters
 from log_analyzer.suspects import window_logs
+from log_analyzer.suspects.neighbours import Neighbour
+from log_analyzer.suspects.other_incidents import OtherIncidents
 from log_analyzer.suspects.ranking_process import RankingProcess, RankingRequest
 from log_analyzer.suspects.window import RankingWindow, window_around
 from log_analyzer.suspects.window_logs import RankingLogs
 from spark.store.service_activity import ServiceActivityTable, activity_of
-from tests.integration.log_analyzer.analyzer_parts import eventually
+from tests.integration.log_analyzer.analyzer_parts import (
+    DAY_MS,
+    a_tracker,
+    an_event,
+    consumed,
+    eventually,
+    incidents_of,
+)
 from tests.integration.spark.stored_logs import store
 
 pytestmark = pytest.mark.integration
@@ -125,6 +135,26 @@ def test_a_reading_that_takes_too_long_is_an_error_and_no_silence(
 ) -> None:
     with pytest.raises(OperationTimedOut):
         RankingLogs(session).read(window_of(request_of_fault), (), 0.0)
+
+
+def test_the_errors_of_others_near_a_window_are_read_and_its_own_are_counted(
+    session: Session,
+) -> None:
+    window = window_around(DAY_MS + 60_000)
+    tracker = a_tracker(session)
+    # Two services that know nothing of each other, and one that failed a day before.
+    for service, at_ms, count in (("near-own", 60_000, 4), ("near-other", 90_000, 12)):
+        tracker.record(
+            consumed([an_event(service, n, DAY_MS + at_ms + 100 * n) for n in range(count)])
+        )
+    tracker.record(consumed([an_event("near-before", 1, DAY_MS - 86_400_000)]))
+    [own] = incidents_of(session, "near-own")
+    [other] = incidents_of(session, "near-other")
+    found = OtherIncidents(session).near(own.incident_id, window)
+    assert found.own_errors == 4
+    assert found.neighbours == (Neighbour(DAY_MS + 90_000, DAY_MS + 91_100, 12),)
+    ids = {uuid.UUID(bytes=one) for one in found.log_ids}
+    assert ids == {uuid.UUID(one.log_id) for one in other.evidence}
 
 
 @pytest.fixture
