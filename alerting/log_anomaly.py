@@ -73,7 +73,7 @@ def log_anomaly(
     if latency_ms is not None:
         for above, points in LATENCY_POINTS:
             if latency_ms > above:
-                sentence = f"The latency is {latency_ms:,.0f} ms: more than {above:,.0f} ms."
+                sentence = f"The latency of {latency_ms:,.1f} ms is more than {above:,.0f} ms."
                 reasons.append(AnomalyReason("latency_ms", points, sentence))
                 break
     if error_code is not None and error_code not in NO_ERROR_CODES:

@@ -14,14 +14,15 @@ DOC = """
 ### What it does
 Makes the logs of a time findable again: reads them from Cassandra, hour by hour from the newest on,
 and puts them into the search index. What the index has already is replaced, and nothing is removed.
-Trigger it after the index was lost, for logs that Kafka has no longer; those that Kafka still has
-the search-indexer finds again by itself.
+Trigger it after the index was lost, for logs that Kafka has no longer.
 
 ### Before it
-One process writes the index. Stop the search-indexer, and start it again after the run:
+1. Start the search-indexer once on the empty index: it reads again what Kafka still has. It does so
+   only while the index is empty, so this comes before the run, or *to* stays empty.
+2. Stop it for the run, because one process writes the index, and start it again after the run:
 
-    firstcause down --only search-indexer
-    firstcause up --only search-indexer
+       firstcause down --only search-indexer
+       firstcause up --only search-indexer
 
 With Docker Compose these are `docker compose stop search-indexer` and `start search-indexer`.
 Meanwhile new logs are not found by text; the search-indexer reads them when it runs again. The task

@@ -18,7 +18,7 @@ def rebuild_index(params: Any = None) -> dict[str, Any]:
     each hour that is done.
 
     Raises:
-        AirflowFailException: the form's time is none.
+        AirflowFailException: the form's *from* is not before its *to*.
         FirstcauseError: the search-indexer, or somebody else, writes the index; it takes no
             writes; or Cassandra does not answer.
     """
@@ -44,9 +44,14 @@ def span(params: Any, keep_days: float) -> tuple[int, int]:
     """
     from firstcause.storage.stored_time import ms_from_datetime
 
-    end = datetime.fromisoformat(params["to"]) if params["to"] else datetime.now(UTC)
-    kept = timedelta(days=keep_days)
-    start = datetime.fromisoformat(params["from"]) if params["from"] else end - kept
+    end = _moment(params["to"]) if params["to"] else datetime.now(UTC)
+    start = _moment(params["from"]) if params["from"] else end - timedelta(days=keep_days)
     if not start < end:
         raise AirflowFailException("From has to be before to.")
     return ms_from_datetime(start), ms_from_datetime(end)
+
+
+def _moment(text: str) -> datetime:
+    """A moment of the form; without a time zone, of UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -133,7 +133,7 @@ class BoardWriter:
             self._inherited = frozenset(
                 row.incident_id
                 for row in self._store.read().rows.values()
-                # Of what claims to be of the future, nobody knows the age.
+                # Clocks differ a little. What claims to be of the future may have any age.
                 if not 0 <= now_ms + MINUTE_MS - row.opened_ms < TRACES_BACK_MS
             )
         self._links.listen(self._board)

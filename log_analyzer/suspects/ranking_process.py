@@ -46,7 +46,8 @@ _log = structlog.get_logger()
 class RankingRequest:
     """What decides an incident's ranking: its first error (event time) and its services.
 
-    The traces that fail for other incidents than `incident_id` are left out.
+    The traces that fail for other incidents than `incident_id` are left out, and so is the time in
+    which others run.
     """
 
     first_ms: int

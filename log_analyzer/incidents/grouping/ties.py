@@ -6,7 +6,8 @@ Some ties are between equals. In others one episode surfaces from another: it is
 - **Call**: a caller surfaces from a callee if both began to fail within `NEAR_ONSET_MS`, and one of
   them has no traces.
 - **Name**: episodes are equals if their errors name the same service or resource, if their traces
-  blame the same service, or if one names the service of the other (`name_ties`).
+  blame the same service, or if one names the service of the other, whose own fault it is
+  (`name_ties`).
 - **Words**: episodes are equals if several services say the same together, or if one service says
   the same of itself or of several others (`same_words`).
 - **Service**: episodes of one service are equals if they begin at once. Near each other is enough

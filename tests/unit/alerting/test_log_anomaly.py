@@ -43,7 +43,7 @@ def test_every_point_has_its_reason() -> None:
         ("latency_ms", 30),
         ("error_code", 5),
     ]
-    assert found.reasons[2].sentence == "The latency is 7,200 ms: more than 6,000 ms."
+    assert found.reasons[2].sentence == "The latency of 7,200.4 ms is more than 6,000 ms."
 
 
 def test_severities_from_one_on() -> None:
