@@ -431,3 +431,12 @@ def test_what_a_long_template_costs_grows_with_its_words_not_with_their_square()
         spent.append(time.process_time() - began)
     assert min(spent) < 0.3
     assert len(partition(board)) == 1
+
+
+def test_a_caller_whose_callees_callee_fails_is_no_origin_while_the_callee_is_late() -> None:
+    gateway = newcomer("gateway", "api-gateway", names=["order"])
+    payment = newcomer("payment", "payment", 5)
+    links = Links({pattern(gateway, payment): 1}, CALLS)
+    board = settled(Board(), [gateway, payment], links)
+    assert board.rows[payment.episode_id].surfaces_from is None
+    assert board.rows[gateway.episode_id].surfaces_from == payment.episode_id
