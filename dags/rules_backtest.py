@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import Param, dag, task
 
 from dags.tasks.rules_backtest import list_alerts
+from dags.tasks.time_span import MOMENT
 from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
@@ -24,8 +24,6 @@ rule, and the first 500. On the command line the same is `firstcause rules backt
 * a line of the file of rules: mend it (`firstcause rules check`), then clear the task.
 * *Cassandra does not answer*: `firstcause status`, then clear the task.
 """
-
-MOMENT: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
 
 
 @dag(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import Param, dag, task
 
 from dags.tasks.search_rebuild import rebuild_index
+from dags.tasks.time_span import MOMENT
 from firstcause.local.daemons.airflow_pools import BATCH_POOL
 
 DOC = """
@@ -37,8 +37,6 @@ needs the folder of the index (`FIRSTCAUSE_HOME/search`) on Airflow's own machin
 
 A failure loses nothing: a repetition replaces what was written.
 """
-
-MOMENT: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
 
 
 @dag(

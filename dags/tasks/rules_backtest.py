@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowFailException
+
+from dags.tasks.time_span import time_span
 
 if TYPE_CHECKING:
     from alerting.alert import Alert
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
 # As far back as window metrics are kept.
 LONGEST_DAYS: Final = 14
+DAY_MS: Final = 86_400_000
 # So many alerts are listed in the log, and in the task's result; all are counted.
 LISTED: Final = 500
 
@@ -55,17 +59,10 @@ def span(params: Any) -> tuple[int, int]:
     Raises:
         AirflowFailException: it ends before it begins, or is too long.
     """
-    from datetime import UTC, datetime, timedelta
-
-    from firstcause.storage.stored_time import ms_from_datetime
-
-    end = datetime.fromisoformat(params["to"]) if params["to"] else datetime.now(UTC)
-    start = datetime.fromisoformat(params["from"]) if params["from"] else end - timedelta(days=1)
-    if not start < end:
-        raise AirflowFailException("From has to be before to.")
-    if end - start > timedelta(days=LONGEST_DAYS):
+    start_ms, end_ms = time_span(params, timedelta(days=1))
+    if end_ms - start_ms > LONGEST_DAYS * DAY_MS:
         raise AirflowFailException(f"Windows are kept for {LONGEST_DAYS} days: ask for less.")
-    return ms_from_datetime(start), ms_from_datetime(end)
+    return start_ms, end_ms
 
 
 def rule_of(params: Any, rules: RuleSet) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from dags.tasks.time_span import time_span
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +30,7 @@ def rebuild_index(params: Any = None) -> dict[str, Any]:
         log.info("%s UTC: %s logs so far", f"{hour:%Y-%m-%d %H:00}", f"{count:,}")
 
     settings = load_settings()
-    start_ms, end_ms = span(params, settings.search_keep_days)
+    start_ms, end_ms = time_span(params, timedelta(days=settings.search_keep_days))
     count = rebuild_from_cassandra(settings, start_ms, end_ms, told)
     log.info("%s logs from %s to %s are findable.", f"{count:,}", iso(start_ms), iso(end_ms))
     return {"from": iso(start_ms), "to": iso(end_ms), "logs": count}
-
-
-def span(params: Any, keep_days: float) -> tuple[int, int]:
-    """The form's time as [from, to) in ms since the epoch; without one, what the index keeps.
-
-    Raises:
-        AirflowFailException: it ends before it begins.
-    """
-    from firstcause.storage.stored_time import ms_from_datetime
-
-    end = _moment(params["to"]) if params["to"] else datetime.now(UTC)
-    start = _moment(params["from"]) if params["from"] else end - timedelta(days=keep_days)
-    if not start < end:
-        raise AirflowFailException("From has to be before to.")
-    return ms_from_datetime(start), ms_from_datetime(end)
-
-
-def _moment(text: str) -> datetime:
-    """A moment of the form; without a time zone, of UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

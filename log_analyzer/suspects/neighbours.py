@@ -13,7 +13,7 @@ from typing import Final
 
 from firstcause.events.log_event import LogEvent
 from log_analyzer.episodes.tally import MINUTE_MS
-from log_analyzer.suspects.window import LEAD_MS, RankingWindow, window_around
+from log_analyzer.suspects.window import LEAD_MS, RankingWindow, trace_beginnings, window_around
 from root_cause.ranking.early_part import EARLY
 
 # A neighbour that begins so soon leaves too little time that could be compared.
@@ -111,14 +111,12 @@ def begun_within(events: Sequence[LogEvent], window: RankingWindow) -> tuple[Log
     A trace belongs to the window in which it begins. One that began before and fails in the window
     belongs to it too: it may have waited for long.
     """
-    began: dict[str, int] = {}
-    failing: set[str] = set()
-    for event in events:
-        if event.trace_id is not None:
-            at_ms = event.timestamp_ms
-            began[event.trace_id] = min(at_ms, began.get(event.trace_id, at_ms))
-            if event.is_error and window.start_ms <= at_ms < window.end_ms:
-                failing.add(event.trace_id)
+    began = trace_beginnings(events)
+    failing = {
+        one.trace_id
+        for one in events
+        if one.is_error and window.start_ms <= one.timestamp_ms < window.end_ms
+    }
     kept = {
         trace
         for trace, at_ms in began.items()

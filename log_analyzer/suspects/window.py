@@ -48,20 +48,24 @@ def is_near(at_ms: int, window: RankingWindow) -> bool:
     return window.start_ms - STRAY_MS <= at_ms < window.end_ms + STRAY_MS
 
 
+def trace_beginnings(events: Iterable[LogEvent]) -> dict[str, int]:
+    """By trace id, when its first event came (event time, ms)."""
+    found: dict[str, int] = {}
+    for event in events:
+        if event.trace_id is not None:
+            at_ms = event.timestamp_ms
+            found[event.trace_id] = min(at_ms, found.get(event.trace_id, at_ms))
+    return found
+
+
 def settled(events: Sequence[LogEvent], window: RankingWindow, now_ms: int) -> tuple[LogEvent, ...]:
     """The events that can be compared: those of traces that seem complete.
 
     Left out are traces that began within `SETTLED_MS` of the newest event, those with an event
     far outside of the window, and events without a trace that are that new.
     """
-    first: dict[str, int] = {}
-    stray: set[str] = set()
-    for event in events:
-        if event.trace_id is not None:
-            at_ms = event.timestamp_ms
-            first[event.trace_id] = min(at_ms, first.get(event.trace_id, at_ms))
-            if not is_near(at_ms, window):
-                stray.add(event.trace_id)
+    first = trace_beginnings(events)
+    stray = {one.trace_id for one in events if not is_near(one.timestamp_ms, window)} - {None}
     until_ms = _newest_ms(events, now_ms) - SETTLED_MS
     return tuple(
         event

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.tasks.search_rebuild import rebuild_index, span
+from dags.tasks.search_rebuild import rebuild_index
+from dags.tasks.time_span import time_span
 from firstcause import settings
 from firstcause.errors import FirstcauseError
 from firstcause.settings import Settings
@@ -30,12 +31,17 @@ def form(**given: str) -> dict[str, str | None]:
 
 def test_times_are_those_of_the_form() -> None:
     asked = form(**{"from": "1970-01-01T00:00:00Z", "to": "1970-01-02T02:00:00+02:00"})
-    assert span(asked, 7) == (0, DAY_MS)
-    assert span(form(to="1970-01-09T00:00:00Z"), 7) == (DAY_MS, 8 * DAY_MS)
-    start_ms, end_ms = span(form(), 0.5)
+    assert time_span(asked, timedelta(days=7)) == (0, DAY_MS)
+    assert time_span(form(to="1970-01-09T00:00:00Z"), timedelta(days=7)) == (DAY_MS, 8 * DAY_MS)
+    # Without a time zone it is of UTC.
+    assert time_span(form(to="1970-01-09T00:00:00"), timedelta(days=7)) == (DAY_MS, 8 * DAY_MS)
+    start_ms, end_ms = time_span(form(), timedelta(hours=12))
     assert end_ms - start_ms == DAY_MS // 2
     with pytest.raises(AirflowFailException, match="before to"):
-        span(form(**{"from": "1970-01-02T00:00:00Z", "to": "1970-01-02T00:00:00Z"}), 7)
+        time_span(
+            form(**{"from": "1970-01-02T00:00:00Z", "to": "1970-01-02T00:00:00Z"}),
+            timedelta(days=7),
+        )
 
 
 @pytest.fixture
